@@ -1,0 +1,125 @@
+//! Stable codes: one for each thing that can go wrong, each with a page in `docs/errors`.
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $id:literal, $status:literal, $slug:literal, $message:literal;)*) => {
+        /// What went wrong, as callers and operators see it.
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        pub enum Code { $($(#[$doc])* $name,)* }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The stable id, as in `CS0201`.
+            #[must_use]
+            pub const fn id(self) -> &'static str { match self { $(Self::$name => $id,)* } }
+
+            /// The HTTP status a caller gets; 0 for codes that only the command line shows.
+            #[must_use]
+            pub const fn status(self) -> u16 { match self { $(Self::$name => $status,)* } }
+
+            /// The name in metrics and audit records.
+            #[must_use]
+            pub const fn slug(self) -> &'static str { match self { $(Self::$name => $slug,)* } }
+
+            /// What the caller is told. It never names a rule's internals.
+            #[must_use]
+            pub const fn message(self) -> &'static str { match self { $(Self::$name => $message,)* } }
+        }
+    };
+}
+
+codes! {
+    /// The request is not valid HTTP or JSON, or lacks what its format needs.
+    Malformed = "CS0101", 400, "malformed", "the request is malformed";
+    /// The body is larger than the limit.
+    TooLarge = "CS0102", 413, "too-large", "the request body is larger than the gateway accepts";
+    /// No such endpoint.
+    NoSuchRoute = "CS0103", 404, "no-such-route", "the gateway has no such endpoint";
+    /// The endpoint does not take this method.
+    MethodNotAllowed = "CS0104", 405, "method-not-allowed", "the endpoint does not take this method";
+    /// The body is not `application/json`, or is compressed.
+    UnsupportedMedia = "CS0105", 415, "unsupported-media", "the request body must be uncompressed application/json";
+    /// The request did not arrive in time.
+    RequestTimeout = "CS0106", 408, "request-timeout", "the request did not arrive in time";
+    /// Too deep, too many members, or too repetitive.
+    TooComplex = "CS0107", 400, "too-complex", "the request is nested or repeated beyond what the gateway accepts";
+    /// No credential was presented.
+    NoCredential = "CS0201", 401, "no-credential", "present an API key or a client certificate";
+    /// The credential is not one of ours.
+    BadCredential = "CS0202", 401, "bad-credential", "the credential is not valid";
+    /// The credential was ours and its time is over.
+    ExpiredCredential = "CS0203", 401, "expired-credential", "the credential has expired";
+    /// The credential was ours and has been revoked.
+    RevokedCredential = "CS0204", 401, "revoked-credential", "the credential has been revoked";
+    /// Policy does not permit the request.
+    NotPermitted = "CS0301", 403, "not-permitted", "policy does not permit this request";
+    /// Policy could not be evaluated, which refuses.
+    PolicyFailed = "CS0302", 503, "policy-failed", "the request could not be checked against policy";
+    /// Policy does not permit the answer to return.
+    AnswerNotPermitted = "CS0303", 403, "answer-not-permitted", "policy does not permit this answer";
+    /// More requests than the caller's rate allows.
+    RateLimited = "CS0401", 429, "rate-limited", "too many requests; slow down";
+    /// More work than the gateway can hold.
+    Overloaded = "CS0402", 503, "overloaded", "the gateway is at capacity; try again shortly";
+    /// The prompt's content is refused.
+    PromptRefused = "CS0501", 400, "prompt-refused", "the request was refused by the content policy";
+    /// The answer's content is refused, wholly or from here on.
+    AnswerRefused = "CS0502", 403, "answer-refused", "the answer was withheld by the content policy";
+    /// A guard failed, which refuses.
+    GuardFailed = "CS0503", 503, "guard-failed", "the content could not be checked";
+    /// No durable audit record could be made, so nothing was sent.
+    AuditFailed = "CS0601", 503, "audit-failed", "the request could not be recorded";
+    /// No provider serves the model.
+    NoSuchModel = "CS0701", 404, "no-such-model", "no such model";
+    /// The provider could not be reached or broke off.
+    ProviderUnreachable = "CS0702", 502, "provider-unreachable", "the model provider could not be reached";
+    /// The provider did not answer in time.
+    ProviderTimeout = "CS0703", 504, "provider-timeout", "the model provider did not answer in time";
+    /// The provider's answer is not what its format promises.
+    ProviderMalformed = "CS0704", 502, "provider-malformed", "the model provider's answer was malformed";
+    /// The provider refused the request as the caller wrote it.
+    ProviderRefused = "CS0705", 400, "provider-refused", "the model provider refused the request";
+    /// The provider is limiting us.
+    ProviderLimited = "CS0706", 429, "provider-limited", "the model provider is limiting requests; try again later";
+    /// Every target of the model has failed lately and is being left alone.
+    ProviderDown = "CS0707", 503, "provider-down", "the model provider is not available";
+    /// A defect in the gateway.
+    Internal = "CS0901", 500, "internal", "the gateway failed; nothing was let through";
+    /// The gateway is shutting down.
+    ShuttingDown = "CS0902", 503, "shutting-down", "the gateway is shutting down; try again";
+    /// The configuration does not hold.
+    ConfigInvalid = "CS1001", 0, "config-invalid", "the configuration is not valid";
+    /// The policy does not parse or validate.
+    PolicyInvalid = "CS1002", 0, "policy-invalid", "the policy is not valid";
+    /// A route lets a canary through that it should stop.
+    SelfTestFailed = "CS1003", 0, "self-test-failed", "the self-test found content that is not enforced";
+    /// The audit log does not verify.
+    AuditDamaged = "CS1004", 0, "audit-damaged", "the audit log does not verify";
+    /// State or key material cannot be opened.
+    StateUnusable = "CS1005", 0, "state-unusable", "the state directory cannot be used";
+    /// A port or socket cannot be bound.
+    CannotBind = "CS1006", 0, "cannot-bind", "the listener cannot be bound";
+}
+
+impl Code {
+    /// Whether the same request may succeed later without being changed.
+    #[must_use]
+    pub const fn retryable(self) -> bool {
+        matches!(self.status(), 408 | 429 | 502 | 503 | 504)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn ids_and_slugs_are_unique() {
+        let ids: BTreeSet<_> = Code::ALL.iter().map(|c| c.id()).collect();
+        let slugs: BTreeSet<_> = Code::ALL.iter().map(|c| c.slug()).collect();
+        assert_eq!((ids.len(), slugs.len()), (Code::ALL.len(), Code::ALL.len()));
+    }
+}

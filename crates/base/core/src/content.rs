@@ -1,0 +1,244 @@
+//! Content reduced to leaves: every piece of text in a message, where it stands, in which channel and how far it is trusted.
+//!
+//! A [`Document`] is a message body, or one event of a stream, as the bytes that arrived plus the places of its strings.
+//! Guards see only [`Leaf`]s. Edits are spliced back in place, so that everything else stays byte for byte what it was.
+
+use std::{borrow::Cow, ops::Range};
+
+use bytes::{Bytes, BytesMut};
+
+/// Which voice a piece of text speaks in.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Channel {
+    /// The operator's instructions to the model.
+    System,
+    /// What a person or program asks.
+    User,
+    /// What the model says.
+    Assistant,
+    /// What a tool returned, and documents handed in.
+    ToolResult,
+    /// What the model passes to a tool.
+    ToolArguments,
+    /// What the model shows of its reasoning.
+    Reasoning,
+    /// Any other string: tool definitions, metadata, fields we do not know.
+    Other,
+}
+
+impl Channel {
+    /// The name used in configuration and audit.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+            Self::Assistant => "assistant",
+            Self::ToolResult => "tool-result",
+            Self::ToolArguments => "tool-arguments",
+            Self::Reasoning => "reasoning",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// How far the source of a piece of text is trusted. Nothing is trusted wholly.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Trust {
+    /// Written by nobody we know: documents, pages, tool results.
+    Untrusted,
+    /// Written by a model.
+    Model,
+    /// Written by the authenticated caller.
+    Caller,
+    /// Written by whoever runs the application (system prompts, tool definitions).
+    Operator,
+}
+
+/// What stands at a slot, which decides how an edit is written back.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SlotKind {
+    /// The inside of a JSON string: the span excludes the quotes and holds escapes.
+    Text,
+    /// The inside of a JSON object's key.
+    Key,
+    /// A JSON number long enough to hide something; an edit replaces it whole by a string.
+    Number,
+}
+
+/// The place of one leaf in a document's bytes.
+#[derive(Clone, Debug)]
+pub struct Slot {
+    /// Bytes of the leaf in the document, as it stands there (escapes and all).
+    pub span: Range<usize>,
+    /// The text where it differs from the bytes in the span (the string holds escapes).
+    pub decoded: Option<Box<str>>,
+    /// What stands there.
+    pub kind: SlotKind,
+    /// Which voice it speaks in.
+    pub channel: Channel,
+    /// How far it is trusted.
+    pub trust: Trust,
+    /// In a stream: `Some(n)` when this text continues the growing leaf `n` (one for each choice and channel);
+    /// `None` when it stands for itself, as everything in a whole message does.
+    pub grows: Option<u32>,
+}
+
+/// A message body or one event of a stream: its bytes and the places of its leaves, in order, without overlap.
+#[derive(Clone, Debug, Default)]
+pub struct Document {
+    bytes: Bytes,
+    slots: Vec<Slot>,
+}
+
+/// One piece of text as a guard sees it.
+#[derive(Clone, Debug)]
+pub struct Leaf<'a> {
+    /// The text, escapes resolved.
+    pub text: &'a str,
+    /// Which voice it speaks in.
+    pub channel: Channel,
+    /// How far it is trusted.
+    pub trust: Trust,
+    /// In a stream, the growing leaf it continues.
+    pub grows: Option<u32>,
+}
+
+/// A change to one leaf.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Edit {
+    /// Index of the leaf.
+    pub leaf: usize,
+    /// Bytes of the leaf's text to replace.
+    pub span: Range<usize>,
+    /// What to put there.
+    pub with: String,
+}
+
+/// A document or an edit does not hold together; a defect in a codec or a detector, never the caller's fault.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub struct BadContent {
+    what: &'static str,
+}
+
+impl Document {
+    /// Puts a document together.
+    ///
+    /// # Errors
+    /// When slots are out of order, overlap, leave the bytes or do not hold UTF-8.
+    pub fn new(bytes: Bytes, slots: Vec<Slot>) -> Result<Self, BadContent> {
+        let mut end = 0;
+        for slot in &slots {
+            if slot.span.start < end || slot.span.end < slot.span.start || slot.span.end > bytes.len() {
+                return Err(BadContent { what: "a slot is out of order or out of bounds" });
+            }
+            end = slot.span.end;
+            if slot.decoded.is_none() && std::str::from_utf8(&bytes[slot.span.clone()]).is_err() {
+                return Err(BadContent { what: "a slot does not hold UTF-8" });
+            }
+        }
+        Ok(Self { bytes, slots })
+    }
+
+    /// The bytes as they arrived.
+    #[must_use]
+    pub const fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// The places of the leaves.
+    #[must_use]
+    pub fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    /// The text of leaf `index`; empty when there is none.
+    #[must_use]
+    pub fn text(&self, index: usize) -> &str {
+        self.slots.get(index).map_or("", |slot| match &slot.decoded {
+            Some(text) => text,
+            // Checked by `new`; a second look is cheaper than unsafe code is dear.
+            None => std::str::from_utf8(&self.bytes[slot.span.clone()]).unwrap_or_default(),
+        })
+    }
+
+    /// The leaves, in order; indices agree with [`Edit::leaf`].
+    pub fn leaves(&self) -> impl ExactSizeIterator<Item = Leaf<'_>> {
+        self.slots.iter().enumerate().map(|(i, slot)| Leaf {
+            text: self.text(i),
+            channel: slot.channel,
+            trust: slot.trust,
+            grows: slot.grows,
+        })
+    }
+
+    /// The bytes with `edits` made (any order, no two may overlap).
+    ///
+    /// # Errors
+    /// When an edit names no leaf, leaves its text, cuts a character or overlaps another.
+    pub fn edited(&self, edits: &[Edit]) -> Result<Bytes, BadContent> {
+        if edits.is_empty() {
+            return Ok(self.bytes.clone());
+        }
+        let mut sorted: Vec<&Edit> = edits.iter().collect();
+        sorted.sort_by_key(|e| (e.leaf, e.span.start));
+        let mut out = BytesMut::with_capacity(self.bytes.len() + 64);
+        let mut done = 0;
+        let mut rest = sorted.as_slice();
+        while let Some(first) = rest.first() {
+            let (mine, later) = rest.split_at(rest.iter().take_while(|e| e.leaf == first.leaf).count());
+            rest = later;
+            let slot = self.slots.get(first.leaf).ok_or(BadContent { what: "an edit names no leaf" })?;
+            let text = splice(self.text(first.leaf), mine)?;
+            out.extend_from_slice(&self.bytes[done..slot.span.start]);
+            let quoted = slot.kind == SlotKind::Number;
+            if quoted {
+                out.extend_from_slice(b"\"");
+            }
+            escape_json(&text, &mut out);
+            if quoted {
+                out.extend_from_slice(b"\"");
+            }
+            done = slot.span.end;
+        }
+        out.extend_from_slice(&self.bytes[done..]);
+        Ok(out.freeze())
+    }
+}
+
+/// Appends `text` as the inside of a JSON string (RFC 8259, section 7), without the quotes.
+pub fn escape_json(text: &str, out: &mut BytesMut) {
+    for c in text.chars() {
+        match c {
+            '"' => out.extend_from_slice(b"\\\""),
+            '\\' => out.extend_from_slice(b"\\\\"),
+            '\n' => out.extend_from_slice(b"\\n"),
+            '\r' => out.extend_from_slice(b"\\r"),
+            '\t' => out.extend_from_slice(b"\\t"),
+            c if u32::from(c) < 0x20 => out.extend_from_slice(format!("\\u{:04x}", u32::from(c)).as_bytes()),
+            c => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+}
+
+/// `text` with the edits of one leaf made; they are sorted by start.
+fn splice<'a>(text: &'a str, edits: &[&Edit]) -> Result<Cow<'a, str>, BadContent> {
+    let mut out = String::with_capacity(text.len());
+    let mut done = 0;
+    for edit in edits {
+        let kept =
+            text.get(done..edit.span.start).ok_or(BadContent { what: "an edit overlaps or cuts a character" })?;
+        if text.get(edit.span.clone()).is_none() {
+            return Err(BadContent { what: "an edit leaves its text or cuts a character" });
+        }
+        out.push_str(kept);
+        out.push_str(&edit.with);
+        done = edit.span.end;
+    }
+    out.push_str(&text[done..]);
+    Ok(Cow::Owned(out))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,24 @@
+//! The words every stage of a request's life shares: who, what was said, what was found, what was decided, and the proofs.
+//!
+//! It does no I/O, reads no clock, spawns nothing and knows nothing of HTTP, JSON or any provider.
+
+pub mod call;
+pub mod clock;
+pub mod code;
+pub mod content;
+pub mod finding;
+pub mod id;
+pub mod life;
+pub mod principal;
+pub mod refusal;
+pub mod secret;
+
+pub use call::{Call, Format};
+pub use clock::{Clock, Timestamp};
+pub use code::Code;
+pub use content::{Channel, Document, Edit, Leaf, Slot, SlotKind, Trust};
+pub use finding::{Action, Finding, Judge, Kind, Side};
+pub use id::RequestId;
+pub use principal::{Lease, Principal};
+pub use refusal::Refusal;
+pub use secret::Secret;

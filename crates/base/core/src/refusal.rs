@@ -1,0 +1,26 @@
+//! A refusal: a code for the caller, a reason for the record. The two are never the same string.
+
+use std::{borrow::Cow, time::Duration};
+
+use crate::Code;
+
+/// Why a request or an answer goes no further.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{}: {reason}", code.id())]
+pub struct Refusal {
+    /// What the caller is told.
+    pub code: Code,
+    /// What the audit record and the log are told. Holds no secret and no prompt text.
+    pub reason: Cow<'static, str>,
+    /// How long the caller should wait before trying again.
+    pub retry_after: Option<Duration>,
+    /// Whether the connection is closed as well.
+    pub cut: bool,
+}
+
+impl Refusal {
+    /// Refuses with `code`, for `reason`.
+    pub fn new(code: Code, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, reason: reason.into(), retry_after: None, cut: false }
+    }
+}
