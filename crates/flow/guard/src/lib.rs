@@ -1,1 +1,145 @@
-//! Placeholder.
+//! Guards: normalise what a message says, detect what is unsafe in it, ask policy what to do, and carry that out, for prompts
+//! and answers, whole and streaming.
+//!
+//! It does no I/O, reads no clock, knows no provider format and decides nothing: detectors only report, and the request's
+//! [`Judge`](countersign_core::Judge) turns what they report into actions.
+
+pub mod detector;
+pub mod normal;
+mod prompt;
+mod screen;
+
+use std::fmt;
+
+use countersign_core::{
+    Document, Finding, Refusal, Secret, Side,
+    life::{Stamp, stage},
+};
+
+pub use detector::{Conversation, Detector, Found};
+pub use normal::Normal;
+
+/// What a guard is told about the deployment it stands in. Plain data; the binary reads it from the configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Texts that must not appear in answers, besides each request's own system prompt.
+    pub protected: Vec<Protected>,
+    /// Tokens planted where nobody has business reading; one in an answer is a leak.
+    pub canaries: Vec<Secret<String>>,
+    /// Hosts that links in answers may point to; a name covers its subdomains.
+    pub link_hosts: Vec<String>,
+    /// Bounds on what is scanned at all.
+    pub limits: Limits,
+    /// How sure the detectors must be before they report.
+    pub thresholds: Thresholds,
+}
+
+/// A text whose appearance in an answer is a leak.
+#[derive(Clone, Debug)]
+pub struct Protected {
+    /// Names the text in records; never shown to callers.
+    pub name: String,
+    /// The text, kept only as a fingerprint.
+    pub text: String,
+}
+
+/// Bounds on a message. Past one of them the guard reports [`Kind::Limit`](countersign_core::Kind::Limit).
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of one leaf.
+    pub leaf: usize,
+    /// Leaves of one message.
+    pub leaves: usize,
+    /// How often one short unit may repeat without a break (`aaaa...`, `abcabc...`), in bytes covered.
+    pub repetition: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { leaf: 2 << 20, leaves: 100_000, repetition: 16 << 10 }
+    }
+}
+
+/// How sure the prompt detectors must be, 0 to 1, before something is reported. Signals in one leaf are combined first.
+#[derive(Clone, Copy, Debug)]
+pub struct Thresholds {
+    /// For attempts to override instructions or to escape a role.
+    pub injection: f32,
+    /// For attempts to draw out the system prompt or other people's data.
+    pub extraction: f32,
+    /// For instructions to carry data out.
+    pub exfiltration: f32,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { injection: 0.5, extraction: 0.5, exfiltration: 0.5 }
+    }
+}
+
+/// The guard stage. Used behind an `Arc` by every request at once.
+pub struct Guard {
+    stamp: Stamp<stage::Screen>,
+    prompt: prompt::Prompt,
+}
+
+/// A request or an answer goes no further, and why.
+#[derive(Clone, Debug)]
+pub struct Withheld {
+    /// What the caller and the record are told.
+    pub refusal: Refusal,
+    /// Everything that was found, whatever was to be done about it.
+    pub findings: Vec<Finding>,
+}
+
+/// The configuration cannot be guarded by; the operator's to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum GuardError {
+    /// A protected text is too short to be told from ordinary language.
+    #[error("protected text `{name}` is too short to recognise; give at least {least} words")]
+    TooShort {
+        /// Its name.
+        name: String,
+        /// How many words it needs.
+        least: usize,
+    },
+    /// A canary is too short to be told from ordinary language.
+    #[error("canary {index} is too short; give at least {least} characters")]
+    ShortCanary {
+        /// Its place in the list, from 0.
+        index: usize,
+        /// How many characters it needs.
+        least: usize,
+    },
+    /// A threshold is not between 0 and 1.
+    #[error("a guard threshold must lie between 0 and 1")]
+    Threshold,
+    /// The detectors' tables could not be built; a defect of ours.
+    #[error("the detectors' tables could not be built: {0}")]
+    Tables(String),
+}
+
+impl Guard {
+    /// Builds the tables. Slow (milliseconds); done once for each configuration.
+    ///
+    /// # Errors
+    /// When the configuration holds a text that cannot be recognised or a threshold that means nothing.
+    pub fn new(stamp: Stamp<stage::Screen>, config: Config) -> Result<Self, GuardError> {
+        Ok(Self { stamp, prompt: prompt::Prompt::new(&config)? })
+    }
+
+    /// Everything the detectors of one side find in `document`. Pure detection: nothing is judged and nothing is changed.
+    #[must_use]
+    pub fn scan(&self, side: Side, document: &Document) -> Vec<Finding> {
+        match side {
+            Side::Prompt => self.scan_prompt(document),
+            Side::Answer => Vec::new(),
+        }
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard").finish_non_exhaustive()
+    }
+}

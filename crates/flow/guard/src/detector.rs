@@ -1,0 +1,60 @@
+//! The seam between the guard and what it can detect. A detector sees normalised text and reports what it noticed, nothing else.
+
+use std::ops::Range;
+
+use aws_lc_rs::digest;
+use countersign_core::{Channel, Finding, Kind};
+
+use crate::Normal;
+
+/// Looks at one leaf at a time. A learned classifier fits here as well as a rule.
+pub trait Detector: Send + Sync {
+    /// The detector's name, the first half of its rules' names.
+    fn name(&self) -> &'static str;
+
+    /// Reports what it notices in one view of a leaf. Called once for the plain view and once for each decoded one.
+    fn inspect(&self, view: &Normal<'_>, out: &mut Vec<Found>);
+}
+
+/// Looks at all leaves of a message together.
+pub trait Conversation: Send + Sync {
+    /// The detector's name, the first half of its rules' names.
+    fn name(&self) -> &'static str;
+
+    /// Reports what it notices, with the index of the leaf it noticed it in.
+    fn inspect(&self, leaves: &[Normal<'_>], out: &mut Vec<(usize, Found)>);
+}
+
+/// One thing a detector noticed in one leaf.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// What it is.
+    pub kind: Kind,
+    /// The detector's name, then the rule's: `injection/override`.
+    pub rule: &'static str,
+    /// Bytes of the leaf's text as it arrived (never of a view); on character boundaries.
+    pub span: Range<usize>,
+    /// How sure the detector is, 0 to 1.
+    pub confidence: f32,
+}
+
+impl Found {
+    /// As a finding in `leaf`, whose text is `text`.
+    #[must_use]
+    pub fn finding(self, channel: Channel, leaf: usize, text: &str) -> Finding {
+        let digest = evidence(text.get(self.span.clone()).unwrap_or(text).as_bytes());
+        let Self { kind, rule, span, confidence } = self;
+        Finding { kind, rule, channel, leaf, span, confidence, digest }
+    }
+}
+
+/// First eight bytes of the SHA-256 of `evidence`.
+#[must_use]
+pub fn evidence(evidence: &[u8]) -> [u8; 8] {
+    let mut out = [0; 8];
+    let hash = digest::digest(&digest::SHA256, evidence);
+    for (to, from) in out.iter_mut().zip(hash.as_ref()) {
+        *to = *from;
+    }
+    out
+}

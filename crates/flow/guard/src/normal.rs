@@ -1,0 +1,65 @@
+//! Views of a text as a reader or a model would take it, whatever it is written like, each with a way back to the bytes that arrived.
+//!
+//! The *plain view* removes what cannot be seen and folds what looks alike (see [`fold`]). *Decoded views* are the texts
+//! hidden inside it (see [`decode`]): base64, hex, escapes, reversed, and so on, nested and within a budget of bytes.
+//! Both depend only on the neighbourhood of each character or token, so that a text cut in pieces and put together again looks the same.
+
+pub mod decode;
+pub mod fold;
+
+use std::{borrow::Cow, ops::Range};
+
+use countersign_core::{Channel, Leaf, Trust};
+
+pub use decode::Encoding;
+pub use fold::{Folded, fold};
+
+/// One view of a leaf: what detectors look at.
+///
+/// ASCII letters keep their case (keys and tokens depend on it); other letters are lower case, Latin ones without accents.
+#[derive(Clone, Debug)]
+pub struct Normal<'a> {
+    /// The text of this view.
+    pub text: Cow<'a, str>,
+    /// How this view was come by; empty for the plain view, outermost encoding first.
+    pub layers: Vec<Encoding>,
+    /// Which voice the leaf speaks in.
+    pub channel: Channel,
+    /// How far the leaf is trusted.
+    pub trust: Trust,
+    /// Back to the leaf's bytes.
+    origin: Origin,
+}
+
+/// How positions in a view lead back to the leaf's bytes.
+#[derive(Clone, Debug)]
+enum Origin {
+    /// Character by character.
+    Map(fold::Map),
+    /// The whole view stands for these bytes.
+    Whole(Range<usize>),
+}
+
+impl<'a> Normal<'a> {
+    /// The plain view of a leaf. Borrows when there is nothing to change, which costs one pass and no allocation.
+    #[must_use]
+    pub fn plain(leaf: &Leaf<'a>) -> Self {
+        let Folded { text, map, .. } = fold(leaf.text);
+        Self { text, layers: Vec::new(), channel: leaf.channel, trust: leaf.trust, origin: Origin::Map(map) }
+    }
+
+    /// The bytes of the leaf that `range` of this view came from; on character boundaries of the leaf.
+    #[must_use]
+    pub fn origin(&self, range: Range<usize>) -> Range<usize> {
+        match &self.origin {
+            Origin::Map(map) => map.origin(range),
+            Origin::Whole(span) => span.clone(),
+        }
+    }
+
+    /// The views hidden in this one, nested ones too, within `budget` bytes, which it reduces.
+    #[must_use]
+    pub fn decoded(&self, budget: &mut usize) -> Vec<Normal<'static>> {
+        decode::views(self, budget)
+    }
+}
