@@ -1,0 +1,291 @@
+//! The key ring: from root keys to the keys in use.
+//!
+//! An envelope is `version (1 byte, 1) | root version (1) | salt (16) | nonce (12) | ciphertext | tag (16)`.
+//!
+//! The salt makes the data key: HKDF of the root key with the salt and a label of tenant and purpose. Each ring draws a
+//! fresh salt for each tenant and purpose, and another after 2^24 envelopes, so that random nonces stay far from the
+//! 2^32 messages after which AES-GCM may no longer be trusted, however long a deployment runs. Tenant, purpose, root and
+//! salt need no place in the associated data: with any of them changed, the key is another and the tag does not fit.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use countersign_core::Secret;
+
+use crate::{
+    KeyHasher, SealError, Signer, Verifier,
+    derive::{self, KEY},
+    hash, random,
+};
+
+/// Root keys, and what is derived from them. Cheap to use from many threads behind an `Arc`.
+pub struct KeyRing {
+    roots: Vec<Secret<[u8; KEY]>>,
+    /// The keys that seal, by tenant and then purpose, of which there are few.
+    sealing: RwLock<HashMap<Box<str>, Vec<SealingSlot>>>,
+    /// Keys that have opened something. Only an envelope that opened gets its key in here, so that forged ones cannot
+    /// push the others out.
+    opening: Mutex<HashMap<OpeningKeyName, Arc<LessSafeKey>>>,
+    envelopes_per_key: u32,
+}
+
+impl KeyRing {
+    /// Takes the content of a key file: one root key of 32 bytes or several after one another, oldest first.
+    /// The last one seals; all of them open.
+    ///
+    /// # Errors
+    /// [`SealError::RootKey`] when the bytes are something else.
+    pub fn from_bytes(bytes: Secret<Vec<u8>>) -> Result<Self, SealError> {
+        let (keys, rest) = bytes.expose().as_chunks::<KEY>();
+        if keys.is_empty() || !rest.is_empty() {
+            return Err(SealError::RootKey("its length is not a multiple of 32 bytes, or is 0"));
+        }
+        if keys.len() > usize::from(u8::MAX) {
+            return Err(SealError::RootKey("it holds more than 255 keys"));
+        }
+        // A file system that lost its data in a crash leaves zeros behind.
+        if keys.contains(&[0; KEY]) {
+            return Err(SealError::RootKey("it holds a key of zeros"));
+        }
+        if keys.iter().enumerate().any(|(i, key)| keys.iter().skip(i + 1).any(|other| other == key)) {
+            return Err(SealError::RootKey("it holds the same key twice"));
+        }
+        Ok(Self {
+            roots: keys.iter().map(|key| Secret::new(*key)).collect(),
+            sealing: RwLock::default(),
+            opening: Mutex::default(),
+            envelopes_per_key: ENVELOPES_PER_KEY,
+        })
+    }
+
+    /// A new root key, to be kept in a file that only the gateway can read.
+    ///
+    /// # Errors
+    /// [`SealError::NoRandomness`].
+    pub fn generate() -> Result<Secret<Vec<u8>>, SealError> {
+        Ok(Secret::new(random::bytes::<KEY>()?.to_vec()))
+    }
+
+    /// The key file with a new root key after the ones it has. What was sealed before still opens.
+    ///
+    /// # Errors
+    /// [`SealError::NoRandomness`], or [`SealError::RootKey`] when `bytes` is not a key file or is full.
+    pub fn rotate(bytes: &Secret<Vec<u8>>) -> Result<Secret<Vec<u8>>, SealError> {
+        let new = Self::generate()?;
+        let longer = Secret::new([bytes.expose().as_slice(), new.expose().as_slice()].concat());
+        Self::from_bytes(longer.clone())?;
+        Ok(longer)
+    }
+
+    /// How many root versions the ring holds; the newest has this number.
+    #[must_use]
+    pub fn versions(&self) -> u8 {
+        // INVARIANT: `from_bytes` takes at most 255.
+        u8::try_from(self.roots.len()).unwrap_or(u8::MAX)
+    }
+
+    /// Seals `plain` so that only [`KeyRing::open`] with the same tenant, purpose and `aad` gives it back. `aad` says
+    /// which record it belongs to, so that envelopes cannot be exchanged for one another.
+    ///
+    /// # Errors
+    /// [`SealError::NoRandomness`].
+    pub fn seal(&self, tenant: &str, purpose: &'static str, aad: &[u8], plain: &[u8]) -> Result<Vec<u8>, SealError> {
+        let key = self.sealing_key(tenant, purpose)?;
+        let nonce: [u8; NONCE] = random::bytes()?;
+        let mut out = Vec::with_capacity(HEADER + plain.len() + TAG);
+        out.push(FORMAT);
+        out.push(self.versions());
+        out.extend_from_slice(&key.salt);
+        out.extend_from_slice(&nonce);
+        out.extend_from_slice(plain);
+        let text = out.get_mut(HEADER..).unwrap_or_default();
+        let tag = gcm_seal(&key.key, nonce, aad, text)?;
+        out.extend_from_slice(&tag);
+        Ok(out)
+    }
+
+    /// Opens an envelope.
+    ///
+    /// # Errors
+    /// [`SealError::NotAnEnvelope`], [`SealError::UnknownRoot`], or [`SealError::Damaged`] when anything at all differs
+    /// from how it was sealed.
+    pub fn open(&self, tenant: &str, purpose: &'static str, aad: &[u8], envelope: &[u8]) -> Result<Vec<u8>, SealError> {
+        let envelope = Envelope::parse(envelope)?;
+        let root = self.root(envelope.root).ok_or(SealError::UnknownRoot(envelope.root))?;
+        let name = OpeningKeyName { root: envelope.root, salt: *envelope.salt, tenant: tenant.into(), purpose };
+        let cached = self.opening.lock().unwrap_or_else(PoisonError::into_inner).get(&name).cloned();
+        let key = match &cached {
+            Some(key) => key.clone(),
+            None => Arc::new(data_key(root, envelope.salt, tenant, purpose)?),
+        };
+        let plain = gcm_open(&key, *envelope.nonce, aad, envelope.sealed)?;
+        if cached.is_none() {
+            let mut opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+            if opening.len() >= CACHED_KEYS {
+                opening.clear();
+            }
+            opening.insert(name, key);
+        }
+        Ok(plain)
+    }
+
+    /// What credentials of one purpose are hashed by.
+    ///
+    /// # Errors
+    /// [`SealError::Refused`] when the library does.
+    pub fn hasher(&self, purpose: &'static str) -> Result<KeyHasher, SealError> {
+        let keys: Vec<_> = self
+            .roots
+            .iter()
+            .rev()
+            .map(|root| Ok(hash::hmac_key(derive::key(root.expose(), &[], &["hmac-sha256", purpose])?.expose())))
+            .collect::<Result<_, SealError>>()?;
+        Ok(KeyHasher::new(keys.into_iter()))
+    }
+
+    /// The signer that the newest root version has for `name`.
+    ///
+    /// # Errors
+    /// [`SealError::Refused`] when the library does.
+    pub fn signer(&self, name: &str) -> Result<Signer, SealError> {
+        signer(self.newest()?, name)
+    }
+
+    /// The verifiers for `name` under every root version, newest first.
+    ///
+    /// # Errors
+    /// [`SealError::Refused`] when the library does.
+    pub fn verifiers(&self, name: &str) -> Result<Vec<Verifier>, SealError> {
+        self.roots.iter().rev().map(|root| signer(root.expose(), name)?.verifier()).collect()
+    }
+
+    fn root(&self, version: u8) -> Option<&[u8; KEY]> {
+        self.roots.get(usize::from(version).checked_sub(1)?).map(Secret::expose)
+    }
+
+    fn newest(&self) -> Result<&[u8; KEY], SealError> {
+        self.roots.last().map(Secret::expose).ok_or(SealError::RootKey("it is empty"))
+    }
+
+    fn sealing_key(&self, tenant: &str, purpose: &'static str) -> Result<Arc<SealingKey>, SealError> {
+        let find = |keys: &Vec<SealingSlot>| {
+            let (_, key) = keys.iter().find(|(p, _)| *p == purpose)?;
+            (key.used.fetch_add(1, Ordering::Relaxed) < self.envelopes_per_key).then(|| key.clone())
+        };
+        {
+            let sealing = self.sealing.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(key) = sealing.get(tenant).and_then(find) {
+                return Ok(key);
+            }
+        }
+        let mut sealing = self.sealing.write().unwrap_or_else(PoisonError::into_inner);
+        // Another thread may have been here first.
+        if let Some(key) = sealing.get(tenant).and_then(find) {
+            return Ok(key);
+        }
+        let salt = random::bytes()?;
+        let key = data_key(self.newest()?, &salt, tenant, purpose)?;
+        let key = Arc::new(SealingKey { salt, key, used: AtomicU32::new(1) });
+        if sealing.len() >= CACHED_KEYS {
+            sealing.clear();
+        }
+        let keys = sealing.entry(tenant.into()).or_default();
+        keys.retain(|(p, _)| *p != purpose);
+        keys.push((purpose, key.clone()));
+        Ok(key)
+    }
+}
+
+impl fmt::Debug for KeyRing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyRing").field("versions", &self.versions()).finish_non_exhaustive()
+    }
+}
+
+/// One purpose's key.
+type SealingSlot = (&'static str, Arc<SealingKey>);
+
+struct SealingKey {
+    salt: [u8; SALT],
+    key: LessSafeKey,
+    used: AtomicU32,
+}
+
+#[derive(Eq, Hash, PartialEq)]
+struct OpeningKeyName {
+    root: u8,
+    salt: [u8; SALT],
+    tenant: Box<str>,
+    purpose: &'static str,
+}
+
+struct Envelope<'a> {
+    root: u8,
+    salt: &'a [u8; SALT],
+    nonce: &'a [u8; NONCE],
+    /// Ciphertext and tag.
+    sealed: &'a [u8],
+}
+
+impl<'a> Envelope<'a> {
+    fn parse(bytes: &'a [u8]) -> Result<Self, SealError> {
+        let ([FORMAT, root], rest) = bytes.split_first_chunk().ok_or(SealError::NotAnEnvelope)? else {
+            return Err(SealError::NotAnEnvelope);
+        };
+        let (salt, rest) = rest.split_first_chunk().ok_or(SealError::NotAnEnvelope)?;
+        let (nonce, sealed) = rest.split_first_chunk().ok_or(SealError::NotAnEnvelope)?;
+        if sealed.len() < TAG {
+            return Err(SealError::NotAnEnvelope);
+        }
+        Ok(Self { root: *root, salt, nonce, sealed })
+    }
+}
+
+fn data_key(root: &[u8; KEY], salt: &[u8; SALT], tenant: &str, purpose: &str) -> Result<LessSafeKey, SealError> {
+    gcm_key(derive::key(root, salt, &["aes-256-gcm", tenant, purpose])?.expose())
+}
+
+fn signer(root: &[u8; KEY], name: &str) -> Result<Signer, SealError> {
+    Signer::from_seed(derive::key(root, &[], &["ed25519", name])?.expose())
+}
+
+fn gcm_key(bytes: &[u8]) -> Result<LessSafeKey, SealError> {
+    UnboundKey::new(&AES_256_GCM, bytes).map(LessSafeKey::new).map_err(|_| SealError::Refused)
+}
+
+/// Encrypts `text` in place and gives its tag.
+fn gcm_seal(key: &LessSafeKey, nonce: [u8; NONCE], aad: &[u8], text: &mut [u8]) -> Result<[u8; TAG], SealError> {
+    let tag = key
+        .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(aad), text)
+        .map_err(|_| SealError::Refused)?;
+    tag.as_ref().try_into().map_err(|_| SealError::Refused)
+}
+
+fn gcm_open(key: &LessSafeKey, nonce: [u8; NONCE], aad: &[u8], sealed: &[u8]) -> Result<Vec<u8>, SealError> {
+    let mut text = sealed.to_vec();
+    let length = key
+        .open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(aad), &mut text)
+        .map_err(|_| SealError::Damaged)?
+        .len();
+    text.truncate(length);
+    Ok(text)
+}
+
+const FORMAT: u8 = 1;
+const SALT: usize = 16;
+const NONCE: usize = 12;
+const TAG: usize = 16;
+const HEADER: usize = 2 + SALT + NONCE;
+const ENVELOPES_PER_KEY: u32 = 1 << 24;
+/// Far above what a deployment has of tenants; a bound all the same.
+const CACHED_KEYS: usize = 4096;
+
+#[cfg(test)]
+mod tests;
