@@ -1,1 +1,130 @@
-//! Placeholder.
+//! The durable state of a deployment: API keys as records and hashes, in SQLite.
+//!
+//! It never sees a key or any other secret, decides nothing about who may do what, and is never asked while a request waits.
+//!
+//! Several processes may have the store open at once: a running gateway polls [`Store::changed`] and so notices what the
+//! command line did in another.
+
+mod keys;
+
+use std::{io, path::Path, time::Duration};
+
+use sqlx::{
+    SqlitePool,
+    migrate::{MigrateError, Migrator},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+pub use keys::KeyRecord;
+
+/// The store.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pool: SqlitePool,
+}
+
+/// How much of the store someone has seen. Starts before everything.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Revision(i64);
+
+/// Why the store could not be opened, read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file cannot be created.
+    #[error("the store's file cannot be created")]
+    Create(#[source] io::Error),
+    /// A newer release has changed the tables; this one must not touch them.
+    #[error("the store was written by a newer release")]
+    Newer,
+    /// The tables could not be brought up to date.
+    #[error("the store's tables could not be brought up to date")]
+    Migrate(#[source] Box<MigrateError>),
+    /// A key of that id or with that hash is there already.
+    #[error("the key exists already")]
+    Exists,
+    /// No key has that id.
+    #[error("no key has that id")]
+    NoSuchKey,
+    /// A row holds what no release writes.
+    #[error("the record of key `{0}` is damaged")]
+    Damaged(String),
+    /// SQLite failed; worth another try when it was busy or the disk was full.
+    #[error("the store failed")]
+    Database(#[from] sqlx::Error),
+}
+
+impl Store {
+    /// Opens the store at `path`, which is created, readable by its owner alone, when it is absent; brings its tables up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::Create`], [`StoreError::Newer`], [`StoreError::Migrate`], [`StoreError::Database`].
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        create(path).map_err(StoreError::Create)?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY)
+            .pragma("cache_size", CACHE)
+            .pragma("trusted_schema", "OFF");
+        // One connection is one thread; the store has little to do.
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .acquire_timeout(BUSY)
+            .connect_with(options)
+            .await?;
+        migrate(&pool).await?;
+        Ok(Self { pool })
+    }
+
+    /// Whether the keys changed since `seen`, which is brought up to date. Ask this before [`Store::keys`]: a change in
+    /// between is then seen twice and never missed.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`]; `seen` stays as it was.
+    pub async fn changed(&self, seen: &mut Revision) -> Result<bool, StoreError> {
+        let number: i64 =
+            sqlx::query_scalar("SELECT number FROM revision WHERE part = 'keys'").fetch_one(&self.pool).await?;
+        let now = Revision(number);
+        Ok(std::mem::replace(seen, now) != now)
+    }
+
+    /// Closes the store; SQLite folds its log into the file.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
+    match MIGRATIONS.run(pool).await {
+        Ok(()) => Ok(()),
+        // Another process opened the new store at the same moment and made the tables first; then nothing is left to do.
+        Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) => {
+            MIGRATIONS.run(pool).await.map_err(|e| StoreError::Migrate(Box::new(e)))
+        }
+        Err(MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..)) => Err(StoreError::Newer),
+        Err(e) => Err(StoreError::Migrate(Box::new(e))),
+    }
+}
+
+/// Makes the file before SQLite does, which would let others read it.
+fn create(path: &Path) -> io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+static MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// How long one process waits for another's write.
+const BUSY: Duration = Duration::from_secs(5);
+/// Of pages kept in memory; negative is in KiB.
+const CACHE: &str = "-256";
+
+#[cfg(test)]
+mod tests;
