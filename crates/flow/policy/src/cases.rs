@@ -1,0 +1,301 @@
+//! Questions written down: for `policy explain`, and with the answer expected, for `policy test`.
+
+use std::{net::IpAddr, sync::Arc};
+
+use countersign_core::{
+    Call, Code, Format, Kind, Lease, Principal, Timestamp,
+    life::Peer,
+    principal::{Method, PrincipalKind},
+};
+use serde::Deserialize;
+
+use crate::{
+    facts::{Facts, Kinds, WEEKDAYS},
+    mentions::Mentions,
+    policy::{Named, Policy},
+    scopes,
+};
+
+/// A file of cases: in TOML, `[[case]]` tables.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cases {
+    /// The cases, in order.
+    pub case: Vec<Case>,
+}
+
+/// A question and the answer it should get.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// What the case shows.
+    pub name: String,
+    /// What is asked.
+    pub ask: Question,
+    /// What should be answered.
+    pub expect: Decision,
+}
+
+/// What is asked of a policy. Everything left out is as in an ordinary request.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// The caller's tenant.
+    #[serde(default = "default_tenant")]
+    pub tenant: String,
+    /// The caller's subject id.
+    #[serde(default = "default_subject")]
+    pub subject: String,
+    /// `person`, `service` or `agent`.
+    #[serde(default = "default_kind")]
+    pub kind: String,
+    /// The caller's roles.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// The credential's scopes.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// `api-key` or `client-certificate`.
+    #[serde(default = "default_method")]
+    pub method: String,
+    /// `ask` (may the prompt leave) or `receive` (may the answer return).
+    #[serde(default = "default_action")]
+    pub action: String,
+    /// The model.
+    pub model: String,
+    /// The format, as in `chat`.
+    #[serde(default = "default_format")]
+    pub format: String,
+    /// Whether a stream is asked for.
+    #[serde(default)]
+    pub stream: bool,
+    /// The bound on generated tokens.
+    pub max_tokens: Option<u64>,
+    /// Names of the tools offered.
+    #[serde(default)]
+    pub tools: Vec<String>,
+    /// How many attachments.
+    #[serde(default)]
+    pub attachments: u32,
+    /// The listener.
+    #[serde(default)]
+    pub listener: String,
+    /// The caller's address.
+    pub ip: Option<IpAddr>,
+    /// When.
+    #[serde(default)]
+    pub time: Time,
+    /// For `receive`: kinds found in the prompt.
+    #[serde(default)]
+    pub findings: Vec<String>,
+    /// For `receive`: whether any of it was masked.
+    #[serde(default)]
+    pub masked: bool,
+    /// For `receive`: who answers.
+    #[serde(default)]
+    pub target: String,
+}
+
+/// When a question is asked, UTC: a time of the week, by default Monday at ten, or seconds since 1970.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Time {
+    /// `monday` to `sunday`.
+    pub weekday: Option<String>,
+    /// 0 to 23.
+    pub hour: Option<u8>,
+    /// 0 to 59.
+    pub minute: Option<u8>,
+    /// Seconds since 1970; goes before the others.
+    pub epoch: Option<u64>,
+}
+
+/// Yes or no.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum Decision {
+    /// The request or answer passes.
+    Allow,
+    /// It does not.
+    Deny,
+}
+
+/// Why a question was answered as it was.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// The answer.
+    pub decision: Decision,
+    /// The code a caller would get; none when allowed.
+    pub code: Option<Code>,
+    /// The policies that decided; none when no policy fits, or when a scope decided.
+    pub because: Vec<Named>,
+    /// What went wrong or decided apart from policies.
+    pub notes: Vec<String>,
+}
+
+/// What became of a case.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The case's name.
+    pub name: String,
+    /// Whether the answer is the expected one.
+    pub passed: bool,
+    /// The answer; or what about the case itself is wrong.
+    pub explanation: Result<Explanation, BadQuestion>,
+}
+
+/// A word in a question that is not one of ours. Whoever wrote the case is at fault.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("`{found}` is no {what}; expected {expected}")]
+pub struct BadQuestion {
+    what: &'static str,
+    found: String,
+    expected: String,
+}
+
+impl Policy {
+    /// Asks every case. The rules on attachments and the rates are no part of it.
+    #[must_use]
+    pub fn test(&self, cases: &[Case]) -> Vec<Outcome> {
+        let outcome = |case: &Case| {
+            let explanation = self.explain(&case.ask);
+            let passed = explanation.as_ref().is_ok_and(|e| e.decision == case.expect);
+            Outcome { name: case.name.clone(), passed, explanation }
+        };
+        cases.iter().map(outcome).collect()
+    }
+
+    /// Asks one question and says which policies decided.
+    ///
+    /// # Errors
+    /// When the question holds a word that is none of ours.
+    pub fn explain(&self, question: &Question) -> Result<Explanation, BadQuestion> {
+        let who = question.principal()?;
+        let call = question.call()?;
+        let peer = Peer { ip: question.ip, listener: question.listener.as_str().into() };
+        let facts = Facts::ask(&who, &peer, &call, question.time.timestamp()?);
+        let receive = pick("action", &question.action, &["ask", "receive"], |a| a)? == &"receive";
+        let kinds = question.findings.iter().map(|k| pick("finding", k, &Kind::ALL, |k| k.as_str()).copied());
+        let kinds = kinds.collect::<Result<Kinds, _>>()?;
+        let (facts, no) = if receive {
+            (facts.receive(kinds, question.masked, &question.target), Code::AnswerNotPermitted)
+        } else {
+            (facts, Code::NotPermitted)
+        };
+        let deny = |code, because, notes| Explanation { decision: Decision::Deny, code: Some(code), because, notes };
+        if let Err(reason) = scopes::allow(&who, &call.model, call.format) {
+            return Ok(deny(no, Vec::new(), vec![reason.into()]));
+        }
+        let said = self.ask(&facts, Mentions::ALL);
+        let because: Vec<Named> = said.because.into_iter().cloned().collect();
+        Ok(if !said.errors.is_empty() {
+            let notes = said.errors.iter().map(|policy| format!("{policy} could not be evaluated")).collect();
+            deny(Code::PolicyFailed, because, notes)
+        } else if said.permitted {
+            Explanation { decision: Decision::Allow, code: None, because, notes: Vec::new() }
+        } else if because.is_empty() {
+            deny(no, because, vec![String::from("no policy permits it")])
+        } else {
+            deny(no, because, Vec::new())
+        })
+    }
+}
+
+impl Question {
+    fn principal(&self) -> Result<Arc<Principal>, BadQuestion> {
+        let kinds = [PrincipalKind::Person, PrincipalKind::Service, PrincipalKind::Agent];
+        let methods = [Method::ApiKey, Method::ClientCertificate];
+        let shared = |names: &[String]| names.iter().map(|name| Arc::from(name.as_str())).collect();
+        Ok(Arc::new(Principal {
+            tenant: self.tenant.as_str().into(),
+            subject: self.subject.as_str().into(),
+            kind: *pick("kind of principal", &self.kind, &kinds, |k| k.as_str())?,
+            roles: shared(&self.roles),
+            scopes: shared(&self.scopes),
+            credential: "case".into(),
+            method: *pick("method", &self.method, &methods, |m| m.as_str())?,
+            lease: Arc::new(Lease::new(None)),
+        }))
+    }
+
+    fn call(&self) -> Result<Call, BadQuestion> {
+        Ok(Call {
+            format: *pick("format", &self.format, &Format::ALL, |f| f.as_str())?,
+            model: self.model.as_str().into(),
+            stream: self.stream,
+            max_tokens: self.max_tokens,
+            tools: self.tools.iter().map(|tool| tool.as_str().into()).collect(),
+            attachments: self.attachments,
+        })
+    }
+}
+
+impl Time {
+    fn timestamp(&self) -> Result<Timestamp, BadQuestion> {
+        let seconds = match self.epoch {
+            Some(epoch) => epoch,
+            None => {
+                let day = match &self.weekday {
+                    None => 0,
+                    Some(name) => {
+                        let name = pick("weekday", name, &WEEKDAYS, |day| day)?;
+                        WEEKDAYS.iter().position(|day| day == name).unwrap_or_default() as u64
+                    }
+                };
+                let hour = within("hour", self.hour.unwrap_or(10), 23)?;
+                let minute = within("minute", self.minute.unwrap_or(0), 59)?;
+                FIRST_MONDAY + day * 86_400 + hour * 3_600 + minute * 60
+            }
+        };
+        Ok(Timestamp(seconds.saturating_mul(1_000_000)))
+    }
+}
+
+/// The fifth of January 1970.
+const FIRST_MONDAY: u64 = 4 * 86_400;
+
+fn pick<'a, T>(
+    what: &'static str,
+    found: &str,
+    from: &'a [T],
+    name: impl Fn(&'a T) -> &'a str,
+) -> Result<&'a T, BadQuestion> {
+    from.iter().find(|item| name(item) == found).ok_or_else(|| {
+        let expected = from.iter().map(name).collect::<Vec<_>>().join(", ");
+        BadQuestion { what, found: found.into(), expected }
+    })
+}
+
+fn within(what: &'static str, found: u8, most: u8) -> Result<u64, BadQuestion> {
+    if found > most {
+        return Err(BadQuestion { what, found: found.to_string(), expected: format!("0 to {most}") });
+    }
+    Ok(found.into())
+}
+
+fn default_tenant() -> String {
+    "default".into()
+}
+
+fn default_subject() -> String {
+    "someone".into()
+}
+
+fn default_kind() -> String {
+    PrincipalKind::Person.as_str().into()
+}
+
+fn default_method() -> String {
+    Method::ApiKey.as_str().into()
+}
+
+fn default_action() -> String {
+    "ask".into()
+}
+
+fn default_format() -> String {
+    Format::Chat.as_str().into()
+}
+
+#[cfg(test)]
+mod tests;

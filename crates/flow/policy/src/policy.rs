@@ -1,0 +1,254 @@
+//! A set of policies that parses, validates and can be asked.
+//!
+//! Threat: a policy with a slip in it (a misspelt attribute, a look-alike name, a rule that can never apply) that loads
+//! quietly and permits what nobody meant. So everything Cedar's validator so much as warns of is an error here.
+
+use std::{collections::HashMap, fmt, str::FromStr};
+
+use cedar_policy::{
+    Authorizer, Decision, Effect, PolicyId, PolicySet, Schema, ValidationMode, Validator, ffi::DetailedError,
+};
+
+use crate::{
+    error::{PolicyError, Problem, position},
+    facts::Facts,
+    mentions::Mentions,
+    question::Words,
+    shape,
+};
+
+/// What policies may speak of, in Cedar's schema syntax.
+pub const SCHEMA: &str = include_str!("schema.cedarschema");
+
+/// The policy file a new deployment starts with. It validates; it permits staff to use any model for text.
+pub const STARTER: &str = include_str!("starter.cedar");
+
+/// A valid set of policies. A request no policy permits is refused, and so is one that any policy forbids.
+pub struct Policy {
+    set: PolicySet,
+    names: HashMap<PolicyId, Named>,
+    words: Words,
+    mentions: Mentions,
+}
+
+/// One policy, for people.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Named {
+    /// Its `@id`, if it has one.
+    pub id: Option<String>,
+    /// The file it stands in.
+    pub file: String,
+    /// The line it begins on, from 1.
+    pub line: usize,
+    /// Whether it forbids rather than permits.
+    pub forbids: bool,
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.id {
+            Some(id) => f.write_str(id),
+            None => write!(f, "{}:{}", self.file, self.line),
+        }
+    }
+}
+
+/// What a set of policies says to one question.
+pub(crate) struct Said<'a> {
+    /// Permitted, forbidden or neither. Of no meaning when there are errors.
+    pub(crate) permitted: bool,
+    /// The policies that decided, in the order they stand; none when none applied.
+    pub(crate) because: Vec<&'a Named>,
+    /// What went wrong. Anything here refuses the request.
+    pub(crate) errors: Vec<String>,
+}
+
+impl Policy {
+    /// Reads policies from files, given as (name, text), against [`SCHEMA`].
+    ///
+    /// # Errors
+    /// Everything that is wrong with every file: syntax, types, unknown names, templates, names used twice, policies that can
+    /// never apply, mixed scripts and invisible characters, and bounds (256 KiB a file, 16 KiB and 256 operators a policy,
+    /// brackets 64 deep, 1,000 policies).
+    pub fn parse<N: AsRef<str>, T: AsRef<str>>(sources: &[(N, T)]) -> Result<Self, PolicyError> {
+        let sources: Vec<_> = sources.iter().map(|(file, text)| (file.as_ref(), text.as_ref())).collect();
+        // On a thread of its own, because Cedar's validator needs more stack than a caller's thread may have.
+        let read = std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().name("policy".into()).stack_size(shape::STACK);
+            thread.spawn_scoped(scope, || Self::read(&sources)).ok()?.join().ok()
+        });
+        read.unwrap_or_else(|| {
+            let problem = Problem::at("policy", "", 0, "the policies could not be read", "report this defect");
+            Err(vec![problem].into())
+        })
+    }
+
+    fn read(sources: &[(&str, &str)]) -> Result<Self, PolicyError> {
+        let mut reading = Reading::default();
+        for (file, text) in sources {
+            reading.file(file, text);
+        }
+        if reading.problems.is_empty() {
+            reading.validate();
+        }
+        if !reading.problems.is_empty() {
+            return Err(reading.problems.into());
+        }
+        let Reading { set, places, .. } = reading;
+        let mentions = set.policies().map(|policy| policy.to_json().map_or(Mentions::ALL, |json| Mentions::of(&json)));
+        let mentions = mentions.fold(Mentions::NONE, Mentions::and);
+        let names = places.into_iter().map(|(id, place)| (id, place.named)).collect();
+        Ok(Self { set, names, words: Words::new(), mentions })
+    }
+
+    /// How many policies there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether there are none, so that everything is refused.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// What of a request the policies can read.
+    pub(crate) const fn mentions(&self) -> Mentions {
+        self.mentions
+    }
+
+    /// Asks the policies about `facts`, showing them what `show` names.
+    pub(crate) fn ask(&self, facts: &Facts<'_>, show: Mentions) -> Said<'_> {
+        let (request, entities) = match self.words.question(facts, show) {
+            Ok(question) => question,
+            Err(error) => return Said { permitted: false, because: Vec::new(), errors: vec![error] },
+        };
+        let response = Authorizer::new().is_authorized(&request, &self.set, &entities);
+        let diagnostics = response.diagnostics();
+        let mut because: Vec<&Named> = diagnostics.reason().filter_map(|id| self.names.get(id)).collect();
+        because.sort_by_key(|named| (&named.file, named.line));
+        let errors = diagnostics.errors().map(|error| {
+            let cedar_policy::AuthorizationError::PolicyEvaluationError(error) = error;
+            // The error's own text can quote what the request holds, so only its policy is named.
+            self.names.get(error.policy_id()).map_or_else(|| String::from("a policy"), ToString::to_string)
+        });
+        Said { permitted: response.decision() == Decision::Allow, because, errors: errors.collect() }
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy")
+            .field("policies", &self.len())
+            .field("mentions", &self.mentions)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The state of [`Policy::parse`].
+#[derive(Default)]
+struct Reading<'a> {
+    set: PolicySet,
+    places: HashMap<PolicyId, Place<'a>>,
+    problems: Vec<Problem>,
+}
+
+struct Place<'a> {
+    named: Named,
+    text: &'a str,
+    offset: usize,
+}
+
+/// More policies than this would make a cold question slow; no deployment we know of has a tenth.
+const MOST_POLICIES: usize = 1_000;
+
+impl<'a> Reading<'a> {
+    fn file(&mut self, file: &str, text: &'a str) {
+        if let Err(misshapen) = shape::check(text) {
+            self.problems.push(Problem::at(file, text, misshapen.offset, misshapen.what, misshapen.fix));
+            return;
+        }
+        let set = match PolicySet::from_str(text) {
+            Ok(set) => set,
+            Err(errors) => {
+                let fix = "correct the syntax";
+                let problem = |error| Problem::cedar(file, text, 0, fix, &DetailedError::from(error));
+                self.problems.extend(errors.iter().map(problem));
+                return;
+            }
+        };
+        let offset = |loc: Option<usize>| loc.unwrap_or_default();
+        for template in set.templates() {
+            let at = offset(template.as_ref().loc().map(|loc| loc.start()));
+            let fix = "write the principal or resource out instead of `?principal` or `?resource`";
+            self.problems.push(Problem::at(file, text, at, "a template cannot be linked here", fix));
+        }
+        let mut policies: Vec<_> =
+            set.policies().map(|policy| (offset(policy.as_ref().loc().map(|loc| loc.start())), policy)).collect();
+        policies.sort_by_key(|(offset, _)| *offset);
+        for (offset, policy) in policies {
+            self.policy(file, text, offset, policy);
+        }
+    }
+
+    fn policy(&mut self, file: &str, text: &'a str, offset: usize, policy: &cedar_policy::Policy) {
+        let id = policy.annotation("id").map(String::from);
+        if let Some(name) = &id {
+            if name.is_empty() || name.chars().count() > 100 || name.chars().any(|c| c.is_control() || c == ',') {
+                let fix = "use 1 to 100 characters, no comma";
+                self.problems.push(Problem::at(file, text, offset, "an `@id` that cannot stand in a record", fix));
+                return;
+            }
+            if let Some(other) = self.places.values().find(|place| place.named.id.as_ref() == Some(name)) {
+                let what = format!("`@id(\"{name}\")` is used at {}:{} already", other.named.file, other.named.line);
+                self.problems.push(Problem::at(file, text, offset, what, "give each policy a name of its own"));
+                return;
+            }
+        }
+        if self.places.len() == MOST_POLICIES {
+            let what = format!("more than {MOST_POLICIES} policies");
+            self.problems.push(Problem::at(file, text, offset, what, "join policies that differ in names only"));
+        }
+        let unique = PolicyId::new(format!("policy{}", self.places.len()));
+        let named =
+            Named { id, file: file.into(), line: position(text, offset).0, forbids: policy.effect() == Effect::Forbid };
+        if self.places.len() >= MOST_POLICIES || self.set.add(policy.new_id(unique.clone())).is_err() {
+            return;
+        }
+        self.places.insert(unique, Place { named, text, offset });
+    }
+
+    fn validate(&mut self) {
+        let schema = match Schema::from_cedarschema_str(SCHEMA) {
+            Ok((schema, _)) => schema,
+            Err(error) => {
+                let problem =
+                    Problem::cedar("schema.cedarschema", SCHEMA, 0, "report this defect", &DetailedError::from(&error));
+                self.problems.push(problem);
+                return;
+            }
+        };
+        let result = Validator::new(schema).validate(&self.set, ValidationMode::Strict);
+        let errors = result.validation_errors().map(|e| (e.policy_id(), DetailedError::from(e)));
+        let warnings = result.validation_warnings().map(|w| (w.policy_id(), DetailedError::from(w)));
+        let mut problems = Vec::new();
+        // What a mistake leads to is no news beside the mistake.
+        let found: Vec<_> = if result.validation_passed() { warnings.collect() } else { errors.collect() };
+        for (id, error) in found {
+            let Some(place) = self.places.get(id) else { continue };
+            let fix = "write what the policy schema offers";
+            problems.push(Problem::cedar(&place.named.file, place.text, place.offset, fix, &error));
+        }
+        problems.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+        problems.dedup();
+        self.problems = problems;
+        // INVARIANT: a set that does not validate never leaves `parse`, whatever became of its messages.
+        if self.problems.is_empty() && !result.validation_passed_without_warnings() {
+            self.problems.push(Problem::at("policy", "", 0, "the policies do not validate", "report this defect"));
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

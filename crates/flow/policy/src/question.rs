@@ -1,0 +1,164 @@
+//! Facts put into Cedar's words: a request and the entities it speaks of.
+//!
+//! Threat: names that callers choose (subjects, roles, models, tools) must stay names. They are handed over as values and
+//! never pass through Cedar's parser, so no quote or `::` in them means anything.
+
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+    fmt::Display,
+};
+
+use cedar_policy::{
+    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression as Value,
+};
+use countersign_core::{Principal, Side, principal::PrincipalKind};
+
+use crate::{facts::Facts, mentions::Mentions};
+
+/// The schema's names, parsed once.
+pub(crate) struct Words {
+    tenant: EntityTypeName,
+    role: EntityTypeName,
+    person: EntityTypeName,
+    service: EntityTypeName,
+    agent: EntityTypeName,
+    model: EntityTypeName,
+    ask: EntityUid,
+    receive: EntityUid,
+}
+
+impl Words {
+    pub(crate) fn new() -> Self {
+        let name = |text: &str| -> EntityTypeName {
+            format!("Countersign::{text}").parse().expect("the names of the schema are Cedar names")
+        };
+        let action = |text: &str| EntityUid::from_type_name_and_id(name("Action"), EntityId::new(text));
+        Self {
+            tenant: name("Tenant"),
+            role: name("Role"),
+            person: name("Person"),
+            service: name("Service"),
+            agent: name("Agent"),
+            model: name("Model"),
+            ask: action("ask"),
+            receive: action("receive"),
+        }
+    }
+
+    /// The request and the entities for `facts`, with the context attributes that `show` names.
+    ///
+    /// # Errors
+    /// When Cedar does not take what we made, which would be a defect here; the text holds nothing of the request.
+    pub(crate) fn question(&self, facts: &Facts<'_>, show: Mentions) -> Result<(Request, Entities), String> {
+        let who: &Principal = facts.who.0;
+        let kind = match who.kind {
+            PrincipalKind::Person => &self.person,
+            PrincipalKind::Service => &self.service,
+            PrincipalKind::Agent => &self.agent,
+        };
+        let principal = uid(kind, &principal_id(&who.tenant, &who.subject));
+        let tenant = uid(&self.tenant, &who.tenant);
+        let roles: HashSet<EntityUid> = who.roles.iter().map(|role| uid(&self.role, role)).collect();
+        let model = uid(&self.model, facts.model);
+
+        let mut entities = Vec::with_capacity(roles.len() + 3);
+        let in_tenant = HashSet::from([tenant.clone()]);
+        entities.extend(roles.iter().map(|role| Entity::new_no_attrs(role.clone(), in_tenant.clone())));
+        let attributes = HashMap::from([
+            (String::from("subject"), string(&who.subject)),
+            (String::from("tenant"), string(&who.tenant)),
+        ]);
+        let mut parents = roles;
+        parents.insert(tenant.clone());
+        entities.push(Entity::new_no_attrs(tenant, HashSet::new()));
+        entities.push(Entity::new(principal.clone(), attributes, parents).map_err(defect)?);
+        let attributes = HashMap::from([(String::from("name"), string(facts.model))]);
+        entities.push(Entity::new(model.clone(), attributes, HashSet::new()).map_err(defect)?);
+        let entities = Entities::from_entities(entities, None).map_err(defect)?;
+
+        let action = match facts.side {
+            Side::Prompt => self.ask.clone(),
+            Side::Answer => self.receive.clone(),
+        };
+        let request = Request::new(principal, action, model, context(facts, show)?, None).map_err(defect)?;
+        Ok((request, entities))
+    }
+}
+
+/// `TENANT/SUBJECT`, unambiguous whatever the two hold.
+fn principal_id(tenant: &str, subject: &str) -> String {
+    let tenant = if tenant.contains(['%', '/']) {
+        Cow::from(tenant.replace('%', "%25").replace('/', "%2F"))
+    } else {
+        Cow::from(tenant)
+    };
+    format!("{tenant}/{subject}")
+}
+
+fn context(facts: &Facts<'_>, show: Mentions) -> Result<Context, String> {
+    let who: &Principal = facts.who.0;
+    let mut pairs: Vec<(String, Value)> = Vec::with_capacity(13);
+    let mut put = |attribute, name: &str, value: &dyn Fn() -> Value| {
+        if show.holds(attribute) {
+            pairs.push((name.into(), value()));
+        }
+    };
+    put(Mentions::FORMAT, "format", &|| string(facts.format.as_str()));
+    put(Mentions::STREAM, "stream", &|| Value::new_bool(facts.stream));
+    if let Some(most) = facts.max_tokens {
+        put(Mentions::MAX_TOKENS, "max_tokens", &|| Value::new_long(i64::try_from(most).unwrap_or(i64::MAX)));
+    }
+    put(Mentions::TOOLS, "tools", &|| Value::new_set(facts.tools.iter().map(|tool| string(tool))));
+    put(Mentions::ATTACHMENTS, "attachments", &|| Value::new_long(facts.attachments.into()));
+    put(Mentions::METHOD, "method", &|| string(who.method.as_str()));
+    put(Mentions::LISTENER, "listener", &|| string(facts.listener));
+    if let Some(ip) = facts.ip {
+        put(Mentions::IP, "ip", &|| Value::new_ip(ip.to_canonical().to_string()));
+    }
+    put(Mentions::SCOPES, "scopes", &|| Value::new_set(who.scopes.iter().map(|scope| string(scope))));
+    if facts.side == Side::Answer {
+        put(Mentions::FINDINGS, "findings", &|| {
+            Value::new_set(facts.findings.iter().map(|kind| string(kind.as_str())))
+        });
+        put(Mentions::MASKED, "masked", &|| Value::new_bool(facts.masked));
+        put(Mentions::TARGET, "target", &|| string(facts.target));
+    }
+    if show.holds(Mentions::TIME) {
+        let time = [
+            (Mentions::HOUR, "hour", Value::new_long(facts.time.hour.into())),
+            (Mentions::MINUTE, "minute", Value::new_long(facts.time.minute.into())),
+            (Mentions::WEEKDAY, "weekday", string(facts.time.weekday_name())),
+            (Mentions::EPOCH, "epoch", Value::new_long(i64::try_from(facts.time.epoch).unwrap_or(i64::MAX))),
+        ];
+        let shown = time.into_iter().filter(|(attribute, ..)| show.holds(*attribute));
+        let record = Value::new_record(shown.map(|(_, name, value)| (name.into(), value))).map_err(defect)?;
+        pairs.push((String::from("time"), record));
+    }
+    Context::from_pairs(pairs).map_err(defect)
+}
+
+fn uid(kind: &EntityTypeName, id: &str) -> EntityUid {
+    EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id))
+}
+
+fn string(text: &str) -> Value {
+    Value::new_string(text.into())
+}
+
+/// Cedar's message could quote a name the caller chose, so it stays out of the record.
+fn defect(_: impl Display) -> String {
+    String::from("the request could not be put into Cedar's words")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_principal_cannot_take_the_id_of_another_tenants() {
+        assert_eq!(principal_id("bank", "alice"), "bank/alice");
+        assert_ne!(principal_id("a", "b/c"), principal_id("a/b", "c"));
+        assert_ne!(principal_id("a%2Fb", "c"), principal_id("a/b", "c"));
+    }
+}

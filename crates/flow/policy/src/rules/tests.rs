@@ -1,0 +1,119 @@
+use super::*;
+
+const CHANNELS: [Channel; 7] = [
+    Channel::System,
+    Channel::User,
+    Channel::Assistant,
+    Channel::ToolResult,
+    Channel::ToolArguments,
+    Channel::Reasoning,
+    Channel::Other,
+];
+
+fn finding(kind: Kind, rule: &'static str, channel: Channel, confidence: f32) -> Finding {
+    Finding { kind, rule, channel, leaf: 0, span: 0..1, confidence, digest: [0; 8] }
+}
+
+fn roles(names: &[&str]) -> Vec<Arc<str>> {
+    names.iter().map(|name| Arc::from(*name)).collect()
+}
+
+fn standard(side: Side, kind: Kind, rule: &'static str, channel: Channel, confidence: f32) -> Action {
+    Judges::new(Rules::standard()).of(&[]).judge(side, &finding(kind, rule, channel, confidence))
+}
+
+#[test]
+fn the_standard_table_does_what_its_own_table_says() {
+    use Action::{Allow, Cut, Mask, Refuse};
+    use Channel::{Assistant, Reasoning, System, ToolArguments, ToolResult, User};
+    use Side::{Answer, Prompt};
+
+    for (side, kind, rule, channel, confidence, action) in [
+        (Prompt, Kind::Injection, "injection/x", User, 0.5, Refuse),
+        (Prompt, Kind::Injection, "injection/x", User, 0.49, Allow),
+        (Prompt, Kind::Injection, "injection/x", ToolResult, 0.9, Refuse),
+        (Prompt, Kind::Injection, "injection/x", Channel::Other, 0.9, Refuse),
+        (Prompt, Kind::Injection, "injection/x", Assistant, 0.79, Allow),
+        (Prompt, Kind::Injection, "injection/x", Assistant, 0.8, Refuse),
+        (Prompt, Kind::Injection, "injection/x", System, 1.0, Allow),
+        (Answer, Kind::Injection, "injection/x", Assistant, 1.0, Allow),
+        (Prompt, Kind::Extraction, "extraction/x", User, 0.7, Refuse),
+        (Answer, Kind::Extraction, "extraction/x", Assistant, 1.0, Allow),
+        (Prompt, Kind::Exfiltration, "exfiltration/x", ToolResult, 0.6, Refuse),
+        (Answer, Kind::Exfiltration, "exfiltration/x", Assistant, 0.6, Mask),
+        (Answer, Kind::Exfiltration, "exfiltration/x", ToolArguments, 0.4, Allow),
+        (Answer, Kind::PromptLeak, "prompt-leak/x", Reasoning, 0.6, Refuse),
+        (Prompt, Kind::PromptLeak, "prompt-leak/x", System, 1.0, Allow),
+        (Answer, Kind::DocumentLeak, "document-leak/x", Assistant, 0.6, Refuse),
+        (Prompt, Kind::DocumentLeak, "document-leak/x", ToolResult, 1.0, Allow),
+        (Answer, Kind::Canary, "canary/x", Assistant, 0.1, Cut),
+        (Prompt, Kind::Canary, "canary/x", User, 0.1, Refuse),
+        (Prompt, Kind::Secret, "secret/x", User, 0.6, Mask),
+        (Answer, Kind::Secret, "secret/x", ToolArguments, 0.6, Mask),
+        (Answer, Kind::Secret, "secret/x", Assistant, 0.2, Allow),
+        (Prompt, Kind::PersonalData, "personal-data/card", User, 1.0, Allow),
+        (Answer, Kind::PersonalData, "personal-data/card", Assistant, 0.9, Mask),
+        (Answer, Kind::PersonalData, "personal-data/of-a-new-sort", Assistant, 0.9, Mask),
+        (Answer, Kind::PersonalData, "personal-data/email", Assistant, 1.0, Allow),
+        (Answer, Kind::PersonalData, "personal-data/email-book", Assistant, 1.0, Mask),
+        (Answer, Kind::Hidden, "hidden/x", Assistant, 1.0, Allow),
+        (Prompt, Kind::Limit, "limit/x", User, 0.0, Refuse),
+        (Prompt, Kind::Attachment, "attachment/x", User, 0.0, Refuse),
+    ] {
+        assert_eq!(standard(side, kind, rule, channel, confidence), action, "{side:?} {rule} {channel:?} {confidence}");
+    }
+}
+
+#[test]
+fn the_standard_table_leaves_no_finding_without_a_line() {
+    let rules = Rules::standard();
+    for kind in Kind::ALL {
+        for channel in CHANNELS {
+            for (side, confidence) in
+                [(Side::Prompt, 0.0), (Side::Answer, 0.0), (Side::Prompt, 1.0), (Side::Answer, 1.0)]
+            {
+                let found = finding(kind, "x/y", channel, confidence);
+                assert!(rules.actions.iter().any(|line| line.fits(side, &found)), "{kind:?} {channel:?} {side:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_no_line_fits_is_refused_and_no_number_counts_as_sure() {
+    let judge = Judges::new(Rules { actions: Vec::new() }).of(&[]);
+    assert_eq!(judge.judge(Side::Answer, &finding(Kind::Hidden, "x", Channel::User, 0.0)), Action::Refuse);
+    assert_eq!(standard(Side::Prompt, Kind::Injection, "x", Channel::User, f32::NAN), Action::Refuse);
+}
+
+#[test]
+fn the_first_line_that_fits_decides_and_roles_count() {
+    let mut rules = Rules::standard();
+    rules.actions.insert(
+        0,
+        ActionRule {
+            side: Some(Side::Answer),
+            kind: Some(Kind::PersonalData),
+            rule: None,
+            channel: None,
+            roles: vec!["records".into()],
+            at_least: 0.0,
+            action: Action::Allow,
+        },
+    );
+    let judges = Judges::new(rules);
+    let card = finding(Kind::PersonalData, "personal-data/card", Channel::Assistant, 1.0);
+    assert_eq!(judges.of(&roles(&["records", "x"])).judge(Side::Answer, &card), Action::Allow);
+    for not in [&[][..], &["record"], &["records "], &["Records"], &["personal-data"]] {
+        assert_eq!(judges.of(&roles(not)).judge(Side::Answer, &card), Action::Mask);
+    }
+}
+
+#[test]
+fn callers_no_line_tells_apart_share_a_judge() {
+    let judges = Judges::new(Rules::standard());
+    for i in 0..1_000 {
+        judges.of(&roles(&[&i.to_string()]));
+    }
+    assert_eq!(judges.made.lock().unwrap().len(), 1);
+}

@@ -1,0 +1,206 @@
+//! The stage: asks before the prompt leaves, sets rate and capacity aside, asks again before the answer returns.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use countersign_core::{
+    Action, Call, Channel, Code, Finding, Format, Kind, Principal, Refusal, Side, Timestamp,
+    life::{Dispatched, Identified, Peer, Permit, Permitted, Readmitted, Reserved, Stamp, stage},
+};
+
+use crate::{
+    cache::Cache,
+    facts::{Facts, Kinds},
+    policy::{Named, Policy},
+    rates::{Limiter, Rates},
+    rules::{Judges, Rules},
+    scopes,
+};
+
+/// Everything the stage goes by, replaced as one.
+#[derive(Debug)]
+pub struct Settings {
+    /// Who may do what.
+    pub policy: Policy,
+    /// What is done about findings.
+    pub rules: Rules,
+    /// How often and how much at once.
+    pub rates: Rates,
+}
+
+/// The policy stage. Shared by all tasks.
+pub struct Stage {
+    permit: Stamp<stage::Permit>,
+    reserve: Stamp<stage::Reserve>,
+    loaded: ArcSwap<Loaded>,
+    /// Outlives reloads: what was used up stays used up.
+    limiter: Limiter,
+}
+
+/// Settings and what is remembered about them; a reload forgets it with them.
+struct Loaded {
+    policy: Policy,
+    judges: Judges,
+    rates: Rates,
+    verdicts: Cache<Verdict>,
+}
+
+/// The answer to one question.
+#[derive(Clone)]
+enum Verdict {
+    Permitted(Permit),
+    Refused(Code, Arc<str>),
+}
+
+impl Stage {
+    /// Builds the stage.
+    #[must_use]
+    pub fn new(permit: Stamp<stage::Permit>, reserve: Stamp<stage::Reserve>, settings: Settings) -> Self {
+        Self { permit, reserve, loaded: ArcSwap::from_pointee(Loaded::new(settings)), limiter: Limiter::new() }
+    }
+
+    /// Puts other settings in place. The next question sees them, the second question about a request in flight included.
+    pub fn replace(&self, settings: Settings) {
+        self.loaded.store(Arc::new(Loaded::new(settings)));
+    }
+
+    /// May the prompt leave?
+    ///
+    /// # Errors
+    /// `CS0301` when a scope of the credential, the policy or the rule on attachments says no; `CS0302` when a policy cannot be
+    /// evaluated.
+    pub fn permit(&self, who: Identified, call: Call) -> Result<Permitted, Refusal> {
+        let facts = Facts::ask(who.principal(), who.peer(), &call, who.at());
+        let permit = self.loaded.load().verdict(facts).into_permit()?;
+        Ok(Permitted::new(&self.permit, who, call, permit))
+    }
+
+    /// Sets rate and capacity aside until the request is over.
+    ///
+    /// # Errors
+    /// `CS0401` when the credential's share is used up, `CS0402` when everybody's is; both say when to try again.
+    pub fn reserve(&self, permitted: Permitted, now: Timestamp) -> Result<Reserved, Refusal> {
+        let loaded = self.loaded.load();
+        let who = permitted.principal();
+        let hold = self.limiter.take(&who.credential, loaded.rates.of(who), loaded.rates.total, now)?;
+        Ok(Reserved::new(&self.reserve, permitted, Box::new(hold)))
+    }
+
+    /// May the answer return? The policy is asked again, knowing what was found in the prompt and who answers.
+    ///
+    /// # Errors
+    /// `CS0203` or `CS0204` when the credential ended in between, `CS0303` when the policy says no, `CS0302` when it cannot be
+    /// evaluated.
+    pub fn readmit(&self, dispatched: Dispatched, now: Timestamp) -> Result<Readmitted, Refusal> {
+        let who = dispatched.principal();
+        if !who.lease.stands(now) {
+            let expired = who.lease.expires().is_some_and(|end| end <= now);
+            let code = if expired { Code::ExpiredCredential } else { Code::RevokedCredential };
+            return Err(Refusal::new(code, "the credential ended before the answer"));
+        }
+        let judge = &dispatched.permit().judge;
+        let masked = dispatched.findings().iter().any(|f| judge.judge(Side::Prompt, f) == Action::Mask);
+        let found = Kinds::of(dispatched.findings());
+        let facts = Facts::ask(who, dispatched.peer(), dispatched.call(), now);
+        let facts = facts.receive(found, masked, dispatched.target());
+        let permit = self.loaded.load().verdict(facts).into_permit()?;
+        Ok(Readmitted::new(&self.permit, dispatched, permit))
+    }
+
+    /// Whether a plain request for `model` would be permitted: for listing models. Asked about [`Format::Models`] it says
+    /// whether any other format would be.
+    #[must_use]
+    pub fn may_use(&self, who: &Arc<Principal>, peer: &Peer, now: Timestamp, model: &str, format: Format) -> bool {
+        let loaded = self.loaded.load();
+        let call = |format| Call {
+            format,
+            model: model.into(),
+            stream: false,
+            max_tokens: None,
+            tools: Vec::new(),
+            attachments: 0,
+        };
+        let permitted =
+            |format| matches!(loaded.verdict(Facts::ask(who, peer, &call(format), now)), Verdict::Permitted(_));
+        match format {
+            Format::Models => Format::ALL.into_iter().filter(|f| *f != Format::Models).any(permitted),
+            format => permitted(format),
+        }
+    }
+
+    /// Requests that hold capacity now.
+    #[must_use]
+    pub fn in_flight(&self) -> u32 {
+        self.limiter.in_flight()
+    }
+}
+
+impl Loaded {
+    fn new(settings: Settings) -> Self {
+        let Settings { policy, rules, rates } = settings;
+        Self { policy, judges: Judges::new(rules), rates, verdicts: Cache::new() }
+    }
+
+    fn verdict(&self, facts: Facts<'_>) -> Verdict {
+        // Scopes look at what the policies may not, so they come before the facts are blanked. They cost no evaluation.
+        if let Err(reason) = scopes::allow(facts.who.0, facts.model, facts.format) {
+            return Verdict::Refused(no(facts.side), reason.into());
+        }
+        let facts = facts.blanked(self.policy.mentions());
+        self.verdicts.get_or(&facts, || self.decide(&facts))
+    }
+
+    fn decide(&self, facts: &Facts<'_>) -> Verdict {
+        let said = self.policy.ask(facts, self.policy.mentions());
+        if !said.errors.is_empty() {
+            let reason = format!("policies that could not be evaluated: {}", said.errors.join(", "));
+            return Verdict::Refused(Code::PolicyFailed, reason.into());
+        }
+        if !said.permitted {
+            let reason = match names(&said.because) {
+                none if none.is_empty() => String::from("no policy permits it"),
+                names => format!("forbidden by {names}"),
+            };
+            return Verdict::Refused(no(facts.side), reason.into());
+        }
+        let judge = self.judges.of(&facts.who.0.roles);
+        if facts.attachments > 0 && judge.judge(Side::Prompt, &AN_ATTACHMENT) > Action::Allow {
+            return Verdict::Refused(no(facts.side), "no rule lets attachments pass".into());
+        }
+        Verdict::Permitted(Permit { judge, reason: names(&said.because).into() })
+    }
+}
+
+impl Verdict {
+    fn into_permit(self) -> Result<Permit, Refusal> {
+        match self {
+            Self::Permitted(permit) => Ok(permit),
+            Self::Refused(code, reason) => Err(Refusal::new(code, String::from(&*reason))),
+        }
+    }
+}
+
+/// Attachments cannot be masked, and no text guard sees them: the table is asked about them here.
+const AN_ATTACHMENT: Finding = Finding {
+    kind: Kind::Attachment,
+    rule: "policy/attachment",
+    channel: Channel::User,
+    leaf: 0,
+    span: 0..0,
+    confidence: 1.0,
+    digest: [0; 8],
+};
+
+const fn no(side: Side) -> Code {
+    match side {
+        Side::Prompt => Code::NotPermitted,
+        Side::Answer => Code::AnswerNotPermitted,
+    }
+}
+
+fn names(of: &[&Named]) -> String {
+    of.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,356 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use countersign_core::{
+    Lease, RequestId,
+    life::{Fingerprint, Intended, Screened, Stamps},
+    principal::{Method, PrincipalKind},
+};
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    mentions::Mentions,
+    policy::tests::{call, principal},
+};
+
+/// Everything a test needs to walk a request through its life.
+struct Walk {
+    stage: Stage,
+    stamps: Stamps,
+}
+
+fn settings(policy: &str) -> Settings {
+    Settings {
+        policy: Policy::parse(&[("test.cedar", policy)]).unwrap(),
+        rules: Rules::standard(),
+        rates: Rates::default(),
+    }
+}
+
+impl Walk {
+    fn new(policy: &str) -> Self {
+        let stamps = Stamps::issue();
+        let Stamps { permit, reserve, .. } = Stamps::issue();
+        Self { stage: Stage::new(permit, reserve, settings(policy)), stamps }
+    }
+
+    fn permit(&self, who: &Arc<Principal>, peer: Peer, call: Call, now: Timestamp) -> Result<Permitted, Refusal> {
+        let id = RequestId::new(now, [0; 10]);
+        self.stage.permit(Identified::new(&self.stamps.identify, id, now, peer, Arc::clone(who)), call)
+    }
+
+    fn dispatch(&self, permitted: Permitted, findings: Vec<Finding>, target: &str) -> Result<Dispatched, Refusal> {
+        let reserved = self.stage.reserve(permitted, Timestamp(0))?;
+        let screened = Screened::new(&self.stamps.screen, reserved, Bytes::new(), findings, Fingerprint::default());
+        Ok(Dispatched::new(&self.stamps.dispatch, Intended::new(&self.stamps.intend, screened, 0), target.into()))
+    }
+
+    fn whole(&self, who: &Arc<Principal>, findings: Vec<Finding>, target: &str) -> Result<Readmitted, Refusal> {
+        let permitted = self.permit(who, Peer::default(), call("m"), Timestamp(0))?;
+        self.stage.readmit(self.dispatch(permitted, findings, target)?, Timestamp(0))
+    }
+}
+
+fn staff() -> Arc<Principal> {
+    principal("bank", "alice", &["staff"])
+}
+
+fn code<T>(result: Result<T, Refusal>) -> Code {
+    result.err().unwrap().code
+}
+
+fn found(kind: Kind) -> Finding {
+    Finding { kind, confidence: 1.0, ..AN_ATTACHMENT }
+}
+
+const STAFF: &str = r#"@id("staff") permit(principal in Countersign::Role::"staff", action, resource);"#;
+
+#[test]
+fn asked_twice_with_names_for_the_record() {
+    let walk = Walk::new(STAFF);
+    let readmitted = walk.whole(&staff(), Vec::new(), "t").unwrap();
+    assert_eq!((&*readmitted.permit().reason, &*readmitted.second_permit().reason), ("staff", "staff"));
+    let refused = walk.permit(&principal("bank", "bob", &[]), Peer::default(), call("m"), Timestamp(0)).unwrap_err();
+    assert_eq!((refused.code, &*refused.reason), (Code::NotPermitted, "no policy permits it"));
+}
+
+#[test]
+fn the_second_question_knows_what_was_found_and_who_answers() {
+    let walk = Walk::new(&format!(
+        "{STAFF}
+        @id(\"no-secrets-out\") forbid(principal, action == Countersign::Action::\"receive\", resource)
+          when {{ context.findings.contains(\"secret\") && context.target like \"far-*\" }};
+        @id(\"no-mask\") forbid(principal, action == Countersign::Action::\"receive\", resource)
+          when {{ context.masked && context.target == \"strict\" }};"
+    ));
+    let who = staff();
+    walk.whole(&who, vec![found(Kind::Secret)], "near").unwrap();
+    walk.whole(&who, vec![found(Kind::Hidden)], "far-1").unwrap();
+    let refused = walk.whole(&who, vec![found(Kind::Hidden), found(Kind::Secret)], "far-1").err().unwrap();
+    assert_eq!((refused.code, &*refused.reason), (Code::AnswerNotPermitted, "forbidden by no-secrets-out"));
+    // A secret is masked by the standard table, personal data in a prompt is not.
+    assert_eq!(code(walk.whole(&who, vec![found(Kind::Secret)], "strict")), Code::AnswerNotPermitted);
+    walk.whole(&who, vec![found(Kind::PersonalData)], "strict").unwrap();
+}
+
+#[test]
+fn an_ended_credential_gets_no_answer() {
+    let walk = Walk::new(STAFF);
+    let permit = |who: &Arc<Principal>| {
+        let permitted = walk.permit(who, Peer::default(), call("m"), Timestamp(0)).unwrap();
+        walk.dispatch(permitted, Vec::new(), "t").unwrap()
+    };
+    let revoked = staff();
+    let dispatched = permit(&revoked);
+    revoked.lease.end();
+    assert_eq!(code(walk.stage.readmit(dispatched, Timestamp(1))), Code::RevokedCredential);
+
+    let ending = Arc::new(Principal { lease: Arc::new(Lease::new(Some(Timestamp(10)))), ..(*staff()).clone() });
+    walk.stage.readmit(permit(&ending), Timestamp(9)).map(drop).unwrap();
+    assert_eq!(code(walk.stage.readmit(permit(&ending), Timestamp(10))), Code::ExpiredCredential);
+}
+
+#[test]
+fn a_reload_is_seen_by_the_next_question_and_by_answers_in_flight() {
+    let walk = Walk::new(STAFF);
+    let who = staff();
+    let permitted = walk.permit(&who, Peer::default(), call("m"), Timestamp(0)).unwrap();
+    let dispatched = walk.dispatch(permitted, Vec::new(), "t").unwrap();
+    walk.stage.replace(settings(r#"permit(principal, action, resource == Countersign::Model::"other");"#));
+    assert_eq!(code(walk.stage.readmit(dispatched, Timestamp(0))), Code::AnswerNotPermitted);
+    assert_eq!(code(walk.permit(&who, Peer::default(), call("m"), Timestamp(0))), Code::NotPermitted);
+    walk.permit(&who, Peer::default(), call("other"), Timestamp(0)).unwrap();
+}
+
+#[test]
+fn a_policy_that_cannot_be_evaluated_refuses_even_beside_one_that_permits() {
+    let walk = Walk::new(&format!(
+        "{STAFF} @id(\"sum\") forbid(principal, action, resource) when {{ context has max_tokens && context.max_tokens * 3 > 9 }};"
+    ));
+    let huge = Call { max_tokens: Some(u64::MAX), ..call("m") };
+    let refused = walk.permit(&staff(), Peer::default(), huge, Timestamp(0)).unwrap_err();
+    assert_eq!((refused.code, &*refused.reason), (Code::PolicyFailed, "policies that could not be evaluated: sum"));
+    walk.permit(&staff(), Peer::default(), call("m"), Timestamp(0)).unwrap();
+}
+
+#[test]
+fn scopes_narrow_and_unknown_ones_shut() {
+    let walk = Walk::new(STAFF);
+    let may = |scopes: &[&str], model: &str, format| {
+        let scopes = scopes.iter().map(|s| Arc::from(*s)).collect();
+        let who = Arc::new(Principal { scopes, ..(*staff()).clone() });
+        let call = Call { format, ..call(model) };
+        walk.permit(&who, Peer::default(), call, Timestamp(0)).is_ok()
+    };
+    assert!(may(&[], "m", Format::Chat));
+    assert!(may(&["model:m", "model:n"], "n", Format::Chat) && !may(&["model:m", "model:n"], "o", Format::Chat));
+    assert!(may(&["format:chat"], "m", Format::Chat) && !may(&["format:chat"], "m", Format::Messages));
+    assert!(may(&["model:a:b", "format:chat"], "a:b", Format::Chat));
+    assert!(!may(&["model:m", "format:messages"], "m", Format::Chat));
+    for shut in ["", "*", "model", "Model:m", "models:m", "model:", "model:M", "model: m", "model:*"] {
+        assert!(!may(&[shut], "m", Format::Chat), "{shut:?}");
+    }
+    // A scope gives nothing that the policy does not.
+    let other = Arc::new(Principal { scopes: Arc::new(["model:m".into()]), ..(*principal("b", "x", &[])).clone() });
+    assert_eq!(code(walk.permit(&other, Peer::default(), call("m"), Timestamp(0))), Code::NotPermitted);
+}
+
+#[test]
+fn attachments_pass_only_where_a_rule_lets_them() {
+    let walk = Walk::new(STAFF);
+    let picture = || Call { attachments: 1, ..call("m") };
+    let refused = walk.permit(&staff(), Peer::default(), picture(), Timestamp(0)).unwrap_err();
+    assert_eq!((refused.code, &*refused.reason), (Code::NotPermitted, "no rule lets attachments pass"));
+    let mut settings = settings(STAFF);
+    let line = crate::ActionRule {
+        side: None,
+        kind: Some(Kind::Attachment),
+        rule: None,
+        channel: None,
+        roles: vec!["staff".into()],
+        at_least: 0.0,
+        action: Action::Allow,
+    };
+    settings.rules.actions.insert(0, line);
+    walk.stage.replace(settings);
+    walk.permit(&staff(), Peer::default(), picture(), Timestamp(0)).unwrap();
+}
+
+#[test]
+fn refusals_hold_nothing_the_caller_wrote() {
+    let canary = "canary-5309-\"::\\";
+    let walk = Walk::new(
+        "permit(principal, action, resource) when { resource.name == \"none\" };
+         forbid(principal, action, resource) when { context.tools.contains(\"x\") };",
+    );
+    let model = format!("model:{canary}");
+    for scopes in [&[][..], &[model.as_str()], &[canary]] {
+        let scopes = scopes.iter().map(|scope| Arc::from(*scope)).collect();
+        let who = Arc::new(Principal { scopes, ..(*principal(canary, canary, &[canary])).clone() });
+        for tool in ["x", canary] {
+            let call = Call { tools: vec![tool.into(), canary.into()], ..call(canary) };
+            let refusal =
+                walk.permit(&who, Peer { ip: None, listener: canary.into() }, call, Timestamp(0)).unwrap_err();
+            assert!(!format!("{refusal} {refusal:?}").contains("canary"), "{refusal}");
+        }
+    }
+}
+
+#[test]
+fn listing_models_asks_the_same_policy() {
+    let walk = Walk::new(
+        r#"permit(principal in Countersign::Role::"staff", action, resource == Countersign::Model::"m") when { context.format == "messages" };"#,
+    );
+    let may = |who: &Arc<Principal>, model: &str, format| {
+        walk.stage.may_use(who, &Peer::default(), Timestamp(0), model, format)
+    };
+    assert!(may(&staff(), "m", Format::Messages) && may(&staff(), "m", Format::Models));
+    assert!(!may(&staff(), "m", Format::Chat) && !may(&staff(), "n", Format::Models));
+    assert!(!may(&principal("b", "x", &[]), "m", Format::Models));
+}
+
+#[test]
+fn a_hold_lasts_as_long_as_the_request() {
+    let walk = Walk::new(STAFF);
+    let mut one = settings(STAFF);
+    one.rates.default.concurrent = Some(1);
+    walk.stage.replace(one);
+    let permit = || walk.permit(&staff(), Peer::default(), call("m"), Timestamp(0)).unwrap();
+    let dispatched = walk.dispatch(permit(), Vec::new(), "t").unwrap();
+    assert_eq!(code(walk.stage.reserve(permit(), Timestamp(0))), Code::RateLimited);
+    let readmitted = walk.stage.readmit(dispatched, Timestamp(0)).unwrap();
+    assert_eq!(walk.stage.in_flight(), 1);
+    drop(readmitted);
+    assert_eq!(walk.stage.in_flight(), 0);
+    walk.stage.reserve(permit(), Timestamp(0)).map(drop).unwrap();
+}
+
+#[test]
+fn the_cache_is_bounded_and_keeps_nothing_large() {
+    let cache: Cache<u32> = Cache::new();
+    let (who, peer, made) = (staff(), Peer::default(), AtomicUsize::new(0));
+    let ask = |call: &Call| {
+        let facts = Facts::ask(&who, &peer, call, Timestamp(0));
+        cache.get_or(&facts, || made.fetch_add(1, Ordering::Relaxed) as u32)
+    };
+    let huge = call(&"m".repeat(100_000));
+    let many = Call { tools: vec!["t".into(); 1_000], ..call("m") };
+    for call in [&huge, &huge, &many, &many] {
+        ask(call);
+    }
+    assert_eq!(made.load(Ordering::Relaxed), 4);
+    for i in 0..10_000 {
+        ask(&call(&i.to_string()));
+    }
+    let before = made.load(Ordering::Relaxed);
+    for i in 0..10_000 {
+        ask(&call(&i.to_string()));
+    }
+    // At most 512 x 4 are remembered.
+    assert!(made.load(Ordering::Relaxed) - before >= 10_000 - 2_048);
+    let last = ask(&call("again"));
+    assert_eq!(ask(&call("again")), last);
+}
+
+/// Policies that read every attribute, alone and together.
+const READERS: [&str; 15] = [
+    r#"@id("sum") forbid(principal, action, resource) when { context has max_tokens && context.max_tokens * 2 == 3 };"#,
+    r#"permit(principal in Countersign::Role::"a", action, resource);"#,
+    r#"permit(principal is Countersign::Service, action, resource == Countersign::Model::"m");"#,
+    r#"permit(principal, action == Countersign::Action::"receive", resource);"#,
+    r#"permit(principal, action, resource) when { context.format == "chat" && !context.stream };"#,
+    r#"forbid(principal, action, resource) when { context.stream && context.listener == "l" };"#,
+    r#"forbid(principal, action, resource) when { context has max_tokens && context.max_tokens > 100 };"#,
+    r#"forbid(principal, action, resource) when { context.tools.contains("x") };"#,
+    r#"forbid(principal, action, resource) when { context.attachments > 1 };"#,
+    r#"permit(principal, action, resource) when { context.method == "api-key" };"#,
+    r#"forbid(principal, action, resource) when { context has ip && context.ip.isInRange(ip("10.0.0.0/8")) };"#,
+    r#"permit(principal, action, resource) when { context.time.hour >= 12 && context.time.weekday != "sunday" };"#,
+    r#"forbid(principal, action, resource) when { context.time.minute < 30 || context.time.epoch > 500000 };"#,
+    r#"forbid(principal, action == Countersign::Action::"receive", resource) when { context.findings.contains("secret") || context.masked };"#,
+    r#"forbid(principal in Countersign::Tenant::"t", action == Countersign::Action::"receive", resource) when { context.target == "far" || context.scopes.contains("model:m") };"#,
+];
+
+type Draw = (u8, u8, u8, u16, u8, u32);
+
+/// A question that owns its parts.
+struct Drawn {
+    who: Arc<Principal>,
+    peer: Peer,
+    call: Call,
+    now: Timestamp,
+    kinds: Kinds,
+    masked: bool,
+    target: &'static str,
+    receive: bool,
+}
+
+/// One of a small world of questions, so that the cache is hit often and wrongly shared keys would show.
+fn question((who, model, format, rest, time, more): Draw) -> Drawn {
+    let roles: &[&str] = [&[][..], &["a"], &["a", "b"], &["b", "a"]][usize::from(who % 4)];
+    let scopes: Arc<[Arc<str>]> = if who & 4 == 0 { Arc::new([]) } else { Arc::new(["model:m".into()]) };
+    let base = principal(["t", "u"][usize::from(who >> 3 & 1)], ["s", "r"][usize::from(who >> 4 & 1)], roles);
+    let kind = if who & 32 == 0 { PrincipalKind::Person } else { PrincipalKind::Service };
+    let method = if who & 64 == 0 { Method::ApiKey } else { Method::ClientCertificate };
+    let principal = Arc::new(Principal { scopes, kind, method, ..(*base).clone() });
+    let ip = [None, Some([10, 0, 0, 1].into()), Some([192, 168, 0, 1].into())][usize::from(rest) % 3];
+    let peer = Peer { ip, listener: ["l", ""][usize::from(rest >> 2 & 1)].into() };
+    let call = Call {
+        format: Format::ALL[usize::from(format) % Format::ALL.len()],
+        model: ["m", "n"][usize::from(model & 1)].into(),
+        stream: rest & 8 == 0,
+        max_tokens: [None, Some(5), Some(101), Some(u64::MAX)][usize::from(rest >> 4 & 3)],
+        tools: [vec![], vec!["x".into()], vec!["y".into(), "x".into()], vec!["y".into()]][usize::from(rest >> 6 & 3)]
+            .clone(),
+        attachments: u32::from(rest >> 8 & 3),
+    };
+    let now = Timestamp(u64::from(time) * 5_000 * 1_000_000 + u64::from(more % 2) * 40 * 60 * 1_000_000);
+    let kinds = [vec![], vec![Kind::Secret], vec![Kind::Hidden]][(more >> 1) as usize % 3].iter().copied().collect();
+    let (masked, target, receive) = (more & 64 == 0, ["near", "far"][(more >> 7 & 1) as usize], more & 256 == 0);
+    Drawn { who: principal, peer, call, now, kinds, masked, target, receive }
+}
+
+proptest! {
+    /// What is remembered is what would be answered with every attribute shown and nothing remembered: 256 sets of policies,
+    /// 400 questions each out of a pool of 40, 102,400 in all.
+    #[test]
+    fn remembered_and_fresh_answers_agree(
+        chosen in 0_u32..1 << READERS.len(),
+        pool in proptest::collection::vec(any::<Draw>(), 40..=40),
+        picks in proptest::collection::vec(0_usize..40, 400..=400),
+    ) {
+        let text: String = READERS.iter().enumerate().filter(|(i, _)| chosen >> i & 1 == 1).map(|(_, p)| *p).collect();
+        let loaded = Loaded::new(settings(&text));
+        let pool: Vec<_> = pool.into_iter().map(question).collect();
+        let facts = |i: usize| {
+            let Drawn { who, peer, call, now, kinds, masked, target, receive } = &pool[i];
+            let facts = Facts::ask(who, peer, call, *now);
+            if *receive { facts.receive(*kinds, *masked, target) } else { facts }
+        };
+        let fresh: Vec<_> = (0..pool.len()).map(|i| loaded.policy.ask(&facts(i), Mentions::ALL)).collect();
+        for i in picks {
+            let (Drawn { who, call, .. }, fresh) = (&pool[i], &fresh[i]);
+            let scoped = scopes::allow(who, &call.model, call.format).is_ok();
+            let verdict = match loaded.verdict(facts(i)) {
+                Verdict::Permitted(permit) => Ok(String::from(&*permit.reason)),
+                Verdict::Refused(code, reason) => Err((code, String::from(&*reason))),
+            };
+            let no = no(facts(i).side);
+            let expected = if !scoped {
+                Err((no, "the credential's scopes do not name the model".into()))
+            } else if !fresh.errors.is_empty() {
+                Err((Code::PolicyFailed, format!("policies that could not be evaluated: {}", fresh.errors.join(", "))))
+            } else if !fresh.permitted && fresh.because.is_empty() {
+                Err((no, "no policy permits it".into()))
+            } else if !fresh.permitted {
+                Err((no, format!("forbidden by {}", names(&fresh.because))))
+            } else if call.attachments > 0 {
+                Err((no, "no rule lets attachments pass".into()))
+            } else {
+                Ok(names(&fresh.because))
+            };
+            prop_assert_eq!(verdict, expected);
+        }
+    }
+}
