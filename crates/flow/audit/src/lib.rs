@@ -2,4 +2,53 @@
 //!
 //! It decides nothing, screens nothing and sends nothing.
 
+mod audit;
+mod dir;
+mod frame;
+mod journal;
 pub mod merkle;
+pub mod note;
+mod publisher;
+mod queue;
+pub mod record;
+pub mod show;
+mod tiles;
+pub mod verify;
+mod walk;
+mod writer;
+
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod tests;
+
+pub use audit::{Audit, Keys, Outcome, Refused};
+pub use dir::{Dir, DiskDir, MemoryDir, Tail};
+pub use note::Checkpoint;
+pub use publisher::Signed;
+pub use queue::Settled;
+
+/// The log cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// The directory cannot be used.
+    #[error("the audit directory cannot be used: {0}")]
+    Directory(#[source] std::io::Error),
+    /// What was durable once is missing or changed.
+    #[error("the audit log is damaged{}: {what}", .record.map(|r| format!(" at record {r}")).unwrap_or_default())]
+    Damaged {
+        /// Index of the first record concerned, where it can be told.
+        record: Option<u64>,
+        /// What is wrong.
+        what: String,
+    },
+    /// The checkpoint cannot be believed.
+    #[error(transparent)]
+    Checkpoint(#[from] note::BadNote),
+    /// The keys cannot be used.
+    #[error("the audit keys cannot be used: {0}")]
+    Keys(#[source] countersign_seal::SealError),
+    /// The log's name cannot stand in a checkpoint.
+    #[error("the audit log's name must not be empty or hold spaces or `+`")]
+    Origin,
+}

@@ -58,6 +58,12 @@ pub struct Frontier {
 }
 
 impl Frontier {
+    /// The right edge of a tree of `size` leaves, from the roots of its complete subtrees, left to right.
+    #[must_use]
+    pub(crate) const fn from_edge(size: u64, edge: Vec<Hash>) -> Self {
+        Self { size, edge }
+    }
+
     /// Appends one leaf hash.
     pub fn push(&mut self, leaf: Hash) {
         let mut hash = leaf;

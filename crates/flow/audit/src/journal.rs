@@ -1,0 +1,215 @@
+//! The journal: frames, one after another, in files of some 32 MiB named by the index of their first record.
+//!
+//! INVARIANT: a batch is written only after the one before it was synced. So whatever stands before the last batch was
+//! durable once, and damage there is no crash's doing; only the last batch may be torn, and nobody was told that it is on
+//! record. A sync that fails ends the journal's use until it is opened again, for what the disk holds is then unknown.
+
+use std::io;
+
+use crate::{
+    AuditError, Dir, Tail,
+    frame::{self, BadFrame},
+    merkle::{Hash, sha256},
+    record::Torn,
+};
+
+/// What goes into the journal as one frame.
+pub(crate) struct Item {
+    /// At most [`frame::MAX_ENTRY`] bytes.
+    pub(crate) entry: Vec<u8>,
+    /// At most [`frame::MAX_BODY`] bytes.
+    pub(crate) body: Vec<u8>,
+    pub(crate) body_hash: Hash,
+}
+
+impl Item {
+    pub(crate) fn len(&self) -> usize {
+        frame::HEADER + self.entry.len() + self.body.len()
+    }
+}
+
+/// A batch is not on record.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Nothing of it is there; another may succeed.
+    Again(io::Error),
+    /// The disk's state is unknown; the log must be opened again.
+    Poisoned(io::Error),
+}
+
+/// The journal's growing end.
+pub(crate) struct Journal {
+    tail: Box<dyn Tail>,
+    next: u64,
+    buffer: Vec<u8>,
+    poisoned: bool,
+}
+
+/// What opening a journal found.
+pub(crate) struct Recovered {
+    pub(crate) journal: Journal,
+    /// Leaf hashes and entries from the index asked for.
+    pub(crate) entries: Vec<(Hash, Vec<u8>)>,
+    pub(crate) torn: Option<Torn>,
+}
+
+impl Journal {
+    /// Opens the journal, cuts off a torn tail and hands out the entries from index `from`, which the signed tree lacks.
+    ///
+    /// # Errors
+    /// When records are missing or damaged that were durable once, or the directory cannot be used.
+    pub(crate) fn open(dir: &dyn Dir, from: u64) -> Result<Recovered, AuditError> {
+        let segments = segments(dir)?;
+        let mut recovered = None;
+        let mut entries = Vec::new();
+        let mut torn = None;
+        let mut next = 0;
+        for (i, (start, path)) in segments.iter().enumerate() {
+            let end = segments.get(i + 1).map(|(start, _)| *start);
+            if end.is_some_and(|end| end <= from) {
+                next = end.unwrap_or(next);
+                continue;
+            }
+            if *start != next {
+                return Err(damaged(next, "records are missing from the journal"));
+            }
+            let bytes = dir.read(path).map_err(AuditError::Directory)?;
+            let scan = Scan::of(&bytes, *start);
+            next = scan.next;
+            for frame in scan.frames().filter(|f| f.index >= from) {
+                entries.push((frame.leaf, frame.entry.to_vec()));
+            }
+            if let Some(bad) = scan.bad {
+                let acknowledged = end.is_some() || frame::find(&bytes, scan.whole + 1, |f| f.first > next).is_some();
+                if acknowledged {
+                    return Err(damaged(next, bad));
+                }
+                let tail = bytes.get(scan.whole..).unwrap_or_default();
+                torn = Some(Torn { bytes: tail.len() as u64, sha256: sha256(tail) });
+            }
+            if end.is_none() {
+                recovered = Some((path, scan.whole as u64));
+            }
+        }
+        if next < from {
+            return Err(damaged(next, "records that a checkpoint signed are missing"));
+        }
+        let tail = match recovered {
+            Some((path, whole)) => {
+                let mut tail = dir.append(path).map_err(AuditError::Directory)?;
+                if tail.len() > whole {
+                    tail.truncate(whole).map_err(AuditError::Directory)?;
+                }
+                // What a crash left unsynced may be read back and still be lost by the next one.
+                tail.sync().map_err(AuditError::Directory)?;
+                tail
+            }
+            None => dir.append(&path(0)).map_err(AuditError::Directory)?,
+        };
+        let journal = Self { tail, next, buffer: Vec::new(), poisoned: false };
+        Ok(Recovered { journal, entries, torn })
+    }
+
+    /// Index that the next record gets.
+    pub(crate) const fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Writes a batch and syncs it; gives the leaf hashes. All of it is on record then, or none of it counts.
+    pub(crate) fn append<'a>(
+        &mut self,
+        dir: &dyn Dir,
+        items: impl Iterator<Item = &'a Item>,
+    ) -> Result<Vec<Hash>, Failure> {
+        if self.poisoned {
+            return Err(Failure::Poisoned(io::Error::other("an earlier sync failed")));
+        }
+        if self.tail.len() >= SEGMENT {
+            self.tail = dir.append(&path(self.next)).map_err(Failure::Again)?;
+        }
+        self.buffer.clear();
+        self.buffer.shrink_to(KEPT_BUFFER);
+        let leaves: Vec<_> = (self.next..)
+            .zip(items)
+            .map(|(i, item)| frame::encode(&mut self.buffer, i, self.next, &item.entry, &item.body, &item.body_hash))
+            .collect();
+        let before = self.tail.len();
+        if let Err(cause) = self.tail.write(&self.buffer) {
+            return match self.tail.truncate(before) {
+                Ok(()) => Err(Failure::Again(cause)),
+                Err(cause) => Err(self.poison(cause)),
+            };
+        }
+        self.tail.sync().map_err(|cause| self.poison(cause))?;
+        self.next += leaves.len() as u64;
+        Ok(leaves)
+    }
+
+    const fn poison(&mut self, cause: io::Error) -> Failure {
+        self.poisoned = true;
+        Failure::Poisoned(cause)
+    }
+}
+
+/// The frames of one segment, up to the first that does not hold.
+pub(crate) struct Scan<'a> {
+    bytes: &'a [u8],
+    /// Bytes that are whole frames in order.
+    pub(crate) whole: usize,
+    /// Index after the last of them.
+    pub(crate) next: u64,
+    /// What is wrong with what follows.
+    pub(crate) bad: Option<BadFrame>,
+}
+
+impl<'a> Scan<'a> {
+    /// Reads a segment whose first record is `start`.
+    pub(crate) fn of(bytes: &'a [u8], start: u64) -> Self {
+        let (mut whole, mut next) = (0, start);
+        while let Some(rest) = bytes.get(whole..).filter(|r| !r.is_empty()) {
+            match frame::decode(rest) {
+                Ok(frame) if frame.index == next => {
+                    whole += frame.len;
+                    next += 1;
+                }
+                Ok(_) => return Self { bytes, whole, next, bad: Some(BadFrame::Header) },
+                Err(bad) => return Self { bytes, whole, next, bad: Some(bad) },
+            }
+        }
+        Self { bytes, whole, next, bad: None }
+    }
+
+    /// The whole frames again.
+    pub(crate) fn frames(&self) -> impl Iterator<Item = frame::Frame<'a>> + use<'a> {
+        let mut rest = self.bytes.get(..self.whole).unwrap_or_default();
+        std::iter::from_fn(move || {
+            let frame = frame::decode(rest).ok()?;
+            rest = rest.get(frame.len..).unwrap_or_default();
+            Some(frame)
+        })
+    }
+}
+
+/// The journal's files by the index of their first record, in order.
+pub(crate) fn segments(dir: &dyn Dir) -> Result<Vec<(u64, String)>, AuditError> {
+    let paths = dir.list(FOLDER).map_err(AuditError::Directory)?;
+    Ok(paths.into_iter().filter_map(|p| segment_start(&p).map(|start| (start, p))).collect())
+}
+
+/// The index that a journal file's name tells.
+pub(crate) fn segment_start(path: &str) -> Option<u64> {
+    let start: u64 = path.strip_prefix(FOLDER)?.strip_prefix('/')?.parse().ok()?;
+    (self::path(start) == path).then_some(start)
+}
+
+fn path(start: u64) -> String {
+    format!("{FOLDER}/{start:020}")
+}
+
+fn damaged(record: u64, what: impl ToString) -> AuditError {
+    AuditError::Damaged { record: Some(record), what: what.to_string() }
+}
+
+const FOLDER: &str = "journal";
+const SEGMENT: u64 = 32 << 20;
+const KEPT_BUFFER: usize = 256 << 10;

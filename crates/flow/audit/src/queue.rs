@@ -1,0 +1,270 @@
+//! Where records wait for the writer, and where their makers wait for them.
+//!
+//! Everything queued while a batch is being written becomes the next batch: one write, one sync, one wake of all who wait.
+//! Under load no timer is involved. Records that nobody waits for linger a moment, to share the next sync.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use countersign_core::{Code, Refusal};
+
+use crate::journal::Item;
+
+/// A bounded queue with one consumer.
+pub(crate) struct Queue {
+    inner: Mutex<Inner>,
+    ready: Condvar,
+}
+
+/// How badly a record's maker wants it on disk.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Haste {
+    /// Somebody waits, and is refused when it cannot be.
+    Now,
+    /// Nobody waits yet, and it must not be lost: kept and tried again when it cannot be written.
+    Soon,
+}
+
+struct Inner {
+    items: Vec<(Haste, Item)>,
+    bytes: usize,
+    batch: Arc<Batch>,
+    urgent: bool,
+    waiting: Waiting,
+    /// Why nothing is taken any more.
+    closed: Option<Code>,
+}
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Waiting {
+    No,
+    ForAWhile,
+    ForEver,
+}
+
+/// What the writer took. Dropped without a result, it fails those who wait for it.
+pub(crate) struct Taken {
+    pub(crate) items: Vec<(Haste, Item)>,
+    pub(crate) closed: bool,
+    batch: Arc<Batch>,
+}
+
+impl Queue {
+    pub(crate) fn new() -> Self {
+        let inner = Inner {
+            items: Vec::new(),
+            bytes: 0,
+            batch: Arc::default(),
+            urgent: false,
+            waiting: Waiting::No,
+            closed: None,
+        };
+        Self { inner: Mutex::new(inner), ready: Condvar::new() }
+    }
+
+    /// Queues a record.
+    ///
+    /// # Errors
+    /// `CS0601` when the queue is full or the writer is gone, `CS0902` after [`Queue::close`].
+    pub(crate) fn push(&self, item: Item, haste: Haste) -> Result<Ack, Refusal> {
+        let mut inner = self.lock();
+        if let Some(code) = inner.closed {
+            return Err(Refusal::new(code, "the audit log is closed"));
+        }
+        // Outcomes may use as much room again: what has left must not lose its end to what has not.
+        let share = if haste == Haste::Now { 1 } else { 2 };
+        let len = item.len();
+        let full = inner.items.len() >= share * MAX_ITEMS || inner.bytes + len > share * MAX_BYTES;
+        if full && !inner.items.is_empty() {
+            return Err(Refusal::new(Code::AuditFailed, "the audit queue is full"));
+        }
+        let ack = Ack { batch: inner.batch.clone(), slot: inner.items.len() as u64 };
+        inner.items.push((haste, item));
+        inner.bytes += len;
+        inner.urgent |= haste == Haste::Now || inner.items.len() >= EAGER;
+        if inner.waiting == Waiting::ForEver || (inner.urgent && inner.waiting == Waiting::ForAWhile) {
+            inner.waiting = Waiting::No;
+            drop(inner);
+            self.ready.notify_one();
+        }
+        Ok(ack)
+    }
+
+    /// Has the batch that `ack` is in written now rather than soon.
+    fn hurry(&self, ack: &Ack) {
+        let mut inner = self.lock();
+        if Arc::ptr_eq(&inner.batch, &ack.batch) && !inner.urgent {
+            inner.urgent = true;
+            self.ready.notify_one();
+        }
+    }
+
+    /// Waits for work and takes all there is. With `retry`, comes back after a second even when there is none.
+    pub(crate) fn take(&self, retry: bool) -> Taken {
+        let mut inner = self.lock();
+        let mut quiet = 0;
+        while !inner.urgent && inner.closed.is_none() {
+            let patience = match (retry, inner.items.is_empty()) {
+                (true, _) => Some(RETRY),
+                (false, false) => Some(LINGER),
+                // Timed waits spare the makers of outcomes a wake, as long as there is some traffic.
+                (false, true) => (quiet < QUIET).then_some(LINGER),
+            };
+            inner.waiting = if patience.is_some() { Waiting::ForAWhile } else { Waiting::ForEver };
+            let Some(patience) = patience else {
+                inner = self.ready.wait(inner).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let (again, wait) = self.ready.wait_timeout(inner, patience).unwrap_or_else(PoisonError::into_inner);
+            inner = again;
+            if wait.timed_out() {
+                if retry || !inner.items.is_empty() {
+                    break;
+                }
+                quiet += 1;
+            }
+        }
+        inner.waiting = Waiting::No;
+        inner.urgent = false;
+        inner.bytes = 0;
+        let capacity = inner.items.len();
+        Taken {
+            items: std::mem::replace(&mut inner.items, Vec::with_capacity(capacity)),
+            closed: inner.closed.is_some(),
+            batch: std::mem::take(&mut inner.batch),
+        }
+    }
+
+    /// Takes nothing more. What is queued is still written.
+    pub(crate) fn close(&self) {
+        self.shut(Code::ShuttingDown);
+    }
+
+    /// Takes nothing more and fails what is queued: the writer is gone.
+    pub(crate) fn kill(&self) {
+        self.shut(Code::AuditFailed);
+        drop(self.take(false));
+    }
+
+    fn shut(&self, code: Code) {
+        let mut inner = self.lock();
+        inner.closed.get_or_insert(code);
+        drop(inner);
+        self.ready.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Taken {
+    /// Tells those who wait: the index of the first of these items, or why they are not on record.
+    pub(crate) fn done(&self, result: Result<u64, Refusal>) {
+        self.batch.done(result);
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.batch.done(Err(Refusal::new(Code::AuditFailed, "the audit writer stopped")));
+    }
+}
+
+#[derive(Default)]
+struct Batch {
+    state: Mutex<BatchState>,
+}
+
+#[derive(Default)]
+struct BatchState {
+    result: Option<Result<u64, Refusal>>,
+    wakers: Vec<(u64, Waker)>,
+}
+
+impl Batch {
+    /// Only the first result counts.
+    fn done(&self, result: Result<u64, Refusal>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.result.is_none() {
+            state.result = Some(result);
+            let wakers = std::mem::take(&mut state.wakers);
+            drop(state);
+            for (_, waker) in wakers {
+                waker.wake();
+            }
+        }
+    }
+}
+
+/// Resolves to a record's index when it is on disk.
+pub(crate) struct Ack {
+    batch: Arc<Batch>,
+    slot: u64,
+}
+
+impl Future for Ack {
+    type Output = Result<u64, Refusal>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.batch.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match &state.result {
+            Some(Ok(first)) => Poll::Ready(Ok(first + self.slot)),
+            Some(Err(refusal)) => Poll::Ready(Err(refusal.clone())),
+            None => {
+                match state.wakers.iter_mut().find(|(slot, _)| *slot == self.slot) {
+                    Some((_, waker)) => waker.clone_from(context.waker()),
+                    None => state.wakers.push((self.slot, context.waker().clone())),
+                }
+                Poll::Pending
+            }
+        }
+    }
+}
+
+/// An outcome on its way to disk: await it to know that it got there, or drop it and it gets there all the same.
+pub struct Settled {
+    queue: Arc<Queue>,
+    ack: Result<Ack, Refusal>,
+    hurried: bool,
+}
+
+impl Settled {
+    pub(crate) const fn new(queue: Arc<Queue>, ack: Result<Ack, Refusal>) -> Self {
+        Self { queue, ack, hurried: false }
+    }
+}
+
+impl Future for Settled {
+    /// The record's index. An error says that it is not on disk now; while the process lives it is tried again.
+    type Output = Result<u64, Refusal>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let ack = match &mut this.ack {
+            Ok(ack) => ack,
+            Err(refusal) => return Poll::Ready(Err(refusal.clone())),
+        };
+        let poll = Pin::new(&mut *ack).poll(context);
+        if poll.is_pending() && !this.hurried {
+            this.hurried = true;
+            this.queue.hurry(ack);
+        }
+        poll
+    }
+}
+
+/// Records that may wait, those nobody waits for counted twice as generously.
+const MAX_ITEMS: usize = 4096;
+const MAX_BYTES: usize = 8 << 20;
+/// So many records are written at once even when nobody waits for them.
+const EAGER: usize = 256;
+const LINGER: Duration = Duration::from_millis(50);
+const RETRY: Duration = Duration::from_secs(1);
+/// So many empty timed waits (a second) before the writer sleeps until it is woken.
+const QUIET: u32 = 20;

@@ -1,0 +1,404 @@
+//! What a record says. Entries are compact JSON: `{"v":1,"record":{"intent":{...}}}`.
+//!
+//! INVARIANT: nothing here holds prompt or answer text, a secret, or a text's hash, which guesses could be tried against
+//! (findings keep eight bytes of their evidence's). Texts are sealed and stand beside the entry; the entry holds the SHA-256
+//! of the sealed bytes, which ties the two together. What callers may write freely (model, tool names) is cut short.
+
+use std::{borrow::Cow, net::IpAddr, sync::Arc};
+
+use countersign_core::{Call, Finding, Principal, RequestId, Timestamp, life::Peer};
+use serde::{Deserialize, Serialize};
+
+use crate::merkle::Hash;
+
+mod text;
+
+/// The version of entries this crate writes, and the newest it reads.
+pub const VERSION: u8 = 1;
+
+/// One entry of the log: a leaf of the tree.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Entry {
+    /// Version of the entry's form.
+    pub v: u8,
+    /// What happened.
+    pub record: Record,
+}
+
+/// What happened.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Record {
+    /// The log was opened.
+    Opened(Opened),
+    /// A screened request is about to leave.
+    Intent(Intent),
+    /// A request that had left is over.
+    Outcome(Outcome),
+    /// A request was refused before it left.
+    Refused(Refused),
+    /// For a time, nothing could be recorded, and what asked to be was refused.
+    Gap(Gap),
+}
+
+/// The log was opened, by a start of the gateway.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Opened {
+    /// When.
+    pub at: Micros,
+    /// The log's name, as in its checkpoints.
+    pub origin: String,
+    /// What a crash had left at the end and was cut off; nobody had been told that it was on record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub torn: Option<Torn>,
+}
+
+/// A torn tail that was cut off.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Torn {
+    /// How many bytes.
+    pub bytes: u64,
+    /// Their SHA-256.
+    #[serde(with = "text::hex")]
+    pub sha256: Hash,
+}
+
+/// A request that passed every check and is about to leave.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Intent {
+    /// The request.
+    #[serde(with = "text::id")]
+    pub request: RequestId,
+    /// When it arrived.
+    pub at: Micros,
+    /// Who asks.
+    pub who: Who,
+    /// Where it came from.
+    pub from: Place,
+    /// What is asked for.
+    pub call: Asked,
+    /// The policies that decided.
+    pub permit: Cow<'static, str>,
+    /// What was found in the prompt.
+    #[serde(default, skip_serializing_if = "Findings::is_empty")]
+    pub findings: Findings,
+    /// The body as it leaves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Sealed>,
+}
+
+/// How a request ended.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Outcome {
+    /// The request.
+    #[serde(with = "text::id")]
+    pub request: RequestId,
+    /// Index of its intent in this log.
+    pub intent: u64,
+    /// When it ended.
+    pub at: Micros,
+    /// Whose key seals the answer.
+    pub tenant: Arc<str>,
+    /// The HTTP status that the caller saw.
+    pub status: u16,
+    /// The code of the refusal, if it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Cow<'static, str>>,
+    /// Its internal reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Who answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Arc<str>>,
+    /// Whether the provider was called at all.
+    pub upstream_called: bool,
+    /// What was found in the answer.
+    #[serde(default, skip_serializing_if = "Findings::is_empty")]
+    pub findings: Findings,
+    /// Tokens of the prompt, as the provider counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_tokens: Option<u64>,
+    /// Tokens of the answer, as the provider counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_tokens: Option<u64>,
+    /// Bytes released to the caller.
+    pub bytes: u64,
+    /// From arrival to the end, in microseconds.
+    pub duration: u64,
+    /// The answer's SHA-256 (32 bytes, over all that was released) and then the answer as far as it is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Sealed>,
+}
+
+/// A request that was refused before it left.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Refused {
+    /// The request.
+    #[serde(with = "text::id")]
+    pub request: RequestId,
+    /// When it was refused.
+    pub at: Micros,
+    /// Who asked, where that had been found out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub who: Option<Who>,
+    /// Where it came from.
+    pub from: Place,
+    /// What was asked for, where that had been understood.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<Asked>,
+    /// The code, as in `CS0201`.
+    pub code: Cow<'static, str>,
+    /// The internal reason.
+    pub reason: String,
+    /// What was found.
+    #[serde(default, skip_serializing_if = "Findings::is_empty")]
+    pub findings: Findings,
+    /// The body as it came; never of a caller we do not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Sealed>,
+}
+
+/// A time in which nothing could be recorded.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Gap {
+    /// When the first record failed.
+    pub since: Micros,
+    /// When recording worked again.
+    pub until: Micros,
+    /// How many intents and refusals could not be recorded; their callers were refused.
+    pub refused: u64,
+    /// How many outcomes were lost for lack of room to keep them.
+    pub outcomes: u64,
+    /// What failed.
+    pub cause: String,
+}
+
+/// Microseconds since 1970-01-01T00:00:00Z.
+pub type Micros = u64;
+
+/// Who asks.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Who {
+    /// Tenant.
+    pub tenant: Arc<str>,
+    /// Subject within the tenant.
+    pub subject: Arc<str>,
+    /// Person, service or agent.
+    pub kind: Cow<'static, str>,
+    /// Roles.
+    pub roles: Arc<[Arc<str>]>,
+    /// Names the credential.
+    pub credential: Arc<str>,
+    /// How it was proved.
+    pub method: Cow<'static, str>,
+}
+
+/// Where a request came from.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Place {
+    /// Network address; none over a Unix socket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip: Option<IpAddr>,
+    /// The listener.
+    pub listener: Arc<str>,
+}
+
+/// What is asked for.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Asked {
+    /// The endpoint.
+    pub format: Cow<'static, str>,
+    /// The model, cut at 128 bytes.
+    pub model: Arc<str>,
+    /// Whether a stream was asked for.
+    pub stream: bool,
+    /// Upper bound of generated tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u64>,
+    /// The first 32 tools, each cut at 64 bytes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<Arc<str>>,
+    /// How many tools there were, where they are more than are named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tools_in_all: Option<u64>,
+    /// Images, audio clips and files.
+    pub attachments: u32,
+}
+
+/// What detectors noticed: the first 64, and how many in all.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Findings {
+    /// How many there were.
+    pub count: u64,
+    /// The first 64.
+    pub first: Vec<Found>,
+}
+
+/// One thing a detector noticed.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Found {
+    /// What it is.
+    pub kind: Cow<'static, str>,
+    /// Detector and rule.
+    pub rule: Cow<'static, str>,
+    /// The voice it was found in.
+    pub channel: Cow<'static, str>,
+    /// Index of the leaf.
+    pub leaf: u64,
+    /// First byte in the leaf's text, and the one after the last.
+    pub span: [u64; 2],
+    /// How sure, in thousandths.
+    pub confidence: u16,
+    /// First eight bytes of the evidence's SHA-256, in hex.
+    #[serde(with = "text::hex")]
+    pub digest: [u8; 8],
+}
+
+/// A sealed text that stands beside its entry.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Sealed {
+    /// SHA-256 of the sealed bytes.
+    #[serde(with = "text::hex")]
+    pub sha256: Hash,
+    /// How many they are.
+    pub bytes: u64,
+}
+
+/// An entry cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum BadEntry {
+    /// It is not an entry's JSON.
+    #[error("the entry is not one")]
+    Form,
+    /// It was written by a newer version.
+    #[error("the entry has version {0}, which is newer than this program")]
+    Newer(u64),
+}
+
+impl Entry {
+    /// Reads an entry.
+    ///
+    /// # Errors
+    /// When it is none, or a newer one.
+    pub fn read(bytes: &[u8]) -> Result<Self, BadEntry> {
+        #[derive(Deserialize)]
+        struct Versioned {
+            v: u64,
+        }
+        // The version first: a newer entry may have another form.
+        match serde_json::from_slice::<Versioned>(bytes) {
+            Ok(Versioned { v }) if v > u64::from(VERSION) => Err(BadEntry::Newer(v)),
+            _ => serde_json::from_slice(bytes).map_err(|_| BadEntry::Form),
+        }
+    }
+}
+
+impl Record {
+    /// The request it is about, if it is about one.
+    #[must_use]
+    pub const fn request(&self) -> Option<RequestId> {
+        match self {
+            Self::Intent(r) => Some(r.request),
+            Self::Outcome(r) => Some(r.request),
+            Self::Refused(r) => Some(r.request),
+            Self::Opened(_) | Self::Gap(_) => None,
+        }
+    }
+
+    /// The sealed text beside it: whose key, what kind of text, and the reference.
+    #[must_use]
+    pub fn sealed(&self) -> Option<(&str, &'static str, &Sealed)> {
+        match self {
+            Self::Intent(r) => r.body.as_ref().map(|b| (&*r.who.tenant, PROMPT, b)),
+            Self::Outcome(r) => r.answer.as_ref().map(|b| (&*r.tenant, ANSWER, b)),
+            Self::Refused(r) => r.who.as_ref().zip(r.body.as_ref()).map(|(w, b)| (&*w.tenant, PROMPT, b)),
+            Self::Opened(_) | Self::Gap(_) => None,
+        }
+    }
+}
+
+impl From<&Principal> for Who {
+    fn from(p: &Principal) -> Self {
+        Self {
+            tenant: p.tenant.clone(),
+            subject: p.subject.clone(),
+            kind: p.kind.as_str().into(),
+            roles: p.roles.clone(),
+            credential: p.credential.clone(),
+            method: p.method.as_str().into(),
+        }
+    }
+}
+
+impl From<&Peer> for Place {
+    fn from(peer: &Peer) -> Self {
+        Self { ip: peer.ip, listener: peer.listener.clone() }
+    }
+}
+
+impl From<&Call> for Asked {
+    fn from(call: &Call) -> Self {
+        let tools: Vec<_> = call.tools.iter().take(MAX_TOOLS).map(|t| clip(t, 64)).collect();
+        Self {
+            format: call.format.as_str().into(),
+            model: clip(&call.model, 128),
+            stream: call.stream,
+            max_tokens: call.max_tokens,
+            tools_in_all: (call.tools.len() > tools.len()).then_some(call.tools.len() as u64),
+            tools,
+            attachments: call.attachments,
+        }
+    }
+}
+
+impl From<&[Finding]> for Findings {
+    fn from(findings: &[Finding]) -> Self {
+        let found = |f: &Finding| Found {
+            kind: f.kind.as_str().into(),
+            rule: f.rule.into(),
+            channel: f.channel.as_str().into(),
+            leaf: f.leaf as u64,
+            span: [f.span.start as u64, f.span.end as u64],
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=1000")]
+            confidence: (f.confidence.clamp(0.0, 1.0) * 1000.0).round() as u16,
+            digest: f.digest,
+        };
+        Self { count: findings.len() as u64, first: findings.iter().take(MAX_FINDINGS).map(found).collect() }
+    }
+}
+
+impl Findings {
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+}
+
+/// `text`, cut to at most `max` bytes between characters.
+pub(crate) fn clip(text: &Arc<str>, max: usize) -> Arc<str> {
+    if text.len() <= max { text.clone() } else { text[..text.floor_char_boundary(max)].into() }
+}
+
+/// The microseconds of a time.
+pub(crate) const fn micros(at: Timestamp) -> Micros {
+    at.0
+}
+
+/// What a sealed text is bound to besides its tenant: the log, the request and the kind of text.
+pub(crate) fn bound_to(origin: &str, request: RequestId, kind: &str) -> Vec<u8> {
+    let mut aad = Vec::with_capacity(origin.len() + 32);
+    aad.extend_from_slice(origin.as_bytes());
+    aad.push(b'\n');
+    aad.extend_from_slice(&request.bits().to_be_bytes());
+    aad.extend_from_slice(kind.as_bytes());
+    aad
+}
+
+pub(crate) const PROMPT: &str = "prompt";
+pub(crate) const ANSWER: &str = "answer";
+const MAX_TOOLS: usize = 32;
+const MAX_FINDINGS: usize = 64;
+
+#[cfg(test)]
+mod tests;

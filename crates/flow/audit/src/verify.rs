@@ -1,0 +1,416 @@
+//! Verifies a log offline: needs its directory and its public key, and nothing of the gateway that wrote it.
+//!
+//! Every record stands three times in a log: in the journal, in an entry bundle and, as a hash, in a tile. The signed root
+//! says which of them are right, so damage to one copy is named by record and file. What nobody can fake without the
+//! signing key is the checkpoint; what even the holder of that key cannot do is to match a checkpoint that somebody else
+//! remembers. Records younger than the newest checkpoint (about a second, none after a clean end) are checked for damage only.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use countersign_seal::{KeyRing, Verifier};
+
+use crate::{
+    Checkpoint, Dir,
+    audit::PURPOSE,
+    frame::Frame,
+    journal::{segment_start, segments},
+    merkle::{Hash, leaf_hash, root_of},
+    publisher::CHECKPOINT,
+    record::{Entry, Record, bound_to},
+    tiles::{Holds, Tile, WIDTH, read_bundle, read_hashes},
+    walk::{Step, Walk},
+};
+
+/// What a log is verified against.
+pub struct Against<'a> {
+    /// The log's name.
+    pub origin: &'a str,
+    /// Keys that may have signed it.
+    pub keys: &'a [Verifier],
+    /// To open the sealed texts with; without it, only their hashes are checked.
+    pub ring: Option<&'a KeyRing>,
+    /// A checkpoint kept elsewhere, which this log must contain. Finds what the log's own key holder rewrote.
+    pub remembered: Option<&'a Checkpoint>,
+}
+
+/// What verification found.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// The log's own checkpoint, if it can be believed.
+    pub checkpoint: Option<Checkpoint>,
+    /// Records in the journal that hold in every respect.
+    pub held: u64,
+    /// Of these, how many come after the first damaged record.
+    pub held_after: u64,
+    /// Records in the journal that no checkpoint covers yet.
+    pub unsigned: u64,
+    /// Sealed texts that opened.
+    pub opened: u64,
+    /// Bytes of a batch that a crash cut short at the end; the next start cuts them off and puts that on record.
+    pub torn: u64,
+    /// Everything that is wrong, by record and then by file; at most 1,000 of them.
+    pub damage: Vec<Damage>,
+    /// How much is wrong in all.
+    pub damages: u64,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Damage {
+    /// Index of the first record concerned, where it can be told.
+    pub record: Option<u64>,
+    /// The file.
+    pub file: String,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl Report {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        self.damages == 0
+    }
+
+    /// The first damaged record, where one can be told.
+    #[must_use]
+    pub fn first(&self) -> Option<u64> {
+        self.damage.iter().filter_map(|d| d.record).min()
+    }
+
+    fn wrong(&mut self, record: Option<u64>, file: &str, what: impl Into<String>) {
+        self.damages += 1;
+        if self.damage.len() < MAX_DAMAGE {
+            self.damage.push(Damage { record, file: file.to_owned(), what: what.into() });
+        }
+    }
+}
+
+/// Verifies the log in `dir`. Whatever is wrong is in the report, a directory that cannot be read included.
+#[must_use]
+pub fn verify(dir: &dyn Dir, against: &Against<'_>) -> Report {
+    let mut report = Report::default();
+    let files = dir.list("").unwrap_or_else(|cause| {
+        report.wrong(None, "", format!("the directory cannot be read: {cause}"));
+        Vec::new()
+    });
+    for file in &files {
+        if file != CHECKPOINT && segment_start(file).is_none() && Tile::parse(file).is_none() {
+            report.wrong(None, file, "it is no part of a log");
+        }
+    }
+    match dir.read(CHECKPOINT) {
+        Ok(note) => match Checkpoint::open(&note, against.origin, against.keys) {
+            Ok(checkpoint) => report.checkpoint = Some(checkpoint),
+            Err(bad) => report.wrong(None, CHECKPOINT, bad.to_string()),
+        },
+        Err(cause) => report.wrong(None, CHECKPOINT, format!("it cannot be read: {cause}")),
+    }
+    let mut copies = Copies::default();
+    let mut bad = BTreeSet::new();
+    read_journal(dir, against, &mut report, &mut copies, &mut bad);
+    read_tiles(dir, &files, &mut report, &mut copies);
+    judge(dir, &files, against, &mut report, &mut copies, &mut bad);
+    let total = copies.journal.iter().flatten().count() as u64;
+    let present = |record: &&u64| copies.journal.get(**record as usize).is_some_and(Option::is_some);
+    report.held = total - bad.iter().filter(present).count() as u64;
+    if let Some(first) = bad.first() {
+        let after = copies.journal.iter().skip(*first as usize).flatten().count() as u64;
+        report.held_after = after - bad.iter().filter(present).count() as u64;
+    }
+    report.damage.sort_by(|a, b| (a.record.unwrap_or(u64::MAX), &a.file).cmp(&(b.record.unwrap_or(u64::MAX), &b.file)));
+    report
+}
+
+/// The leaf hashes by every copy.
+#[derive(Default)]
+struct Copies {
+    /// By the journal; none where it has no whole record.
+    journal: Vec<Option<Hash>>,
+    /// The journal file of each segment's first record.
+    segments: Vec<(u64, String)>,
+    /// Where a bundle or tile says otherwise than the journal: which file, and what it says.
+    others: BTreeMap<u64, Vec<(String, Holds, Hash)>>,
+}
+
+impl Copies {
+    /// The hashes of `size` records, each by `choose` from the journal's and the others'; none when any is wanting.
+    fn chosen(
+        &self,
+        size: u64,
+        choose: impl Fn(Option<Hash>, &[(String, Holds, Hash)]) -> Option<Hash>,
+    ) -> Option<Vec<Hash>> {
+        let at = |i: u64| {
+            let journal = self.journal.get(i as usize).copied().flatten();
+            choose(journal, self.others.get(&i).map_or(&[], Vec::as_slice))
+        };
+        (0..size).map(at).collect()
+    }
+
+    fn segment(&self, record: u64) -> &str {
+        let i = self.segments.partition_point(|(start, _)| *start <= record);
+        i.checked_sub(1).and_then(|i| self.segments.get(i)).map_or("journal", |(_, path)| path)
+    }
+
+    /// The records that some copy has and the journal has not are counted too.
+    fn end(&self) -> u64 {
+        let others = self.others.last_key_value().map_or(0, |(i, _)| i + 1);
+        others.max(self.journal.len() as u64)
+    }
+}
+
+fn read_journal(
+    dir: &dyn Dir,
+    against: &Against<'_>,
+    report: &mut Report,
+    copies: &mut Copies,
+    bad: &mut BTreeSet<u64>,
+) {
+    copies.segments = match segments(dir) {
+        Ok(segments) => segments,
+        Err(cause) => return report.wrong(None, "journal", cause.to_string()),
+    };
+    let size = report.checkpoint.as_ref().map_or(0, |c| c.size);
+    let mut next = 0;
+    for (i, (start, path)) in copies.segments.clone().iter().enumerate() {
+        if *start > next {
+            missing(next..*start, path, "it is not there", report, bad);
+        } else if *start < next {
+            report.wrong(Some(*start), path, "it begins before the file before it ends");
+        }
+        let bytes = dir.read(path).unwrap_or_else(|cause| {
+            report.wrong(Some(*start), path, format!("it cannot be read: {cause}"));
+            Vec::new()
+        });
+        let mut walk = Walk::new(&bytes, *start);
+        while let Some(step) = walk.next() {
+            match step {
+                Step::Whole(frame) => {
+                    if let Err(what) = contents(&frame, against, report) {
+                        report.wrong(Some(frame.index), path, what);
+                        bad.insert(frame.index);
+                    }
+                    let at = frame.index as usize;
+                    copies.journal.resize((at + 1).max(copies.journal.len()), None);
+                    if let Some(slot) = copies.journal.get_mut(at) {
+                        *slot = Some(frame.leaf);
+                    }
+                }
+                Step::Stray(frame) => {
+                    report.wrong(Some(frame.index), path, "it is out of its order");
+                    bad.insert(frame.index);
+                }
+                Step::Missing { from, to: Some(to), what, .. } => missing(from..to, path, &what, report, bad),
+                Step::Missing { from, to: None, what, bytes } => {
+                    // At the very end and not signed, it is what a crash leaves behind.
+                    match copies.segments.get(i + 1) {
+                        None if from >= size => report.torn = bytes as u64,
+                        Some((end, _)) => missing(from..(*end).max(from + 1), path, &what, report, bad),
+                        None => missing(from..size, path, &what, report, bad),
+                    }
+                }
+            }
+        }
+        next = walk.next_index();
+    }
+    if next < size && bad.last().is_none_or(|last| last + 1 < size) {
+        let file = copies.segment(next).to_owned();
+        missing(next..size, &file, "it is not there", report, bad);
+    }
+    report.unsigned = (copies.journal.len() as u64).saturating_sub(size);
+}
+
+fn missing(range: std::ops::Range<u64>, file: &str, what: &str, report: &mut Report, bad: &mut BTreeSet<u64>) {
+    for record in range.clone().take(MAX_DAMAGE) {
+        report.wrong(Some(record), file, what);
+        bad.insert(record);
+    }
+    report.damages += (range.end - range.start).saturating_sub(MAX_DAMAGE as u64);
+}
+
+/// Whether an entry can be read, and the text beside it is the one that it speaks of.
+fn contents(frame: &Frame<'_>, against: &Against<'_>, report: &mut Report) -> Result<(), String> {
+    let record = Entry::read(frame.entry).map_err(|bad| bad.to_string())?.record;
+    let Some((tenant, kind, sealed)) = record.sealed() else {
+        return if frame.body.is_empty() { Ok(()) } else { Err("it has a text that it does not speak of".to_owned()) };
+    };
+    if sealed.sha256 != frame.body_hash || sealed.bytes != frame.body.len() as u64 {
+        return Err("its sealed text is not the one that it speaks of".to_owned());
+    }
+    if let Some((ring, request)) = against.ring.zip(record.request()) {
+        let aad = bound_to(against.origin, request, kind);
+        ring.open(tenant, PURPOSE, &aad, frame.body).map_err(|bad| format!("its text does not open: {bad}"))?;
+        report.opened += 1;
+    }
+    if let Record::Outcome(outcome) = &record
+        && outcome.intent >= frame.index
+    {
+        return Err("it is the outcome of an intent that comes after it".to_owned());
+    }
+    Ok(())
+}
+
+/// Compares the bundles and the tiles of leaf hashes with the journal.
+fn read_tiles(dir: &dyn Dir, files: &[String], report: &mut Report, copies: &mut Copies) {
+    for (file, tile) in files.iter().filter_map(|f| Tile::parse(f).map(|t| (f, t))) {
+        if !matches!(tile.holds, Holds::Entries | Holds::Hashes(0)) {
+            continue;
+        }
+        let bytes = dir.read(file).unwrap_or_default();
+        let hashes = match tile.holds {
+            Holds::Entries => read_bundle(&bytes).map(|e| e.into_iter().map(leaf_hash).collect::<Vec<_>>()),
+            Holds::Hashes(_) => read_hashes(&bytes).map(<[Hash]>::to_vec),
+        };
+        let first = tile.number.saturating_mul(WIDTH);
+        let Some(hashes) = hashes.filter(|h| h.len() as u64 == tile.width) else {
+            report.wrong(Some(first), file, format!("it does not hold {} whole parts", tile.width));
+            continue;
+        };
+        for (record, hash) in (first..).zip(hashes) {
+            if copies.journal.get(record as usize).copied().flatten() != Some(hash) {
+                copies.others.entry(record).or_default().push((file.clone(), tile.holds, hash));
+            }
+        }
+    }
+}
+
+/// Finds which copies the signed root speaks for, and names those that say otherwise.
+fn judge(
+    dir: &dyn Dir,
+    files: &[String],
+    against: &Against<'_>,
+    report: &mut Report,
+    copies: &mut Copies,
+    bad: &mut BTreeSet<u64>,
+) {
+    let of = |holds: Holds| {
+        move |journal: Option<Hash>, others: &[(String, Holds, Hash)]| {
+            others.iter().find(|(_, h, _)| *h == holds).map(|(.., hash)| *hash).or(journal)
+        }
+    };
+    let size = report.checkpoint.as_ref().map_or(0, |c| c.size).min(copies.end());
+    let candidates = [
+        copies.chosen(size, |journal, _| journal),
+        copies.chosen(size, of(Holds::Hashes(0))),
+        copies.chosen(size, of(Holds::Entries)),
+        copies.chosen(size, most),
+    ];
+    let checkpoint = report.checkpoint.clone();
+    let signed = |hashes: &Vec<Hash>| {
+        checkpoint.as_ref().is_some_and(|c| hashes.len() as u64 == c.size && root_of(hashes) == c.root)
+    };
+    let proved = candidates.iter().flatten().find(|hashes| signed(hashes));
+    if let (Some(checkpoint), None) = (&checkpoint, proved) {
+        let what = format!("no copy of the records leads to the root that was signed over {} records", checkpoint.size);
+        report.wrong(None, CHECKPOINT, what);
+    }
+    let Some(truth) = proved.or_else(|| candidates.iter().rev().flatten().next()) else { return };
+    for (record, hash) in (0_u64..).zip(truth) {
+        let journal = copies.journal.get(record as usize).copied().flatten();
+        if journal.is_some_and(|j| j != *hash) {
+            report.wrong(Some(record), copies.segment(record), "the record is not the one that was signed");
+            bad.insert(record);
+        }
+    }
+    for (record, others) in &copies.others {
+        let journal = || copies.journal.get(*record as usize).copied().flatten();
+        let right = truth.get(*record as usize).copied().or_else(journal);
+        for (file, holds, hash) in others.iter().filter(|(.., hash)| Some(*hash) != right) {
+            let what = match (right, holds) {
+                (None, _) => "the journal lacks this record",
+                (_, Holds::Entries) => "its copy of the record is not the one that was signed",
+                (_, Holds::Hashes(_)) => "its hash of the record is not the one that was signed",
+            };
+            let _ = hash;
+            report.wrong(Some(*record), file, what);
+        }
+    }
+    upper(dir, files, truth, report);
+    if let Some(remembered) = against.remembered {
+        remember(remembered, truth, report);
+    }
+}
+
+/// Checks the tiles above level 0, and that no tile is wanting.
+fn upper(dir: &dyn Dir, files: &[String], leaves: &[Hash], report: &mut Report) {
+    let mut hashes = leaves.to_vec();
+    let mut level = 0_u8;
+    let mut leaves_each = 1_u64;
+    let mut wanted = Vec::new();
+    while !hashes.is_empty() && level < 8 {
+        for (number, chunk) in (0_u64..).zip(hashes.chunks(WIDTH as usize)) {
+            let tile = Tile { holds: Holds::Hashes(level), number, width: chunk.len() as u64 };
+            let first = number * WIDTH * leaves_each;
+            wanted.push((first, tile));
+            if level == 0 {
+                wanted.push((first, Tile { holds: Holds::Entries, ..tile }));
+            }
+        }
+        if level > 0 {
+            for (file, tile) in files.iter().filter_map(|f| Tile::parse(f).map(|t| (f, t))) {
+                if tile.holds == Holds::Hashes(level) {
+                    compare(dir, file, tile, &hashes, leaves_each, report);
+                }
+            }
+        }
+        hashes = hashes.chunks_exact(WIDTH as usize).map(root_of).collect();
+        level += 1;
+        leaves_each = leaves_each.saturating_mul(WIDTH);
+    }
+    for (first, tile) in wanted {
+        let path = tile.path();
+        if files.binary_search(&path).is_err() {
+            report.wrong(Some(first), &path, "it is not there");
+        }
+    }
+}
+
+fn compare(dir: &dyn Dir, file: &str, tile: Tile, hashes: &[Hash], leaves_each: u64, report: &mut Report) {
+    let bytes = dir.read(file).unwrap_or_default();
+    let first = tile.number.saturating_mul(WIDTH);
+    let Some(held) = read_hashes(&bytes).filter(|h| h.len() as u64 == tile.width) else {
+        return report.wrong(
+            Some(first.saturating_mul(leaves_each)),
+            file,
+            format!("it does not hold {} whole parts", tile.width),
+        );
+    };
+    for (i, hash) in (first..).zip(held) {
+        // A tile may run ahead of the checkpoint, when a crash came between the two.
+        if hashes.get(i as usize).is_some_and(|right| right != hash) {
+            let (from, to) = (i.saturating_mul(leaves_each), (i + 1).saturating_mul(leaves_each));
+            report.wrong(Some(from), file, format!("its hash over records {from} to {} is not theirs", to - 1));
+        }
+    }
+}
+
+/// Checks that the log still contains what a checkpoint kept elsewhere speaks for.
+fn remember(remembered: &Checkpoint, truth: &[Hash], report: &mut Report) {
+    let part = usize::try_from(remembered.size).ok().and_then(|size| truth.get(..size));
+    match part {
+        None => {
+            let what = format!("the log was cut: the remembered checkpoint speaks for {} records", remembered.size);
+            report.wrong(Some(truth.len() as u64), CHECKPOINT, what);
+        }
+        Some(part) if root_of(part) != remembered.root => {
+            let what = format!("the first {} records are not those of the remembered checkpoint", remembered.size);
+            report.wrong(None, CHECKPOINT, what);
+        }
+        Some(_) => {}
+    }
+}
+
+/// What most copies say; the journal counts for each bundle or tile that agrees with it.
+fn most(journal: Option<Hash>, others: &[(String, Holds, Hash)]) -> Option<Hash> {
+    let votes = |hash: &Hash| others.iter().filter(|(.., h)| h == hash).count();
+    let best = others.iter().map(|(.., h)| h).max_by_key(|h| votes(h));
+    match best {
+        Some(best) if journal.is_none() || votes(best) > 1 => Some(*best),
+        _ => journal,
+    }
+}
+
+const MAX_DAMAGE: usize = 1_000;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! The thread that writes the journal, and what it does when it cannot.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use countersign_core::{Clock, Code, Refusal};
+
+use crate::{
+    Dir,
+    audit::item,
+    journal::{Failure, Item, Journal},
+    publisher::Publisher,
+    queue::{Haste, Queue, Taken},
+    record::{Gap, Record, micros},
+};
+
+pub(crate) struct Writer {
+    pub(crate) dir: Arc<dyn Dir>,
+    pub(crate) journal: Journal,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) publisher: Arc<Publisher>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) healthy: Arc<AtomicBool>,
+    /// Outcomes that could not be written and must not be lost.
+    pub(crate) kept: Vec<Item>,
+    /// Since when nothing could be recorded.
+    pub(crate) gap: Option<Gap>,
+}
+
+impl Writer {
+    /// Runs until the queue is closed and written out.
+    pub(crate) fn run(mut self) {
+        // However this ends, nobody is left waiting.
+        let _end = End { queue: self.queue.clone(), publisher: self.publisher.clone(), healthy: self.healthy.clone() };
+        loop {
+            let taken = self.queue.take(self.gap.is_some());
+            let closed = taken.closed;
+            self.write(taken);
+            if closed {
+                break;
+            }
+        }
+    }
+
+    fn write(&mut self, mut taken: Taken) {
+        let gap = self.gap.as_ref().and_then(|gap| {
+            let gap = Gap { until: micros(self.clock.now()), ..gap.clone() };
+            item(&Record::Gap(gap), Vec::new()).ok()
+        });
+        let offset = gap.iter().len() + self.kept.len();
+        if offset + taken.items.len() == 0 {
+            return;
+        }
+        let first = self.journal.next();
+        let items = gap.iter().chain(&self.kept).chain(taken.items.iter().map(|(_, item)| item));
+        let written = match self.publisher.has_room() {
+            true => self.journal.append(&*self.dir, items),
+            false => Err(Failure::Again(std::io::Error::other("the tiles cannot be written"))),
+        };
+        match written {
+            Ok(leaves) => {
+                taken.done(Ok(first + offset as u64));
+                self.healthy.store(true, Ordering::Release);
+                let kept = std::mem::take(&mut self.kept);
+                let items = std::mem::take(&mut taken.items).into_iter().map(|(_, item)| item);
+                let entries = gap.into_iter().chain(kept).chain(items).map(|item| item.entry);
+                self.publisher.push(leaves.into_iter().zip(entries));
+                self.gap = None;
+            }
+            Err(failure) => {
+                self.healthy.store(false, Ordering::Release);
+                self.failed(&failure, &mut taken);
+            }
+        }
+    }
+
+    /// Refuses whoever waits, and keeps what nobody waits for as far as there is room.
+    fn failed(&mut self, failure: &Failure, taken: &mut Taken) {
+        let cause = match failure {
+            Failure::Again(cause) => format!("the audit log cannot be written: {cause}"),
+            Failure::Poisoned(cause) => format!("the audit log's disk failed; it must be opened again: {cause}"),
+        };
+        taken.done(Err(Refusal::new(Code::AuditFailed, cause.clone())));
+        let now = micros(self.clock.now());
+        let gap = self.gap.get_or_insert(Gap { since: now, until: now, refused: 0, outcomes: 0, cause });
+        let mut bytes: usize = self.kept.iter().map(Item::len).sum();
+        for (haste, item) in taken.items.drain(..) {
+            if haste == Haste::Now {
+                gap.refused += 1;
+            } else if bytes + item.len() > MAX_KEPT {
+                gap.outcomes += 1;
+            } else {
+                bytes += item.len();
+                self.kept.push(item);
+            }
+        }
+    }
+}
+
+struct End {
+    queue: Arc<Queue>,
+    publisher: Arc<Publisher>,
+    healthy: Arc<AtomicBool>,
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.healthy.store(false, Ordering::Release);
+        self.queue.kill();
+        self.publisher.close();
+    }
+}
+
+const MAX_KEPT: usize = 4 << 20;
