@@ -215,6 +215,7 @@ impl Place {
                 // A document that is no attachment consists of text or of parts.
                 W::Source => (Self::TextSource, voice, true),
                 W::Text | W::Refusal | W::Title | W::Context | W::Transcript => (Self::Any, voice, true),
+                _ if matches!(self, Self::MediaPart) => (Self::Any, voice, true),
                 _ => (Self::Any, base, true),
             },
             Self::Source | Self::TextSource => match name {
