@@ -29,12 +29,9 @@ impl RequestHead {
         if host.is_empty() || !host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]%".contains(&b)) {
             return Err(Error::BadRequest("host"));
         }
-        // Room enough that a credential is not left behind by a growing vector.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(target.len() + 4096));
-        for part in [method, " ", target, " HTTP/1.1\r\nhost: ", host, "\r\n"] {
-            bytes.extend_from_slice(part.as_bytes());
-        }
-        Ok(Self { bytes })
+        let mut head = Self { bytes: Zeroizing::new(Vec::with_capacity(ROOM)) };
+        head.push(&[method, " ", target, " HTTP/1.1\r\nhost: ", host, "\r\n"]);
+        Ok(head)
     }
 
     /// Adds a header. `content-length`, `transfer-encoding`, `host` and `connection` are not for callers to set.
@@ -42,18 +39,38 @@ impl RequestHead {
     /// # Errors
     /// [`Error::BadRequest`] when the name is one of those or not a token, or the value holds more than visible ASCII,
     /// spaces and tabs.
-    pub fn header(mut self, name: &str, value: &str) -> Result<Self, Error> {
+    pub fn header(self, name: &str, value: &str) -> Result<Self, Error> {
+        self.credential(name, "", value)
+    }
+
+    /// Adds a header whose value is `scheme` (as in `Bearer `, or empty) and a secret, without a copy that is not wiped.
+    ///
+    /// # Errors
+    /// As [`RequestHead::header`].
+    pub fn credential(mut self, name: &str, scheme: &str, secret: &str) -> Result<Self, Error> {
         let reserved = ["content-length", "transfer-encoding", "host", "connection"];
         if !is_token(name) || reserved.iter().any(|r| r.eq_ignore_ascii_case(name)) {
             return Err(Error::BadRequest("header name"));
         }
-        if value.trim() != value || !value.bytes().all(|b| b.is_ascii_graphic() || b == b' ' || b == b'\t') {
+        let mut value = scheme.bytes().chain(secret.bytes());
+        if secret.trim() != secret || !value.all(|b| b.is_ascii_graphic() || b == b' ' || b == b'\t') {
             return Err(Error::BadRequest("header value"));
         }
-        for part in [name, ": ", value, "\r\n"] {
+        self.push(&[name, ": ", scheme, secret, "\r\n"]);
+        Ok(self)
+    }
+
+    /// Appends, and wipes the old bytes when they have to move.
+    fn push(&mut self, parts: &[&str]) {
+        let more = parts.iter().map(|p| p.len()).sum::<usize>();
+        if self.bytes.capacity() - self.bytes.len() < more {
+            let mut larger = Zeroizing::new(Vec::with_capacity(self.bytes.len() + more + ROOM));
+            larger.extend_from_slice(&self.bytes);
+            self.bytes = larger;
+        }
+        for part in parts {
             self.bytes.extend_from_slice(part.as_bytes());
         }
-        Ok(self)
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
@@ -80,6 +97,9 @@ impl fmt::Debug for RequestHead {
 fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
+
+/// What a usual head takes, a credential included.
+const ROOM: usize = 512;
 
 #[cfg(test)]
 mod tests {
@@ -120,7 +140,8 @@ mod tests {
 
     #[test]
     fn a_credential_is_not_printed() {
-        let head = RequestHead::new("POST", "/", "h").unwrap().header("authorization", "Bearer canary-5d1f").unwrap();
+        let head =
+            RequestHead::new("POST", "/", "h").unwrap().credential("authorization", "Bearer ", "canary-5d1f").unwrap();
         assert!(!format!("{head:?}").contains("canary"));
         assert_eq!(head.as_bytes(), b"POST / HTTP/1.1\r\nhost: h\r\nauthorization: Bearer canary-5d1f\r\n");
     }

@@ -1,0 +1,130 @@
+//! Opens streams to targets: TCP with or without TLS, or a Unix socket.
+
+use std::{collections::HashMap, future::Future, io, pin::Pin, sync::Arc};
+
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, ServerName, pem::PemObject},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpStream, UnixStream},
+};
+use tokio_rustls::TlsConnector;
+
+use crate::{Base, Target};
+
+/// A stream to a provider.
+pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+/// A stream to a provider, whatever it is made of.
+pub type BoxIo = Box<dyn Io>;
+
+/// What [`Dial::dial`] returns.
+pub type Dialing<'a> = Pin<Box<dyn Future<Output = io::Result<BoxIo>> + Send + 'a>>;
+
+/// Opens streams to targets. Tests hand in one that opens in-memory streams.
+pub trait Dial: Send + Sync {
+    /// Opens a stream on which the target may be asked at once. The caller bounds how long it takes.
+    fn dial<'a>(&'a self, target: &'a Target) -> Dialing<'a>;
+}
+
+/// Opens real streams: TCP without Nagle's delay, TLS 1.2 or 1.3 by rustls for `https`, Unix sockets.
+///
+/// A provider's certificate is checked against the target's own authorities, or the system's when it names none. There
+/// is no way to turn that off.
+pub struct Dialer {
+    /// By the target's name.
+    tls: HashMap<Arc<str>, (TlsConnector, ServerName<'static>)>,
+}
+
+/// A dialer cannot be built; the configuration's or the machine's fault.
+#[derive(Debug, thiserror::Error)]
+pub enum DialError {
+    /// The target's host cannot stand in a certificate.
+    #[error("target `{0}`: its host is neither a name nor an IP address")]
+    Host(Arc<str>),
+    /// The target's authorities are not PEM certificates.
+    #[error("target `{0}`: its `ca` is not a list of certificates in PEM")]
+    Ca(Arc<str>),
+    /// The system has no certificate authorities to check a provider against.
+    #[error("target `{0}`: the system has no certificate authorities; install `ca-certificates` or name a `ca`")]
+    NoSystemCa(Arc<str>),
+    /// TLS cannot be set up at all.
+    #[error("tls cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+impl Dialer {
+    /// A dialer for these targets. Reads the system's authorities once, if a target needs them.
+    ///
+    /// # Errors
+    /// [`DialError`], which names the target.
+    pub fn new(targets: &[Target]) -> Result<Self, DialError> {
+        let mut system = None;
+        let mut tls = HashMap::new();
+        for target in targets {
+            let Base::Https(address) = &target.base else { continue };
+            let name = ServerName::try_from(address.host.clone()).map_err(|_| DialError::Host(target.name.clone()))?;
+            let config = match &target.ca {
+                Some(pem) => config(given_roots(pem).ok_or_else(|| DialError::Ca(target.name.clone()))?)?,
+                None => match &system {
+                    Some(config) => Arc::clone(config),
+                    None => {
+                        let roots = system_roots().ok_or_else(|| DialError::NoSystemCa(target.name.clone()))?;
+                        Arc::clone(system.insert(config(roots)?))
+                    }
+                },
+            };
+            tls.insert(target.name.clone(), (TlsConnector::from(config), name));
+        }
+        Ok(Self { tls })
+    }
+}
+
+impl Dial for Dialer {
+    fn dial<'a>(&'a self, target: &'a Target) -> Dialing<'a> {
+        Box::pin(async move {
+            let address = match &target.base {
+                Base::Unix(path) => return Ok(Box::new(UnixStream::connect(path).await?) as BoxIo),
+                Base::Http(address) | Base::Https(address) => address,
+            };
+            let tcp = TcpStream::connect((address.host.as_str(), address.port)).await?;
+            tcp.set_nodelay(true)?;
+            if matches!(target.base, Base::Http(_)) {
+                return Ok(Box::new(tcp) as BoxIo);
+            }
+            let Some((connector, name)) = self.tls.get(&target.name) else {
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, "the dialer was built without this target"));
+            };
+            Ok(Box::new(connector.connect(name.clone(), tcp).await?) as BoxIo)
+        })
+    }
+}
+
+fn config(roots: RootCertStore) -> Result<Arc<ClientConfig>, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+fn given_roots(pem: &[u8]) -> Option<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        roots.add(certificate.ok()?).ok()?;
+    }
+    (!roots.is_empty()).then_some(roots)
+}
+
+fn system_roots() -> Option<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    // A store commonly holds a few certificates that rustls does not take; they are not trusted, which is the safe side.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    (!roots.is_empty()).then_some(roots)
+}
