@@ -5,9 +5,18 @@
 //! [`Judge`](countersign_core::Judge) turns what they report into actions.
 
 pub mod detector;
+mod growing;
+pub mod leak;
+mod links;
+mod mask;
 pub mod normal;
 mod prompt;
+mod release;
+mod rules;
 mod screen;
+#[cfg(test)]
+mod testing;
+mod watch;
 
 use std::fmt;
 
@@ -18,6 +27,7 @@ use countersign_core::{
 
 pub use detector::{Conversation, Detector, Found};
 pub use normal::Normal;
+pub use watch::{Step, Watch};
 
 /// What a guard is told about the deployment it stands in. Plain data; the binary reads it from the configuration.
 #[derive(Clone, Debug, Default)]
@@ -81,6 +91,7 @@ impl Default for Thresholds {
 pub struct Guard {
     stamp: Stamp<stage::Screen>,
     prompt: prompt::Prompt,
+    answer: release::Answer,
 }
 
 /// A request or an answer goes no further, and why.
@@ -125,7 +136,7 @@ impl Guard {
     /// # Errors
     /// When the configuration holds a text that cannot be recognised or a threshold that means nothing.
     pub fn new(stamp: Stamp<stage::Screen>, config: Config) -> Result<Self, GuardError> {
-        Ok(Self { stamp, prompt: prompt::Prompt::new(&config)? })
+        Ok(Self { stamp, prompt: prompt::Prompt::new(&config)?, answer: release::Answer::new(&config)? })
     }
 
     /// Everything the detectors of one side find in `document`. Pure detection: nothing is judged and nothing is changed.
@@ -133,7 +144,7 @@ impl Guard {
     pub fn scan(&self, side: Side, document: &Document) -> Vec<Finding> {
         match side {
             Side::Prompt => self.scan_prompt(document),
-            Side::Answer => Vec::new(),
+            Side::Answer => self.scan_answer(document),
         }
     }
 }

@@ -1,0 +1,218 @@
+//! A text that arrives in pieces, scanned as it grows: what was found, and how far it is cleared.
+
+use std::{collections::VecDeque, ops::Range};
+
+use countersign_core::{Channel, Finding, Kind};
+
+use crate::{
+    detector::evidence,
+    leak::{Planted, Trail},
+    links::Links,
+    mask::Nested,
+    rules::{self, BACK, Hit, Text, view},
+};
+
+/// What answers are scanned for.
+#[derive(Clone, Copy)]
+pub(crate) struct Search<'a> {
+    pub(crate) links: Option<&'a Links>,
+    pub(crate) planted: &'a Planted<'a>,
+}
+
+/// One thing found, in bytes of the text as it arrived.
+#[derive(Clone, Debug)]
+pub(crate) struct Spot {
+    pub(crate) kind: Kind,
+    pub(crate) rule: &'static str,
+    pub(crate) span: Range<usize>,
+    pub(crate) confidence: f32,
+    pub(crate) digest: [u8; 8],
+    /// It holds quotes of the JSON it stands in.
+    pub(crate) quotes: bool,
+    /// It can only be refused: it is too long to be judged whole, or begins in text that has left.
+    pub(crate) refuse: bool,
+    /// It goes on from the one before.
+    pub(crate) more: bool,
+}
+
+impl Spot {
+    fn new(hit: &Hit, bytes: &[u8], map: &view::Map) -> Self {
+        let found = bytes.get(hit.span.clone()).unwrap_or_default();
+        Self {
+            kind: hit.kind,
+            rule: hit.rule,
+            span: map.origin(&hit.span),
+            confidence: hit.confidence,
+            digest: evidence(found),
+            quotes: found.iter().zip(hit.span.clone()).any(|(b, i)| *b == b'"' && map.plain(i)),
+            refuse: hit.endless,
+            more: hit.more,
+        }
+    }
+
+    pub(crate) fn finding(&self, channel: Channel, leaf: usize) -> Finding {
+        let Self { kind, rule, span, confidence, digest, .. } = self.clone();
+        Finding { kind, rule, channel, leaf, span, confidence, digest }
+    }
+
+    fn key(&self) -> (usize, usize, &'static str) {
+        (self.span.start, self.span.end, self.rule)
+    }
+}
+
+/// Everything found in a text that is whole, in order.
+pub(crate) fn whole(text: &str, search: &Search<'_>) -> Vec<Spot> {
+    // Nothing that any rule takes is shorter.
+    if text.len() < 6 {
+        return Vec::new();
+    }
+    let (bytes, map) = view::view(text);
+    let mut hits = Vec::new();
+    let scan = Text {
+        view: &bytes,
+        from: 0,
+        last: true,
+        grows: false,
+        links: search.links,
+        planted: Some(search.planted),
+        depth: 0,
+    };
+    rules::scan(&scan, &mut hits);
+    search.planted.whole(&bytes, &mut hits);
+    let mut spots: Vec<Spot> = hits.iter().map(|hit| Spot::new(hit, &bytes, &map)).collect();
+    spots.sort_by_key(Spot::key);
+    spots
+}
+
+/// A growing text.
+#[derive(Debug, Default)]
+pub(crate) struct Growing {
+    /// Bytes that have arrived.
+    pub(crate) total: usize,
+    /// Nothing before this can be objected to any more, except by what is in `spots`.
+    pub(crate) cleared: usize,
+    /// Found and not yet judged, in order.
+    pub(crate) spots: VecDeque<Spot>,
+    /// Decided masks that have not left yet: place, kind, whether the JSON's quotes are in it.
+    pub(crate) masks: VecDeque<Mask>,
+    /// How far masks reach.
+    pub(crate) masked: usize,
+    /// The JSON the text may be, up to what has left.
+    pub(crate) nested: Nested,
+    /// The event it last grew in.
+    pub(crate) grown: u64,
+    /// Arrived but not viewed: an escape whose end is missing.
+    rest: String,
+    view: Vec<u8>,
+    map: view::Map,
+    /// Where rules go on.
+    from: usize,
+    trail: Trail,
+    /// Text before this has left before it was cleared, because nothing came for long.
+    passed: usize,
+    stale: bool,
+}
+
+/// Text to be replaced.
+#[derive(Clone, Debug)]
+pub(crate) struct Mask {
+    pub(crate) span: Range<usize>,
+    /// What to put there; none when it goes on from the mask before.
+    pub(crate) kind: Option<Kind>,
+    pub(crate) quotes: bool,
+}
+
+impl Growing {
+    /// Takes in what arrived.
+    pub(crate) fn push(&mut self, text: &str, event: u64) {
+        self.total += text.len();
+        self.grown = event;
+        if text.is_empty() {
+            return;
+        }
+        self.stale = true;
+        if self.rest.is_empty() {
+            let at = self.total - text.len();
+            let done = view::append(text, at, false, &mut self.view, &mut self.map);
+            self.rest.push_str(text.get(done..).unwrap_or_default());
+        } else {
+            self.rest.push_str(text);
+            self.take_rest(false);
+        }
+    }
+
+    /// Scans what is new.
+    pub(crate) fn scan(&mut self, search: &Search<'_>, last: bool) {
+        if last && !self.rest.is_empty() {
+            self.take_rest(true);
+            self.stale = true;
+        }
+        if !self.stale && !last {
+            return;
+        }
+        self.stale = false;
+        let mut hits = Vec::new();
+        self.from = rules::scan(&self.text(search, last), &mut hits);
+        let trail = self.trail.scan(search.planted, &self.view, last, &mut hits);
+        if !hits.is_empty() {
+            self.spots.extend(hits.iter().map(|hit| {
+                let mut spot = Spot::new(hit, &self.view, &self.map);
+                spot.refuse |= spot.span.start < self.passed;
+                spot
+            }));
+            self.spots.make_contiguous().sort_by_key(Spot::key);
+        }
+        let hold = self.from.min(trail);
+        let viewed = self.total - self.rest.len();
+        let clear = if hold >= self.view.len() { viewed } else { self.map.origin(&(hold..hold + 1)).start };
+        self.cleared = clear.max(self.passed);
+        if hold > DROP {
+            let count = hold - BACK;
+            self.view.drain(..count);
+            self.map.drop_front(count);
+            self.trail.drop_front(count);
+            self.from -= count;
+        }
+    }
+
+    /// Lets held text go although more could come, when nothing is in it and nothing worth holding has begun in it.
+    pub(crate) fn pass(&mut self, search: &Search<'_>) {
+        self.scan(search, false);
+        let held = self.view.get(self.from..).unwrap_or_default();
+        let digits = held.iter().filter(|b| b.is_ascii_digit()).count();
+        let harmless = held.len() <= 24
+            && digits < 4
+            && !held.iter().any(|b| matches!(b, b'@' | b'!' | b'<' | b'\\'))
+            && !held.windows(2).any(|w| w == b"--" || w == b"//");
+        if !harmless || !self.rest.is_empty() {
+            return;
+        }
+        let mut hits = Vec::new();
+        rules::scan(&self.text(search, true), &mut hits);
+        if hits.is_empty() && self.trail.idle(search.planted) && self.spots.is_empty() && !rules::promising(held) {
+            self.passed = self.total;
+            self.cleared = self.total;
+        }
+    }
+
+    fn text<'a>(&'a self, search: &Search<'a>, last: bool) -> Text<'a> {
+        Text {
+            view: &self.view,
+            from: self.from,
+            last,
+            grows: true,
+            links: search.links,
+            planted: Some(search.planted),
+            depth: 0,
+        }
+    }
+
+    fn take_rest(&mut self, last: bool) {
+        let at = self.total - self.rest.len();
+        let done = view::append(&self.rest, at, last, &mut self.view, &mut self.map);
+        self.rest.drain(..done);
+    }
+}
+
+/// Scanned text is forgotten when there is this much of it.
+const DROP: usize = 4 << 10;

@@ -1,0 +1,194 @@
+//! Planted tokens: found whatever case they are in, whatever stands between their characters, and in hex, base64, rot13 or reversed.
+//!
+//! All forms of all tokens make one automaton (Aho and Corasick, 1975) over letters and digits; everything else is stepped over.
+
+use std::collections::VecDeque;
+
+use countersign_core::{Kind, Secret};
+use data_encoding::{BASE64_NOPAD, HEXLOWER};
+
+use crate::rules::Hit;
+
+/// The fewest letters and digits a token must have.
+pub(crate) const LEAST: usize = 8;
+
+/// So many bytes that are neither letter nor digit end a token that has begun.
+const GAP: usize = 16;
+
+/// Letters and digits.
+const SYMBOLS: usize = 36;
+
+/// The automaton. State 0 is the beginning.
+pub(crate) struct Canaries {
+    /// Next state, by state and symbol.
+    next: Vec<[u32; SYMBOLS]>,
+    /// How many symbols of some form each state stands for.
+    depth: Vec<usize>,
+    /// States at which a form is whole.
+    whole: Vec<bool>,
+}
+
+/// How far a text has been read.
+#[derive(Debug, Default)]
+pub(crate) struct Place {
+    at: usize,
+    state: u32,
+    gap: usize,
+}
+
+impl Canaries {
+    /// None where there are no tokens.
+    ///
+    /// # Errors
+    /// The index of a token that is too short.
+    pub(crate) fn new(tokens: &[Secret<String>]) -> Result<Option<Self>, usize> {
+        let mut it = Self { next: vec![[0; SYMBOLS]], depth: vec![0], whole: vec![false] };
+        for (index, token) in tokens.iter().enumerate() {
+            let token = token.expose().trim();
+            if symbols(token.as_bytes()).count() < LEAST {
+                return Err(index);
+            }
+            for form in forms(token) {
+                it.add(&form);
+            }
+        }
+        it.link();
+        Ok((!tokens.is_empty()).then_some(it))
+    }
+
+    /// Reports whole tokens; returns where one that is not whole yet begins.
+    pub(crate) fn scan(&self, place: &mut Place, view: &[u8], last: bool, out: &mut Vec<Hit>) -> usize {
+        while let Some(&byte) = view.get(place.at) {
+            place.at += 1;
+            let Some(symbol) = symbol(byte) else {
+                place.gap += 1;
+                if place.gap > GAP {
+                    place.state = 0;
+                }
+                continue;
+            };
+            place.gap = 0;
+            place.state = self.next.get(place.state as usize).and_then(|n| n.get(symbol)).copied().unwrap_or(0);
+            let state = place.state as usize;
+            if state != 0 && self.whole.get(state) == Some(&true) {
+                let start = back(view, place.at, self.depth.get(state).copied().unwrap_or(0));
+                out.push(Hit::new(Kind::Canary, "canary/token", start..place.at, 1.0));
+                place.state = 0;
+            }
+        }
+        if last || place.state == 0 {
+            return view.len();
+        }
+        back(view, place.at, self.depth.get(place.state as usize).copied().unwrap_or(0))
+    }
+
+    /// Whether less than half of the shortest token has been read.
+    pub(crate) fn idle(&self, place: &Place) -> bool {
+        self.depth.get(place.state as usize).is_none_or(|d| *d < LEAST / 2)
+    }
+
+    fn add(&mut self, form: &[u8]) {
+        let mut state = 0;
+        for symbol in symbols(form) {
+            let next = self.next.get(state).and_then(|n| n.get(symbol)).copied().unwrap_or(0) as usize;
+            state = if next == 0 { self.grow(state, symbol) } else { next };
+        }
+        if let Some(whole) = self.whole.get_mut(state) {
+            *whole = true;
+        }
+    }
+
+    fn grow(&mut self, from: usize, symbol: usize) -> usize {
+        let new = self.next.len();
+        if let Some(next) = self.next.get_mut(from).and_then(|n| n.get_mut(symbol)) {
+            *next = u32::try_from(new).unwrap_or(0);
+        }
+        self.next.push([0; SYMBOLS]);
+        self.depth.push(self.depth.get(from).copied().unwrap_or(0) + 1);
+        self.whole.push(false);
+        new
+    }
+
+    /// Turns the tree of forms into an automaton: where a form breaks off, the longest other that fits goes on.
+    fn link(&mut self) {
+        let mut fail = vec![0usize; self.next.len()];
+        let mut queue: VecDeque<usize> =
+            self.next.first().into_iter().flatten().filter(|n| **n != 0).map(|n| *n as usize).collect();
+        while let Some(state) = queue.pop_front() {
+            let back = fail.get(state).copied().unwrap_or(0);
+            if self.whole.get(back) == Some(&true)
+                && let Some(whole) = self.whole.get_mut(state)
+            {
+                *whole = true;
+            }
+            for symbol in 0..SYMBOLS {
+                let through = self.next.get(back).and_then(|n| n.get(symbol)).copied().unwrap_or(0);
+                let Some(next) = self.next.get_mut(state).and_then(|n| n.get_mut(symbol)) else { continue };
+                if *next == 0 {
+                    *next = through;
+                } else {
+                    if let Some(f) = fail.get_mut(*next as usize) {
+                        *f = through as usize;
+                    }
+                    queue.push_back(*next as usize);
+                }
+            }
+        }
+    }
+}
+
+impl Place {
+    pub(crate) fn drop_front(&mut self, count: usize) {
+        self.at = self.at.saturating_sub(count);
+    }
+}
+
+/// The token as it may be written: itself, reversed, rot13, hex, and base64 begun at any of three places.
+fn forms(token: &str) -> Vec<Vec<u8>> {
+    let reversed: String = token.chars().rev().collect();
+    let turned = token.bytes().map(|c| match c {
+        b'a'..=b'z' => (c - b'a' + 13) % 26 + b'a',
+        b'A'..=b'Z' => (c - b'A' + 13) % 26 + b'A',
+        c => c,
+    });
+    let mut forms = vec![
+        token.as_bytes().to_vec(),
+        reversed.into_bytes(),
+        turned.collect(),
+        HEXLOWER.encode(token.as_bytes()).into_bytes(),
+    ];
+    for shift in 0..3 {
+        // Characters at the ends depend on what stands around the token; those between are its own.
+        let padded = [&vec![b' '; shift], token.as_bytes()].concat();
+        let text = BASE64_NOPAD.encode(&padded);
+        let from = (shift * 4).div_ceil(3);
+        let to = padded.len() / 3 * 4;
+        forms.push(text.as_bytes().get(from..to).unwrap_or_default().to_vec());
+    }
+    forms.retain(|f| symbols(f).count() >= LEAST);
+    forms
+}
+
+fn symbols(text: &[u8]) -> impl Iterator<Item = usize> {
+    text.iter().filter_map(|c| symbol(*c))
+}
+
+const fn symbol(byte: u8) -> Option<usize> {
+    match byte {
+        b'0'..=b'9' => Some((byte - b'0') as usize),
+        b'a'..=b'z' => Some((byte - b'a') as usize + 10),
+        b'A'..=b'Z' => Some((byte - b'A') as usize + 10),
+        _ => None,
+    }
+}
+
+/// Where the last `count` letters and digits before `end` begin.
+fn back(view: &[u8], end: usize, count: usize) -> usize {
+    let mut left = count;
+    let mut at = end;
+    while left > 0 && at > 0 {
+        at -= 1;
+        left -= usize::from(view.get(at).copied().and_then(symbol).is_some());
+    }
+    at
+}

@@ -1,0 +1,106 @@
+//! Splits a view into words: letters and digits without case; ideographs in overlapping pairs, since nothing separates them.
+
+/// One word of a view.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Word {
+    pub(crate) hash: u64,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    /// Two for a word, one for a pair of ideographs.
+    pub(crate) weight: u32,
+    /// Long enough to say something.
+    pub(crate) strong: bool,
+}
+
+/// How far a view has been split.
+#[derive(Debug, Default)]
+pub(crate) struct Words {
+    at: usize,
+}
+
+/// No word is longer; the rest of it is another.
+const LONGEST: usize = 64;
+
+impl Words {
+    /// The next whole word; none when its end has not arrived.
+    pub(crate) fn next(&mut self, view: &[u8], last: bool) -> Option<Word> {
+        loop {
+            let start = self.at;
+            let lead = *view.get(start)?;
+            if lead >= 0xe3
+                && let Some(word) = ideographs(view, start, last)
+            {
+                let word = word?;
+                self.at += 3;
+                if word.end > word.start {
+                    return Some(word);
+                }
+                continue;
+            }
+            let mut hash = 0xcbf2_9ce4_8422_2325u64;
+            let mut end = start;
+            let rest = view.get(start..).unwrap_or_default();
+            for byte in rest.iter().take(LONGEST) {
+                let folded = match byte {
+                    b'A'..=b'Z' => byte | 0x20,
+                    b'a'..=b'z' | b'0'..=b'9' => *byte,
+                    // Scripts up to U+1FFF are words like any other; what follows is punctuation, symbols and ideographs.
+                    0x80..=0xe1 => *byte,
+                    _ => break,
+                };
+                hash = (hash ^ u64::from(folded)).wrapping_mul(0x0100_0000_01b3);
+                end += 1;
+            }
+            if end == view.len() && !last && end - start < LONGEST {
+                return None;
+            }
+            if end == start {
+                self.at = boundary(view, start + 1);
+                continue;
+            }
+            let end = boundary(view, end);
+            self.at = end;
+            return Some(Word { hash: super::mix(hash), start, end, weight: 2, strong: end - start >= 5 });
+        }
+    }
+
+    /// Where the word begins whose end has not arrived.
+    pub(crate) const fn open(&self) -> usize {
+        self.at
+    }
+
+    pub(crate) fn drop_front(&mut self, count: usize) {
+        self.at = self.at.saturating_sub(count);
+    }
+}
+
+/// The end of the character that `at` may stand in.
+fn boundary(view: &[u8], at: usize) -> usize {
+    at + view.get(at..).unwrap_or_default().iter().take_while(|b| (0x80..0xc0).contains(*b)).count()
+}
+
+/// Two ideographs from `start` on. None: this is no ideograph. Some(None): it has not arrived whole.
+fn ideographs(view: &[u8], start: usize, last: bool) -> Option<Option<Word>> {
+    let [a, b, c] = *view.get(start..start + 3)? else { return None };
+    let first = u32::from(a & 15) << 12 | u32::from(b & 63) << 6 | u32::from(c & 63);
+    if a >= 0xf0 || !is_ideograph(first) {
+        return None;
+    }
+    let Some(next) = view.get(start + 3..start + 6) else {
+        // Alone at the end it pairs with nothing.
+        let none = Word { hash: 0, start, end: start, weight: 0, strong: false };
+        return Some(last.then_some(none));
+    };
+    let [d, e, f] = *next else { return None };
+    let second = u32::from(d & 15) << 12 | u32::from(e & 63) << 6 | u32::from(f & 63);
+    if !(0xe1..0xf0).contains(&d) || !is_ideograph(second) {
+        return Some(Some(Word { hash: 0, start, end: start, weight: 0, strong: false }));
+    }
+    let hash = super::mix(u64::from(first) << 32 | u64::from(second));
+    Some(Some(Word { hash, start, end: start + 6, weight: 1, strong: true }))
+}
+
+/// Han, kana, hangul.
+const fn is_ideograph(code: u32) -> bool {
+    matches!(code, 0x3040..=0x30ff | 0x3400..=0x4dbf | 0x4e00..=0x9fff | 0xac00..=0xd7af | 0xf900..=0xfaff)
+}

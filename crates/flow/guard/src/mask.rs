@@ -1,0 +1,154 @@
+//! What stands in place of masked text, so that what held the text still holds together: in tool arguments that are JSON, a
+//! mask inside a string stays inside it, and one in place of a bare number becomes a string.
+
+use std::ops::Range;
+
+use countersign_core::{Channel, Document, Edit, Finding, Kind};
+
+/// What replaces text of this kind; no quotes and no backslashes, so it can stand in any string.
+pub(crate) const fn label(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Injection => "[masked:injection]",
+        Kind::Extraction => "[masked:extraction]",
+        Kind::Exfiltration => "[masked:exfiltration]",
+        Kind::PromptLeak => "[masked:prompt-leak]",
+        Kind::DocumentLeak => "[masked:document-leak]",
+        Kind::Canary => "[masked:canary]",
+        Kind::Secret => "[masked:secret]",
+        Kind::PersonalData => "[masked:personal-data]",
+        Kind::Hidden => "[masked:hidden]",
+        Kind::Limit => "[masked:limit]",
+        Kind::Attachment => "[masked:attachment]",
+    }
+}
+
+/// The edits that take `findings` out of a document; none when the JSON around one would break.
+pub(crate) fn edits(document: &Document, findings: &[Finding]) -> Option<Vec<Edit>> {
+    let mut sorted: Vec<&Finding> = findings.iter().collect();
+    sorted.sort_by_key(|f| (f.leaf, f.span.start, f.span.end));
+    let mut edits = Vec::with_capacity(sorted.len());
+    let mut current: Option<(usize, Masks<'_>)> = None;
+    for finding in sorted {
+        let masks = match &mut current {
+            Some((leaf, masks)) if *leaf == finding.leaf => masks,
+            current => {
+                let masks = Masks::new(finding.leaf, document.text(finding.leaf), finding.channel);
+                &mut current.insert((finding.leaf, masks)).1
+            }
+        };
+        edits.extend(masks.add(finding.kind, &finding.span)?);
+    }
+    Some(edits)
+}
+
+/// Masks in one text that is whole, first to last.
+pub(crate) struct Masks<'a> {
+    leaf: usize,
+    text: &'a str,
+    /// Where the JSON was last known, when the text can be JSON.
+    nested: Option<Nested>,
+    read: usize,
+    masked: usize,
+}
+
+impl<'a> Masks<'a> {
+    pub(crate) fn new(leaf: usize, text: &'a str, channel: Channel) -> Self {
+        let nested = (channel == Channel::ToolArguments).then(Nested::default);
+        Self { leaf, text, nested, read: 0, masked: 0 }
+    }
+
+    /// The edit that masks `span`; an empty one where it is masked already. None when the JSON around it would break.
+    pub(crate) fn add(&mut self, kind: Kind, span: &Range<usize>) -> Option<Option<Edit>> {
+        let start = span.start.max(self.masked);
+        if start >= span.end {
+            return Some(None);
+        }
+        let goes_on = self.masked > 0 && start == self.masked;
+        let mut with = label(kind).to_owned();
+        if let Some(nested) = &mut self.nested {
+            nested.read(self.text.get(self.read..start).unwrap_or_default());
+            let mut after = *nested;
+            let quotes = after.read(self.text.get(start..span.end).unwrap_or_default());
+            with = nested.place(kind, quotes)?;
+            self.read = span.end;
+        }
+        self.masked = span.end;
+        Some(Some(Edit { leaf: self.leaf, span: start..span.end, with: if goes_on { String::new() } else { with } }))
+    }
+}
+
+/// Follows JSON that is itself a text, far enough to know whether a place is inside a string.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Nested {
+    is_json: Option<bool>,
+    inside: bool,
+    escaped: bool,
+}
+
+impl Nested {
+    /// Reads on; whether there was a quote that opens or closes a string.
+    pub(crate) fn read(&mut self, text: &str) -> bool {
+        let mut quotes = false;
+        let mut bytes = text.as_bytes();
+        if self.is_json.is_none()
+            && let Some(first) = bytes.iter().position(|b| !b.is_ascii_whitespace())
+        {
+            self.is_json = bytes.get(first).map(|b| matches!(b, b'{' | b'['));
+        }
+        if self.is_json != Some(true) {
+            return false;
+        }
+        if self.escaped && !bytes.is_empty() {
+            self.escaped = false;
+            bytes = bytes.get(1..).unwrap_or_default();
+        }
+        while let Some(at) = memchr::memchr2(b'"', b'\\', bytes) {
+            if bytes.get(at) == Some(&b'"') {
+                self.inside = !self.inside;
+                quotes = true;
+                bytes = bytes.get(at + 1..).unwrap_or_default();
+            } else if self.inside {
+                self.escaped = at + 1 == bytes.len();
+                bytes = bytes.get(at + 2..).unwrap_or_default();
+            } else {
+                bytes = bytes.get(at + 1..).unwrap_or_default();
+            }
+        }
+        quotes
+    }
+
+    /// What to put here for `kind`; none when the masked text has `quotes` of the JSON around it, which would be lost.
+    pub(crate) fn place(&self, kind: Kind, quotes: bool) -> Option<String> {
+        match self.is_json {
+            Some(true) if quotes => None,
+            Some(true) if !self.inside => Some(format!("\"{}\"", label(kind))),
+            _ => Some(label(kind).to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mask_knows_where_it_stands() {
+        for (before, want) in [
+            ("{\"a\": \"x ", Some("[masked:secret]")),
+            ("{\"a\": \"x \\\" ", Some("[masked:secret]")),
+            ("{\"a\": ", Some("\"[masked:secret]\"")),
+            ("{\"a\": \"x\\\\\", \"b\": ", Some("\"[masked:secret]\"")),
+            ("a word, \" ", Some("[masked:secret]")),
+        ] {
+            for cut in 0..before.len() {
+                let mut nested = Nested::default();
+                nested.read(&before[..cut]);
+                nested.read(&before[cut..]);
+                assert_eq!(nested.place(Kind::Secret, false).as_deref(), want, "{before} {cut}");
+            }
+        }
+        let mut nested = Nested::default();
+        nested.read("{\"a\": \"");
+        assert_eq!(nested.place(Kind::Secret, true), None);
+    }
+}

@@ -1,0 +1,169 @@
+//! Carries out what policy says about an answer: passes it on, masks what is in it, or withholds it.
+
+use bytes::Bytes;
+use countersign_core::{
+    Action, Channel, Code, Document, Edit, Finding, Refusal, Side, Timestamp,
+    life::{Fingerprint, Readmitted, Released},
+};
+
+use crate::{
+    Config, Guard, GuardError, Withheld,
+    growing::{Search, Spot, whole},
+    leak::{self, Planted, Protected, canary::Canaries},
+    links::Links,
+    mask::Masks,
+};
+
+/// What answers are screened with, built once.
+pub(crate) struct Answer {
+    links: Links,
+    documents: Option<Protected>,
+    canaries: Option<Canaries>,
+}
+
+impl Answer {
+    pub(crate) fn new(config: &Config) -> Result<Self, GuardError> {
+        let mut prints = Vec::with_capacity(config.protected.len());
+        for text in &config.protected {
+            let print = leak::fingerprint(&text.text);
+            if print.0.is_empty() {
+                return Err(GuardError::TooShort { name: text.name.clone(), least: leak::LEAST + 2 });
+            }
+            prints.push(print);
+        }
+        let canaries = Canaries::new(&config.canaries)
+            .map_err(|index| GuardError::ShortCanary { index, least: leak::canary::LEAST })?;
+        Ok(Self { links: Links::new(&config.link_hosts), documents: Protected::new(leak::merge(&prints)), canaries })
+    }
+
+    /// What an answer is compared with.
+    pub(crate) fn planted<'a>(&'a self, system: Option<&'a Protected>) -> Planted<'a> {
+        Planted { system, documents: self.documents.as_ref(), canaries: self.canaries.as_ref() }
+    }
+
+    pub(crate) const fn search<'a>(&'a self, planted: &'a Planted<'a>) -> Search<'a> {
+        Search { links: Some(&self.links), planted }
+    }
+}
+
+/// Recognises a request's system prompt; none where it is too short.
+pub(crate) fn system(print: &Fingerprint) -> Option<Protected> {
+    Protected::new(print.clone())
+}
+
+impl Guard {
+    /// Releases a whole answer: as it is, or with masks in it.
+    ///
+    /// # Errors
+    /// `CS0502` when policy refuses a finding, `CS0503` when a mask cannot be made, `CS0204` when the credential ended.
+    pub fn release_whole(
+        &self,
+        of: &Readmitted,
+        document: &Document,
+        now: Timestamp,
+    ) -> Result<(Released, Vec<Finding>), Withheld> {
+        let system = system(of.system());
+        let planted = self.answer.planted(system.as_ref());
+        let search = self.answer.search(&planted);
+        let mut findings = Vec::new();
+        let mut edits = Vec::new();
+        let mut refused = None;
+        for (index, leaf) in document.leaves().enumerate() {
+            let spots = whole(leaf.text, &search);
+            if spots.is_empty() {
+                continue;
+            }
+            let slot = Standing { index, text: leaf.text, channel: leaf.channel };
+            // All findings go on record, the ones behind a refusal too.
+            if let Err(refusal) = slot.judge(of, &spots, &mut findings, &mut edits) {
+                refused = refused.or(Some(refusal));
+            }
+        }
+        let released = match refused {
+            Some(refusal) => Err(refusal),
+            None => edited(document, &edits).and_then(|bytes| Released::new(&self.stamp, of, bytes, now)),
+        };
+        match released {
+            Ok(released) => Ok((released, findings)),
+            Err(refusal) => Err(Withheld { refusal, findings }),
+        }
+    }
+
+    pub(crate) fn scan_answer(&self, document: &Document) -> Vec<Finding> {
+        let planted = self.answer.planted(None);
+        let search = self.answer.search(&planted);
+        let mut findings = Vec::new();
+        for (index, leaf) in document.leaves().enumerate() {
+            findings
+                .extend(whole(leaf.text, &search).iter().filter(|s| !s.more).map(|s| s.finding(leaf.channel, index)));
+        }
+        findings
+    }
+}
+
+/// A text that is whole, in its place.
+pub(crate) struct Standing<'a> {
+    pub(crate) index: usize,
+    pub(crate) text: &'a str,
+    pub(crate) channel: Channel,
+}
+
+impl Standing<'_> {
+    /// Asks policy about everything found in the text and notes the masks.
+    pub(crate) fn judge(
+        &self,
+        of: &Readmitted,
+        spots: &[Spot],
+        findings: &mut Vec<Finding>,
+        edits: &mut Vec<Edit>,
+    ) -> Result<(), Refusal> {
+        let mut masks = Masks::new(self.index, self.text, self.channel);
+        for spot in spots {
+            if verdict(of, spot, self.channel, self.index, findings)? == Action::Mask {
+                edits.extend(masks.add(spot.kind, &spot.span).ok_or_else(unmaskable)?);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Asks policy about one spot and puts it on record.
+///
+/// # Errors
+/// When policy refuses it, or it can only be refused.
+pub(crate) fn verdict(
+    of: &Readmitted,
+    spot: &Spot,
+    channel: Channel,
+    leaf: usize,
+    findings: &mut Vec<Finding>,
+) -> Result<Action, Refusal> {
+    let finding = spot.finding(channel, leaf);
+    let action = of.second_permit().judge.judge(Side::Answer, &finding);
+    if !spot.more {
+        findings.push(finding);
+    }
+    match action {
+        Action::Refuse | Action::Cut => Err(refusal(spot, channel, action)),
+        _ if spot.refuse => Err(refusal(spot, channel, action)),
+        Action::Allow | Action::Mask => Ok(action),
+    }
+}
+
+fn refusal(spot: &Spot, channel: Channel, action: Action) -> Refusal {
+    let reason = format!("{} found in the answer's {} text", spot.rule, channel.as_str());
+    Refusal { cut: action == Action::Cut, ..Refusal::new(Code::AnswerRefused, reason) }
+}
+
+/// A mask that would break what it stands in.
+pub(crate) fn unmaskable() -> Refusal {
+    Refusal::new(Code::AnswerRefused, "what is to be masked cannot be taken out of the JSON it stands in")
+}
+
+/// The document with its masks.
+pub(crate) fn edited(document: &Document, edits: &[Edit]) -> Result<Bytes, Refusal> {
+    document.edited(edits).map_err(|e| Refusal::new(Code::GuardFailed, format!("a mask could not be made: {e}")))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,198 @@
+//! Texts hidden in a run: base64, hex, percent signs, letters with spaces between them. What is inside is scanned like any text.
+
+use super::{ESCAPE, Hit, Text, cursor::Cursor, view};
+
+/// How many encodings are undone, one inside the other.
+const DEPTH: u8 = 3;
+
+/// The shortest run worth decoding: sixteen characters of base64 hold twelve bytes.
+const SHORTEST: usize = 16;
+
+/// The longest sequence of single letters that is read as one word.
+const SPACED: usize = 512;
+
+/// What is encoded inside one run.
+pub(super) fn inside(run: &[u8], start: usize, flags: u8, text: &Text<'_>, out: &mut Vec<Hit>) {
+    if text.depth >= DEPTH {
+        return;
+    }
+    if flags & ESCAPE != 0
+        && let Some(plain) = percent(run)
+    {
+        rescan(&plain, start, run.len(), text, out);
+    }
+    let mut at = 0;
+    while at < run.len() {
+        let rest = run.get(at..).unwrap_or_default();
+        let len = rest.iter().take_while(|c| is_base64(**c)).count();
+        let token = rest.get(..len).unwrap_or_default();
+        if len >= SHORTEST
+            && let Some(plain) = decode(token)
+        {
+            rescan(&plain, start + at, len, text, out);
+        } else if len >= SHORTEST && token.contains(&b'/') {
+            let mut from = 0;
+            for piece in token.split(|c| *c == b'/') {
+                if piece.len() >= SHORTEST
+                    && let Some(plain) = decode(piece)
+                {
+                    rescan(&plain, start + at + from, piece.len(), text, out);
+                }
+                from += piece.len() + 1;
+            }
+        }
+        at += len.max(1);
+    }
+}
+
+/// Letters one by one, `s k - a b c`: read as the word they spell. Nothing but the word is held.
+pub(super) fn spaced(cur: &mut Cursor<'_>, text: &Text<'_>) -> Option<Hit> {
+    let start = cur.at;
+    let mut word = Vec::new();
+    let mut end = start;
+    while word.len() < SPACED {
+        let Some(letter) = cur.peek().filter(u8::is_ascii_graphic) else { break };
+        let gap = cur.peek_at(1);
+        if gap.is_some_and(|g| g.is_ascii_graphic()) {
+            break;
+        }
+        word.push(letter);
+        end = cur.at + 1;
+        cur.at += 1;
+        if gap != Some(b' ') {
+            break;
+        }
+        cur.at += 1;
+    }
+    if word.len() < SHORTEST || text.depth >= DEPTH {
+        return None;
+    }
+    let mut found = Vec::new();
+    rescan(&word, start, end - start, text, &mut found);
+    found.pop()
+}
+
+/// Scans what was decoded; what is found there is reported for the whole encoded piece, each rule once.
+fn rescan(plain: &[u8], start: usize, len: usize, text: &Text<'_>, out: &mut Vec<Hit>) {
+    let decoded = String::from_utf8_lossy(plain);
+    let (bytes, _) = view::view(&decoded);
+    let inner = Text { view: &bytes, from: 0, last: true, grows: false, depth: text.depth + 1, ..*text };
+    let mut found = Vec::new();
+    super::scan(&inner, &mut found);
+    if let Some(planted) = text.planted {
+        planted.whole(&bytes, &mut found);
+    }
+    for hit in found {
+        let span = start..start + len;
+        if !out.iter().any(|h| h.span == span && h.rule == hit.rule) {
+            out.push(Hit { span, endless: false, more: false, ..hit });
+        }
+    }
+}
+
+const fn is_base64(c: u8) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, b'+' | b'/' | b'-' | b'_')
+}
+
+/// The text a token holds, in hex or in base64 of either alphabet, begun at any of four places.
+fn decode(token: &[u8]) -> Option<Vec<u8>> {
+    if token.iter().all(u8::is_ascii_hexdigit) {
+        return [0, 1].iter().find_map(|skip| hex(token.get(*skip..)?));
+    }
+    (0..4).find_map(|skip| {
+        let token = token.get(skip..)?;
+        // A few characters tell text from noise; most tokens end here.
+        let probe = base64(token.get(..12)?)?;
+        if !printable(&probe) {
+            return None;
+        }
+        base64(token).filter(|t| printable(t))
+    })
+}
+
+fn hex(token: &[u8]) -> Option<Vec<u8>> {
+    let value = |c: &u8| char::from(*c).to_digit(16);
+    let mut out = Vec::with_capacity(token.len() / 2);
+    for pair in token.chunks_exact(2) {
+        let [a, b] = pair else { return None };
+        out.push((value(a)? << 4 | value(b)?) as u8);
+        if out.len() == 6 && !printable(&out) {
+            return None;
+        }
+    }
+    printable(&out).then_some(out)
+}
+
+/// Base64 of either alphabet, as far as it goes.
+fn base64(token: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(token.len() / 4 * 3 + 3);
+    for chunk in token.chunks(4) {
+        let mut bits = 0u32;
+        for c in chunk {
+            let value = match c {
+                b'A'..=b'Z' => c - b'A',
+                b'a'..=b'z' => c - b'a' + 26,
+                b'0'..=b'9' => c - b'0' + 52,
+                b'+' | b'-' => 62,
+                b'/' | b'_' => 63,
+                _ => return None,
+            };
+            bits = bits << 6 | u32::from(value);
+        }
+        bits <<= 6 * (4 - chunk.len());
+        let [_, a, b, c] = bits.to_be_bytes();
+        out.extend([a, b, c].iter().take(chunk.len() * 6 / 8));
+    }
+    Some(out)
+}
+
+/// Whether these bytes are text: no control characters but white space, and UTF-8 but for a cut end.
+fn printable(bytes: &[u8]) -> bool {
+    let odd = bytes.iter().filter(|c| c.is_ascii_control() && !matches!(c, b'\n' | b'\r' | b'\t')).count();
+    let tail = match std::str::from_utf8(bytes) {
+        Ok(_) => 0,
+        Err(e) => bytes.len() - e.valid_up_to(),
+    };
+    !bytes.is_empty() && odd == 0 && tail <= 3
+}
+
+/// The run with `%XX` undone; none where there is nothing to undo.
+fn percent(run: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(run.len());
+    let mut rest = run;
+    let mut changed = false;
+    while let [first, tail @ ..] = rest {
+        let pair = (*first == b'%').then(|| tail.get(..2)).flatten().and_then(|p| {
+            let [a, b] = p else { return None };
+            Some((char::from(*a).to_digit(16)? << 4 | char::from(*b).to_digit(16)?) as u8)
+        });
+        match pair {
+            Some(byte) => {
+                out.push(byte);
+                changed = true;
+                rest = tail.get(2..).unwrap_or_default();
+            }
+            None => {
+                out.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    changed.then_some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_alphabets_any_place_and_cut_ends_decode() {
+        assert_eq!(decode(b"c2VjcmV0IHNlY3JldCE"), Some(b"secret secret!".to_vec()));
+        assert_eq!(decode(b"xc2VjcmV0IHNlY3JldCE"), Some(b"secret secret!".to_vec()));
+        assert_eq!(decode(b"73656372657420736563"), Some(b"secret sec".to_vec()));
+        assert_eq!(decode(b"internationalisation"), None);
+        assert_eq!(decode(b"9fceb02d0ae598e95dc970b74767f19372d61af8"), None);
+        assert_eq!(percent(b"a%20b%zz"), Some(b"a b%zz".to_vec()));
+        assert_eq!(percent(b"100%"), None);
+    }
+}

@@ -1,0 +1,459 @@
+//! Personal numbers: cards, social security and national numbers, bank accounts, telephones.
+//!
+//! A number counts when its form and its checksum say so; where those are weak, a word before it must say so too.
+
+use countersign_core::Kind;
+
+use super::{BACK, Hit, Text, check, cursor::Cursor};
+
+/// The most digits one number may have, and the most groups they may stand in.
+const DIGITS: usize = 22;
+const GROUPS: usize = 10;
+
+/// Digits in groups, as they stand in a text.
+#[derive(Default)]
+struct Groups {
+    digits: [u8; DIGITS],
+    count: usize,
+    /// For each group: digits before it ends, place where it ends, what stands before it.
+    ends: [(usize, usize, u8); GROUPS],
+    groups: usize,
+    plus: bool,
+    /// The group that stands in parentheses.
+    inside: Option<usize>,
+}
+
+impl Groups {
+    fn digits(&self, groups: usize) -> &[u8] {
+        let count = groups.checked_sub(1).and_then(|i| self.ends.get(i)).map_or(0, |e| e.0);
+        self.digits.get(..count).unwrap_or_default()
+    }
+
+    /// Lengths of the first groups, one hexadecimal digit each: 4-4-4-4 is 0x4444.
+    fn shape(&self, groups: usize) -> u64 {
+        let mut before = 0;
+        self.ends.iter().take(groups).fold(0, |shape, (count, ..)| {
+            let len = (count - before).min(15) as u64;
+            before = *count;
+            shape << 4 | len
+        })
+    }
+
+    /// What stands between the first groups, when it is the same everywhere.
+    fn separator(&self, groups: usize) -> Option<u8> {
+        let mut all = self.ends.iter().take(groups).skip(1).map(|e| e.2);
+        let first = all.next()?;
+        all.all(|s| s == first).then_some(first)
+    }
+
+    /// Reads groups of digits: one space, dash or dot between them, one group possibly in parentheses.
+    fn read(cur: &mut Cursor<'_>) -> Self {
+        let mut it = Self::default();
+        it.plus = cur.eat(b'+');
+        let mut separator = 0;
+        loop {
+            let mut open = cur.peek() == Some(b'(');
+            if open && !cur.peek_at(1).is_some_and(|c| c.is_ascii_digit()) {
+                break;
+            }
+            if open {
+                cur.at += 1;
+            }
+            let from = cur.at;
+            let room = DIGITS - it.count;
+            let read = cur.eat_while(room, |c| c.is_ascii_digit());
+            if read == 0 || it.groups == GROUPS || cur.peek().is_some_and(|c| c.is_ascii_digit()) {
+                break;
+            }
+            for byte in cur.since(from) {
+                if let Some(slot) = it.digits.get_mut(it.count) {
+                    *slot = byte - b'0';
+                    it.count += 1;
+                }
+            }
+            if open {
+                it.inside = it.inside.or(Some(it.groups));
+                open = cur.eat(b')');
+                if !open {
+                    break;
+                }
+            }
+            if let Some(end) = it.ends.get_mut(it.groups) {
+                *end = (it.count, cur.at, separator);
+                it.groups += 1;
+            }
+            // What may stand before the next group.
+            let (ahead, sep) = match (cur.peek(), open) {
+                (Some(b'-'), true) if cur.peek_at(1).is_some_and(|c| c.is_ascii_digit()) => (1, b')'),
+                (Some(b' '), true) => (1, b')'),
+                (Some(c), true) if c.is_ascii_digit() => (0, b')'),
+                (Some(c @ (b' ' | b'-' | b'.')), _) => (1, c),
+                (Some(b'('), _) => (0, b' '),
+                _ => break,
+            };
+            match cur.peek_at(ahead) {
+                Some(c) if c.is_ascii_digit() => {}
+                Some(b'(') if cur.peek_at(ahead + 1).is_some_and(|c| c.is_ascii_digit()) => {}
+                _ => break,
+            }
+            cur.at += ahead;
+            separator = sep;
+        }
+        it
+    }
+}
+
+/// A number that begins here.
+pub(super) fn probe(cur: &mut Cursor<'_>, text: &Text<'_>) -> Option<Hit> {
+    let start = cur.at;
+    let bytes = text.view;
+    let before = start.checked_sub(1).and_then(|i| bytes.get(i)).copied().unwrap_or(b' ');
+    if before.is_ascii_alphanumeric() {
+        return None;
+    }
+    let it = Groups::read(cur);
+    if it.count < 3 {
+        return None;
+    }
+    let mut around = None;
+    for groups in (1..=it.groups).rev() {
+        let (_, end, _) = *it.ends.get(groups - 1)?;
+        // What follows must not make it a part of something longer; a space and more digits may follow.
+        let glued = if groups < it.groups {
+            it.ends.get(groups).is_none_or(|e| e.2 != b' ')
+        } else {
+            cur.at = end;
+            match cur.peek() {
+                Some(c) if c.is_ascii_alphanumeric() || c == b'_' => c != b'x' || it.count != 10,
+                Some(b'-' | b'@' | b'/' | b':' | b'%') => cur.peek_at(1).is_some_and(|c| c.is_ascii_alphanumeric()),
+                Some(b'.' | b',') => cur.peek_at(1).is_some_and(|c| c.is_ascii_digit()),
+                _ => false,
+            }
+        };
+        if glued {
+            continue;
+        }
+        let around = around.get_or_insert_with(|| Around::before(bytes, start));
+        if let Some((rule, confidence)) = known(&it, groups, before, around) {
+            let mut end = end;
+            if rule == "personal/phone" && groups == it.groups {
+                cur.at = end;
+                if cur.eat(b'x') {
+                    cur.eat_while(6, |c| c.is_ascii_digit());
+                    end = cur.at;
+                }
+            }
+            return Some(Hit::new(Kind::PersonalData, rule, start..end, confidence));
+        }
+    }
+    None
+}
+
+/// Which rule takes the first groups, and how surely.
+fn known(it: &Groups, groups: usize, before: u8, around: &Around) -> Option<(&'static str, f32)> {
+    let digits = it.digits(groups);
+    let shape = it.shape(groups);
+    let separator = it.separator(groups);
+    // Part of a longer number, a path or a version.
+    let attached = matches!(before, b'-' | b'.' | b'/' | b'_' | b'%' | b'=' | b'#' | b'$') && before != b'=';
+    let plain = !it.plus && it.inside.is_none();
+    if plain && !attached {
+        if let Some(found) = checked(digits, shape, separator, around) {
+            return Some(found);
+        }
+        if let Some(found) = named(digits, groups, around) {
+            return Some(found);
+        }
+    }
+    (!attached && phone(it, groups, around)).then_some(("personal/phone", 0.8))
+}
+
+/// Numbers that carry their own proof.
+fn checked(digits: &[u8], shape: u64, separator: Option<u8>, around: &Around) -> Option<(&'static str, f32)> {
+    let card_shape = matches!(shape, 0xd | 0xe | 0xf | 0x4444 | 0x465 | 0x464 | 0x44443 | 0x44442 | 0x4443 | 0x3333)
+        || shape == 0xf && digits.len() >= 15;
+    if (13..=19).contains(&digits.len()) && card_shape && check::card_prefix(digits) && check::luhn(digits) {
+        let repeated = digits.windows(2).all(|w| w.first() == w.last());
+        if !repeated && !around.says(&["order", "tracking", "invoice", "timestamp", "isbn", "imei", "serial"]) {
+            return Some(("personal/card", if separator.is_some() { 0.99 } else { 0.95 }));
+        }
+    }
+    match shape {
+        0x324 if separator == Some(b'-') || around.says(SSN) => {
+            if check::ssn(digits) {
+                return Some(("personal/us-ssn", 0.95));
+            }
+            if check::itin(digits) {
+                return Some(("personal/us-itin", 0.9));
+            }
+        }
+        0x9 if around.says(SSN) && (check::ssn(digits) || check::itin(digits)) => {
+            return Some(("personal/us-ssn", 0.9));
+        }
+        0xa | 0x334 if check::nhs(digits) && around.says(&["nhs"]) => return Some(("personal/nhs", 0.95)),
+        0xa if check::npi(digits) && around.says(&["npi", "provider"]) => return Some(("personal/npi", 0.9)),
+        0x444 if digits.first().is_some_and(|d| *d > 1) && check::verhoeff(digits) => {
+            return Some(("personal/aadhaar", 0.9));
+        }
+        0xc if check::verhoeff(digits) && around.says(&["aadhaar", "aadhar", "uidai", "national id", "identity"]) => {
+            return Some(("personal/aadhaar", 0.9));
+        }
+        0x3332 if check::cpf(digits) => return Some(("personal/cpf", 0.97)),
+        0xb if check::cpf(digits) && around.says(&["cpf"]) => return Some(("personal/cpf", 0.95)),
+        0xb if check::pesel(digits) && around.says(&["pesel", "national id", "identity", "identyfik"]) => {
+            return Some(("personal/pesel", 0.95));
+        }
+        0x9 if check::bsn(digits) && around.says(&["bsn", "burgerservice", "sofinummer", "national id"]) => {
+            return Some(("personal/bsn", 0.95));
+        }
+        0x9 if check::routing(digits) && around.says(&["routing", "aba "]) => {
+            return Some(("personal/bank-routing", 0.9));
+        }
+        _ => {}
+    }
+    None
+}
+
+const SSN: &[&str] = &["ssn", "social security", "social-security", "itin", "tax id", "taxpayer"];
+
+/// Numbers that only the words before them make personal.
+fn named(digits: &[u8], groups: usize, around: &Around) -> Option<(&'static str, f32)> {
+    if groups > 3 && digits.len() < 8 {
+        return None;
+    }
+    match digits.len() {
+        3..=4 if groups == 1 && around.ends(&["cvv", "cvc", "cvv2", "cid", "security code"]) => {
+            Some(("personal/card-code", 0.9))
+        }
+        6..=18
+            if around.ends(&[
+                "account",
+                "account number",
+                "account no",
+                "acct",
+                "acct no",
+                "account #",
+                "a/c",
+                "konto",
+                "kontonummer",
+                "bank account",
+                "compte",
+                "cuenta",
+                "rekening",
+            ]) =>
+        {
+            Some(("personal/bank-account", 0.7))
+        }
+        5..=12
+            if around.ends(&[
+                "mrn",
+                "medical record",
+                "medical record number",
+                "patient id",
+                "patient no",
+                "patient number",
+            ]) =>
+        {
+            Some(("personal/medical-record", 0.85))
+        }
+        7..=10 if around.ends(&["passport", "passport number", "passport no", "passport is", "passport number is"]) => {
+            Some(("personal/passport", 0.8))
+        }
+        8..=12
+            if around.ends(&["member id", "member number", "insurance id", "insurance number", "policy holder id"]) =>
+        {
+            Some(("personal/health-plan", 0.8))
+        }
+        _ => None,
+    }
+}
+
+/// Telephone numbers in forms that nothing else has, or that the words before them name.
+fn phone(it: &Groups, groups: usize, around: &Around) -> bool {
+    let digits = it.digits(groups);
+    let shape = it.shape(groups);
+    let separator = it.separator(groups);
+    let [a, b, ..] = digits else { return false };
+    if it.plus {
+        return *a != 0 && (8..=15).contains(&digits.len());
+    }
+    let american = digits.len() == 10 && (2..=9).contains(a) && digits.get(3).is_some_and(|d| (2..=9).contains(d));
+    let with_one = digits.len() == 11 && *a == 1 && shape == 0x1334;
+    if it.inside == Some(0) {
+        let area = shape >> (4 * (groups - 1)) & 15;
+        return (american && area == 3)
+            || ((2..=5).contains(&area) && (9..=12).contains(&digits.len()) && groups >= 2 && *a == 0);
+    }
+    if (american && shape == 0x334 || with_one) && matches!(separator, Some(b'-' | b'.')) {
+        return true;
+    }
+    if with_one && it.inside == Some(1) {
+        return true;
+    }
+    let called = around.says(PHONE);
+    let long = (7..=15).contains(&digits.len());
+    // 00 and a country, in groups.
+    (long && called)
+        || ((*a, *b) == (0, 0) && groups > 2 && (10..=15).contains(&digits.len()) && digits.get(2) != Some(&0))
+}
+
+const PHONE: &[&str] = &[
+    "phone",
+    "mobile",
+    "call me",
+    "call at",
+    "dial",
+    "fax",
+    "whatsapp",
+    "cell",
+    "telefon",
+    "handy",
+    "tel:",
+    "tel.",
+    "tel ",
+    "téléphone",
+    "teléfono",
+    "numero di tel",
+    "電話",
+    "电话",
+    "number is",
+    "reach me",
+    "contact number",
+    "sms",
+];
+
+/// The words before a number, in lower case.
+struct Around {
+    text: [u8; BACK],
+    len: usize,
+}
+
+impl Around {
+    fn before(view: &[u8], start: usize) -> Self {
+        let from = start.saturating_sub(48);
+        let mut it = Self { text: [0; BACK], len: 0 };
+        // Only what stands on the same line, or in the same field, speaks of the number.
+        let before = view.get(from..start).unwrap_or_default();
+        let line = before.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
+        for (to, byte) in it.text.iter_mut().zip(before.get(line..).unwrap_or_default()) {
+            *to = byte.to_ascii_lowercase();
+            it.len += 1;
+        }
+        it
+    }
+
+    fn get(&self) -> &[u8] {
+        self.text.get(..self.len).unwrap_or_default()
+    }
+
+    /// Whether one of the words stands before the number.
+    fn says(&self, words: &[&str]) -> bool {
+        words.iter().any(|w| memchr::memmem::find(self.get(), w.as_bytes()).is_some())
+    }
+
+    /// Whether one of the words stands directly before the number.
+    fn ends(&self, words: &[&str]) -> bool {
+        let mut text = self.get();
+        loop {
+            let len = text.len();
+            while let [head @ .., b' ' | b':' | b'=' | b'"' | b'\'' | b'#' | b'.' | b'*' | b'`' | b'>' | b'('] = text {
+                text = head;
+            }
+            text = text.strip_suffix(b" is").unwrap_or(text);
+            if text.len() == len {
+                break;
+            }
+        }
+        words.iter().any(|w| {
+            text.strip_suffix(w.as_bytes()).is_some_and(|head| head.last().is_none_or(|c| !c.is_ascii_alphanumeric()))
+        })
+    }
+}
+
+/// Bank account numbers that carry their country and checksum (ISO 13616).
+pub(super) fn iban(cur: &mut Cursor<'_>, text: &Text<'_>) -> Option<Hit> {
+    let start = cur.at;
+    let head = text.view.get(start..start + 4)?;
+    if !(head.iter().take(2).all(u8::is_ascii_uppercase) && head.iter().skip(2).all(u8::is_ascii_digit)) {
+        return None;
+    }
+    let wanted = check::iban_length(head.get(..2)?)?;
+    let mut plain = [0; 34];
+    let mut count = 0;
+    while count < wanted {
+        let mut c = cur.peek()?;
+        if matches!(c, b' ' | b'-') && count > 0 && count % 4 == 0 {
+            c = cur.peek_at(1)?;
+            cur.at += 1;
+        }
+        if !(c.is_ascii_uppercase() || c.is_ascii_digit()) {
+            return None;
+        }
+        *plain.get_mut(count)? = c;
+        count += 1;
+        cur.at += 1;
+    }
+    if cur.peek().is_some_and(|c| c.is_ascii_alphanumeric()) {
+        return None;
+    }
+    check::iban(plain.get(..count)?).then(|| Hit::new(Kind::PersonalData, "personal/iban", start..cur.at, 0.99))
+}
+
+/// Identifiers of letters and digits in one run: Spanish DNI and NIE, and passports, records and licences that are named.
+pub(super) fn lettered(run: &[u8], start: usize, text: &Text<'_>, out: &mut Vec<Hit>) {
+    let trimmed = run.iter().rposition(u8::is_ascii_alphanumeric).map_or(0, |i| i + 1);
+    let run = run.get(..trimmed).unwrap_or_default();
+    let mut push = |rule, confidence| {
+        out.push(Hit::new(Kind::PersonalData, rule, start..start + run.len(), confidence));
+    };
+    if run.len() == 9
+        && let Some((letter, number)) = run.split_last()
+        && let Some((first, rest)) = number.split_first()
+        && rest.iter().all(u8::is_ascii_digit)
+    {
+        let lead = match first {
+            b'0'..=b'9' => Some(first - b'0'),
+            b'X' | b'Y' | b'Z' => Some(first - b'X'),
+            _ => None,
+        };
+        let value = lead.map(|l| rest.iter().fold(u32::from(l), |v, d| v * 10 + u32::from(d - b'0')));
+        if value.is_some_and(|v| check::dni_letter(v) == *letter) {
+            return push("personal/dni", 0.85);
+        }
+    }
+    if (6..=12).contains(&run.len()) && run.iter().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit()) {
+        let around = Around::before(text.view, start);
+        if around.ends(&["passport", "passport number", "passport no"]) {
+            push("personal/passport", 0.8);
+        } else if around.ends(&["mrn", "medical record", "medical record number", "patient id"]) {
+            push("personal/medical-record", 0.85);
+        } else if around.ends(&["member id", "insurance member id", "insurance id"]) {
+            push("personal/health-plan", 0.8);
+        } else if around.ends(&[
+            "licence",
+            "license",
+            "driver licence",
+            "driver license",
+            "licence number",
+            "license number",
+        ]) {
+            push("personal/driver-license", 0.7);
+        }
+    }
+}
+
+/// Numbers after `=` or `:` inside one run, as in `card=4111111111111111`.
+pub(super) fn parts(run: &[u8], start: usize, text: &Text<'_>, out: &mut Vec<Hit>) {
+    let mut at = 0;
+    while let Some(skip) = run.get(at..).and_then(|r| r.iter().position(|c| matches!(c, b'=' | b':' | b'&' | b'/'))) {
+        at += skip + 1;
+        if run.get(at).is_some_and(|c| c.is_ascii_digit() || *c == b'+') {
+            // The run is whole, but a number may go on behind it: only what ends inside is judged here.
+            let mut cursor = Cursor::new(text.view.get(..start + run.len()).unwrap_or_default(), start + at, true);
+            if let Some(hit) = probe(&mut cursor, text) {
+                at = hit.span.end - start;
+                out.push(hit);
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+use super::*;
+
+/// Rules found in a prompt's text, with the text they were found in.
+fn found(text: &str) -> Vec<(&'static str, &str)> {
+    let mut out = Vec::new();
+    prompt(text, &mut out);
+    out.into_iter().map(|f| (f.rule, text.get(f.span).unwrap())).collect()
+}
+
+#[test]
+fn what_is_personal_is_found() {
+    for (text, want) in [
+        ("card 4111 1111 1111 1111.", ("personal/card", "4111 1111 1111 1111")),
+        ("card=4111111111111111&x", ("personal/card", "4111111111111111")),
+        ("amex 3782-822463-10005", ("personal/card", "3782-822463-10005")),
+        ("ssn 536-22-8145,", ("personal/us-ssn", "536-22-8145")),
+        ("My SSN is 536228145.", ("personal/us-ssn", "536228145")),
+        ("NHS number 943 476 5919", ("personal/nhs", "943 476 5919")),
+        ("aadhaar 4771 8666 1198", ("personal/aadhaar", "4771 8666 1198")),
+        ("CPF 529.982.247-25", ("personal/cpf", "529.982.247-25")),
+        ("PESEL: 44051401359", ("personal/pesel", "44051401359")),
+        ("BSN 111222333", ("personal/bsn", "111222333")),
+        ("DNI 12345678Z", ("personal/dni", "12345678Z")),
+        ("NIE X1234567L", ("personal/dni", "X1234567L")),
+        ("to GB82WEST12345698765432 now", ("personal/iban", "GB82WEST12345698765432")),
+        ("<jo.doe@mail.example.com>", ("personal/email", "jo.doe@mail.example.com")),
+        ("mailto:jo@example.org.", ("personal/email", "jo@example.org")),
+        ("ring (555) 234-5678 today", ("personal/phone", "(555) 234-5678")),
+        ("ring 555-234-5678", ("personal/phone", "555-234-5678")),
+        ("ring +1 555 234 5678", ("personal/phone", "+1 555 234 5678")),
+        ("phone: 030 901820", ("personal/phone", "030 901820")),
+    ] {
+        assert!(found(text).contains(&want), "{text}: {:?}", found(text));
+    }
+}
+
+#[test]
+fn what_is_secret_is_found() {
+    for (text, want) in [
+        ("AKIAIOSFODNN7EXAMPLE", "secret/aws-key-id"),
+        ("key=sk-ant-api03-nu4LEqCI9jsl6OUmbXzY3eXwYD9bG56ToaA2", "secret/anthropic-key"),
+        ("xoxb-264901854221-044325117165-iqU6mCVXEAsWALfNA7ytqwAL", "secret/slack-token"),
+        ("https://x:ghp_IDgJwPltIshu0v1DpMZqGb8NN9lZjQplG8sG@github.com", "secret/github-token"),
+        ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P", "secret/web-token"),
+        ("4839574813:AAFD39kkdpWt3ywyRZergyOLMaJhac61qc_", "secret/telegram-token"),
+        ("postgres://app:hunter2@db.example/x", "secret/connection-string"),
+        ("Password: \"Tr0ub4dor&3\"", "secret/password"),
+        ("the password is Tr0ub4dor&3.", "secret/password"),
+        ("{\"client_secret\": \"p8e-ibndcvsmAp9ZgPBZ606FSlYIZVlsZ-g5\"}", "secret/assigned"),
+        ("Authorization: Bearer ciotgp8BGZBlX192iExSQPm0SrUlBunG8zd", "secret/assigned"),
+        (
+            "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk=\n-----END OPENSSH PRIVATE KEY-----",
+            "secret/private-key",
+        ),
+    ] {
+        assert!(found(text).iter().any(|f| f.0 == want), "{text}: {:?}", found(text));
+    }
+}
+
+#[test]
+fn look_alikes_are_not() {
+    for text in [
+        "Order 1234567890123456 shipped, tracking 9400111899223197428490.",
+        "3fa85f64-5717-4562-b3fc-2c963f66afa6 and 9fceb02d0ae598e95dc970b74767f19372d61af8",
+        "at 2024-11-03T10:20:30.555Z, 1700000000000 ms, 1730629230",
+        "ISBN 978-3-16-148410-0, version 10.15.7.2024, 192.168.100.200",
+        "What is 4111 divided by 17? And is 123456789012 a prime number?",
+        "Password: must be at least 8 characters. Your password is required.",
+        "token = os.environ['TOKEN']; api_key: ${API_KEY}; secret: <your secret here>",
+        "import foo.bar@latest; user@host; a @ b; @decorator; x@1.2.3",
+        "sk-learn and task-force-alpha-team-number-one; internationalization-of-documentation",
+        "In 2024 we grew 12.5% to 1,234,567 units; see pages 100-200 and 300-400.",
+        "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
+        "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----",
+    ] {
+        assert_eq!(found(text), vec![], "{text}");
+    }
+}

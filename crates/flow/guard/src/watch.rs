@@ -1,0 +1,326 @@
+//! Watches a stream: events go in as they arrive and come out in order, each as soon as nothing in it can be objected to any more.
+//!
+//! INVARIANT: what comes out depends on the events and not on when [`Watch::settle`] is called. Texts are scanned so that
+//! their verdict does not depend on how they are cut, and findings are judged in the order of the events they begin in.
+
+use std::{collections::VecDeque, fmt, sync::Arc};
+
+use bytes::{Bytes, BytesMut};
+use countersign_core::{
+    Action, Channel, Document, Edit, Finding, Refusal, Timestamp,
+    life::{Readmitted, Released},
+};
+
+use crate::{
+    Guard,
+    growing::{Growing, Mask, Spot, whole},
+    leak::Protected,
+    release::{self, Standing},
+};
+
+/// What became of a stream's events.
+#[derive(Debug)]
+pub struct Step {
+    /// The bytes of all events that may leave now, in order.
+    pub released: Option<Released>,
+    /// After what is released, the stream ends with this.
+    pub ended: Option<Refusal>,
+}
+
+/// One stream under watch.
+pub struct Watch {
+    guard: Arc<Guard>,
+    of: Readmitted,
+    system: Option<Protected>,
+    queue: VecDeque<Event>,
+    texts: Vec<(u32, Growing)>,
+    /// The last event, where nothing was found in what stood for itself: what it repeats need not be scanned again.
+    last: Option<Document>,
+    findings: Vec<Finding>,
+    count: u64,
+    held: usize,
+    ended: bool,
+}
+
+/// An event that has not left.
+struct Event {
+    document: Document,
+    /// For each slot that grows a text: where in that text it begins.
+    starts: Vec<usize>,
+    /// Found in slots that stand for themselves.
+    spots: Vec<(usize, Vec<Spot>)>,
+    /// The slot that is judged next.
+    next: usize,
+    edits: Vec<Edit>,
+}
+
+/// After so many events in which a held text did not grow, it is let go if nothing in it gives reason to hold it:
+/// reasoning that ends in the middle of a word must not keep back the answer that follows.
+const PATIENCE: u64 = 16;
+
+impl Guard {
+    /// Watches a stream.
+    #[must_use]
+    pub fn watch(self: &Arc<Self>, of: Readmitted) -> Watch {
+        Watch {
+            guard: Arc::clone(self),
+            system: release::system(of.system()),
+            of,
+            queue: VecDeque::new(),
+            texts: Vec::new(),
+            last: None,
+            findings: Vec::new(),
+            count: 0,
+            held: 0,
+            ended: false,
+        }
+    }
+}
+
+impl Watch {
+    /// Takes in one event. A slot that grows continues its text; every other slot stands for itself.
+    pub fn push(&mut self, event: Document) {
+        if self.ended {
+            return;
+        }
+        self.count += 1;
+        let planted = self.guard.answer.planted(self.system.as_ref());
+        let search = self.guard.answer.search(&planted);
+        let (mut starts, mut spots) = (Vec::with_capacity(event.slots().len()), Vec::new());
+        for (index, slot) in event.slots().iter().enumerate() {
+            let text = event.text(index);
+            let Some(id) = slot.grows else {
+                starts.push(0);
+                let seen = self.last.as_ref().is_some_and(|last| {
+                    last.slots().get(index).is_some_and(|s| s.grows.is_none()) && last.text(index) == text
+                });
+                if !seen {
+                    let found = whole(text, &search);
+                    if !found.is_empty() {
+                        spots.push((index, found));
+                    }
+                }
+                continue;
+            };
+            let growing = text_of(&mut self.texts, id);
+            starts.push(growing.total);
+            growing.push(text, self.count);
+        }
+        for (_, text) in &mut self.texts {
+            if text.grown + PATIENCE == self.count && text.cleared < text.total {
+                text.pass(&search);
+            }
+        }
+        self.held += event.bytes().len();
+        self.last = spots.is_empty().then(|| event.clone());
+        self.queue.push_back(Event { document: event, starts, spots, next: 0, edits: Vec::new() });
+    }
+
+    /// Scans what was pushed and releases every event that nothing can be objected to in any more.
+    pub fn settle(&mut self, now: Timestamp) -> Step {
+        self.step(now, false)
+    }
+
+    /// The stream is over: what is held is judged as it stands.
+    pub fn finish(&mut self, now: Timestamp) -> Step {
+        self.step(now, true)
+    }
+
+    /// What was found in what has left, and in what ended the stream.
+    #[must_use]
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// The request whose answer this is.
+    #[must_use]
+    pub const fn readmitted(&self) -> &Readmitted {
+        &self.of
+    }
+
+    /// Bytes of events that are held back.
+    #[must_use]
+    pub const fn held(&self) -> usize {
+        self.held
+    }
+
+    fn step(&mut self, now: Timestamp, last: bool) -> Step {
+        if self.ended {
+            return Step { released: None, ended: None };
+        }
+        let planted = self.guard.answer.planted(self.system.as_ref());
+        let search = self.guard.answer.search(&planted);
+        for (_, text) in &mut self.texts {
+            text.scan(&search, last);
+        }
+        let mut out = Joined::default();
+        let mut ended = None;
+        while let Some(event) = self.queue.front_mut() {
+            let judged = event.judge(&self.of, &mut self.texts, &mut self.findings);
+            match judged.and_then(|done| if done { event.bytes().map(Some) } else { Ok(None) }) {
+                Ok(Some(bytes)) => {
+                    self.held -= event.document.bytes().len();
+                    out.add(bytes);
+                    self.queue.pop_front();
+                }
+                Ok(None) => break,
+                Err(refusal) => {
+                    ended = Some(refusal);
+                    break;
+                }
+            }
+        }
+        let released = out.bytes().map(|bytes| Released::new(&self.guard.stamp, &self.of, bytes, now)).transpose();
+        let released = released.unwrap_or_else(|refusal| {
+            ended = Some(refusal);
+            None
+        });
+        if ended.is_some() {
+            self.ended = true;
+            self.queue.clear();
+            self.texts.clear();
+            self.held = 0;
+        }
+        Step { released, ended }
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch").field("held", &self.held).field("ended", &self.ended).finish_non_exhaustive()
+    }
+}
+
+/// The growing text `id`.
+fn text_of(texts: &mut Vec<(u32, Growing)>, id: u32) -> &mut Growing {
+    let at = match texts.iter().position(|(i, _)| *i == id) {
+        Some(at) => at,
+        None => {
+            texts.push((id, Growing::default()));
+            texts.len() - 1
+        }
+    };
+    &mut texts[at].1
+}
+
+impl Event {
+    /// Judges slot by slot what is certain; true when all of the event is.
+    fn judge(
+        &mut self,
+        of: &Readmitted,
+        texts: &mut Vec<(u32, Growing)>,
+        findings: &mut Vec<Finding>,
+    ) -> Result<bool, Refusal> {
+        while let Some(slot) = self.document.slots().get(self.next) {
+            let index = self.next;
+            let text = self.document.text(index);
+            match slot.grows {
+                None => {
+                    if let Some((_, spots)) = self.spots.iter().find(|(i, _)| *i == index) {
+                        Standing { index, text, channel: slot.channel }.judge(of, spots, findings, &mut self.edits)?;
+                    }
+                }
+                Some(id) => {
+                    let start = self.starts.get(index).copied().unwrap_or_default();
+                    let growing = text_of(texts, id);
+                    if !part(of, growing, id, slot.channel, start, text, findings, index, &mut self.edits)? {
+                        return Ok(false);
+                    }
+                }
+            }
+            self.next += 1;
+        }
+        Ok(true)
+    }
+
+    fn bytes(&self) -> Result<Bytes, Refusal> {
+        release::edited(&self.document, &self.edits)
+    }
+}
+
+/// Judges one piece of a growing text, which begins at `start` of it; true when the piece is cleared and its masks are made.
+#[expect(clippy::too_many_arguments, reason = "one call, and a struct of these would only rename them")]
+fn part(
+    of: &Readmitted,
+    growing: &mut Growing,
+    id: u32,
+    channel: Channel,
+    start: usize,
+    text: &str,
+    findings: &mut Vec<Finding>,
+    index: usize,
+    edits: &mut Vec<Edit>,
+) -> Result<bool, Refusal> {
+    let end = start + text.len();
+    let certain = end.min(growing.cleared);
+    while let Some(spot) = growing.spots.front().filter(|s| s.span.start < certain) {
+        if release::verdict(of, spot, channel, id as usize, findings)? == Action::Mask && spot.span.end > growing.masked
+        {
+            let from = spot.span.start.max(growing.masked);
+            let goes_on = growing.masked > 0 && from == growing.masked;
+            let mask = Mask { span: from..spot.span.end, kind: (!goes_on).then_some(spot.kind), quotes: spot.quotes };
+            growing.masked = mask.span.end;
+            growing.masks.push_back(mask);
+        }
+        growing.spots.pop_front();
+    }
+    if growing.cleared < end {
+        return Ok(false);
+    }
+    let json = channel == Channel::ToolArguments;
+    let mut read = start;
+    while let Some(mask) = growing.masks.front().filter(|m| m.span.start < end) {
+        let from = mask.span.start.max(start);
+        let to = mask.span.end.min(end);
+        if json {
+            growing.nested.read(text.get(read - start..from - start).unwrap_or_default());
+        }
+        if json && growing.nested.place(countersign_core::Kind::Secret, mask.quotes).is_none() {
+            return Err(release::unmaskable());
+        }
+        let with = match mask.kind {
+            Some(kind) if mask.span.start >= start => {
+                growing.nested.place(kind, mask.quotes).ok_or_else(release::unmaskable)?
+            }
+            _ => String::new(),
+        };
+        edits.push(Edit { leaf: index, span: from - start..to - start, with });
+        read = to;
+        if mask.span.end > end {
+            break;
+        }
+        growing.masks.pop_front();
+    }
+    if json {
+        growing.nested.read(text.get(read - start..).unwrap_or_default());
+    }
+    Ok(true)
+}
+
+/// Bytes of several events as one; a single one is passed on as it is.
+#[derive(Default)]
+struct Joined {
+    first: Option<Bytes>,
+    all: BytesMut,
+}
+
+impl Joined {
+    fn add(&mut self, bytes: Bytes) {
+        if self.all.is_empty() {
+            let Some(first) = self.first.take() else {
+                self.first = Some(bytes);
+                return;
+            };
+            self.all.reserve((first.len() + bytes.len()) * 4);
+            self.all.extend_from_slice(&first);
+        }
+        self.all.extend_from_slice(&bytes);
+    }
+
+    fn bytes(self) -> Option<Bytes> {
+        if self.all.is_empty() { self.first } else { Some(self.all.freeze()) }
+    }
+}
+
+#[cfg(test)]
+mod tests;
