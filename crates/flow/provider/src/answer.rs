@@ -26,7 +26,7 @@ pub struct Body {
     clock: Arc<dyn Clock>,
     idle: Duration,
     deadline: Instant,
-    translation: Option<Translation>,
+    translation: Option<Box<Translation>>,
 }
 
 struct Translation {
@@ -44,7 +44,7 @@ impl Body {
         (from, to): (Format, Format),
     ) -> Self {
         let idle = known.target.timeouts.idle;
-        let translation = (from != to).then(|| Translation::new(from, to));
+        let translation = (from != to).then(|| Box::new(Translation::new(from, to)));
         Self { connection: Some(connection), known, clock, idle, deadline, translation }
     }
 

@@ -128,3 +128,6 @@ fn system_roots() -> Option<RootCertStore> {
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     (!roots.is_empty()).then_some(roots)
 }
+
+#[cfg(test)]
+mod tests;

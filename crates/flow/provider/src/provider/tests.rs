@@ -2,6 +2,7 @@ mod failover;
 mod faults;
 mod formats;
 mod script;
+mod sockets;
 
 use bytes::Bytes;
 use countersign_core::{Code, Refusal};
