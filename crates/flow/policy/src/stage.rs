@@ -18,10 +18,10 @@ use crate::{
 };
 
 /// Everything the stage goes by, replaced as one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Who may do what.
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
     /// What is done about findings.
     pub rules: Rules,
     /// How often and how much at once.
@@ -39,7 +39,7 @@ pub struct Stage {
 
 /// Settings and what is remembered about them; a reload forgets it with them.
 struct Loaded {
-    policy: Policy,
+    policy: Arc<Policy>,
     judges: Judges,
     rates: Rates,
     verdicts: Cache<Verdict>,

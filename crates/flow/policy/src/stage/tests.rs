@@ -22,7 +22,7 @@ struct Walk {
 
 fn settings(policy: &str) -> Settings {
     Settings {
-        policy: Policy::parse(&[("test.cedar", policy)]).unwrap(),
+        policy: Policy::parse(&[("test.cedar", policy)]).unwrap().into(),
         rules: Rules::standard(),
         rates: Rates::default(),
     }
