@@ -1,0 +1,149 @@
+//! How fast records become durable: 16 submitters, each recording an intent, awaiting it and recording its outcome.
+//!
+//! `cargo run --release -p countersign-audit --example speed -- DIRECTORY [SECONDS] [BODY BYTES]`
+//!
+//! Prints requests (an intent and an outcome each) per second and CPU microseconds per request by the process's own account.
+
+use std::{
+    io::Write as _,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use bytes::Bytes;
+use countersign_audit::{Audit, DiskDir, Keys, Outcome};
+use countersign_core::{
+    Action, Call, Finding, Format, Judge, Lease, Principal, RequestId, Secret, Side, Timestamp,
+    life::{Fingerprint, Identified, Peer, Permit, Permitted, Reserved, Screened, Stamps},
+    principal::{Method, PrincipalKind},
+};
+use countersign_seal::KeyRing;
+
+struct Lenient;
+
+impl Judge for Lenient {
+    fn judge(&self, _: Side, _: &Finding) -> Action {
+        Action::Allow
+    }
+}
+
+fn now() -> Timestamp {
+    let micros = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
+    Timestamp(u64::try_from(micros).unwrap_or(u64::MAX))
+}
+
+/// CPU time of all threads of this process, in microseconds.
+fn cpu() -> u64 {
+    // utime and stime, in ticks of 10 ms; the command's name may hold spaces, so count from its end.
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    fields.get(11..13).into_iter().flatten().filter_map(|f| f.parse::<u64>().ok()).sum::<u64>() * 10_000
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let directory = arguments.next().ok_or("name a directory to write to")?;
+    let seconds: u64 = arguments.next().map_or(Ok(5), |s| s.parse())?;
+    let size: usize = arguments.next().map_or(Ok(1024), |s| s.parse())?;
+    let threads: usize = arguments.next().map_or(Ok(1), |s| s.parse())?;
+
+    let mut builder = match threads {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = if threads > 1 { builder.worker_threads(threads).build()? } else { builder.build()? };
+    let ring = Arc::new(KeyRing::from_bytes(Secret::new(vec![5; 32]))?);
+    let stamps = Arc::new(Stamps::issue());
+    let keys = Keys { ring, origin: "example.com/speed".to_owned() };
+    let dir = Arc::new(DiskDir::open(directory)?);
+    let audit = Arc::new(Audit::open(Stamps::issue().intend, dir, keys, Arc::new(now))?);
+    let principal = Arc::new(Principal {
+        tenant: "acme".into(),
+        subject: "u-1".into(),
+        kind: PrincipalKind::Service,
+        roles: ["clerk".into()].into(),
+        scopes: [].into(),
+        credential: "key-1".into(),
+        method: Method::ApiKey,
+        lease: Arc::new(Lease::new(None)),
+    });
+    let body = Bytes::from(vec![b'x'; size]);
+    let permit = Permit { judge: Arc::new(Lenient), reason: "policy0".into() };
+    let done = Arc::new(AtomicU64::new(0));
+    let waited = Arc::new(AtomicU64::new(0));
+
+    let (begun, spent) = (Instant::now(), cpu());
+    runtime.block_on(async {
+        let tasks: Vec<_> = (0..16_u64)
+            .map(|task| {
+                let (audit, stamps, principal) = (audit.clone(), stamps.clone(), principal.clone());
+                let (body, permit, done, waited) = (body.clone(), permit.clone(), done.clone(), waited.clone());
+                tokio::spawn(async move {
+                    let mut n = 0_u64;
+                    while begun.elapsed() < Duration::from_secs(seconds) {
+                        n += 1;
+                        let mut random = [0; 10];
+                        random[..2].copy_from_slice(&(task as u16).to_be_bytes());
+                        random[2..].copy_from_slice(&n.to_be_bytes());
+                        let at = now();
+                        let request = RequestId::new(at, random);
+                        let peer = Peer { ip: Some([10, 0, 0, 1].into()), listener: "main".into() };
+                        let identified = Identified::new(&stamps.identify, request, at, peer, principal.clone());
+                        let call = Call {
+                            format: Format::Chat,
+                            model: "small".into(),
+                            stream: false,
+                            max_tokens: Some(256),
+                            tools: Vec::new(),
+                            attachments: 0,
+                        };
+                        let permitted = Permitted::new(&stamps.permit, identified, call, permit.clone());
+                        let reserved = Reserved::new(&stamps.reserve, permitted, Box::new(()));
+                        let screened =
+                            Screened::new(&stamps.screen, reserved, body.clone(), Vec::new(), Fingerprint::default());
+                        let before = Instant::now();
+                        let Ok(intended) = audit.intend(screened).await else { return };
+                        waited.fetch_add(before.elapsed().as_micros() as u64, Ordering::Relaxed);
+                        drop(audit.settle(Outcome {
+                            request,
+                            record: intended.record(),
+                            tenant: principal.tenant.clone(),
+                            at: now(),
+                            status: 200,
+                            code: None,
+                            reason: None,
+                            target: Some("local".into()),
+                            findings: Vec::new(),
+                            input_tokens: Some(250),
+                            output_tokens: Some(40),
+                            answer: Some(body.slice(..size.min(512))),
+                            answer_sha256: Some([7; 32]),
+                            bytes: 512,
+                            duration: before.elapsed(),
+                            upstream_called: true,
+                        }));
+                        done.fetch_add(1, Ordering::Relaxed);
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            let _ = task.await;
+        }
+    });
+    let (spent, elapsed) = (cpu() - spent, begun.elapsed());
+    runtime.block_on(audit.close());
+    let requests = done.load(Ordering::Relaxed).max(1);
+    writeln!(
+        std::io::stdout(),
+        "{requests} requests ({} records) in {elapsed:.1?}: {:.0}/s, {:.2} CPU us each, {:.0} us mean wait",
+        audit.checkpoint().checkpoint.size,
+        requests as f64 / elapsed.as_secs_f64(),
+        spent as f64 / requests as f64,
+        waited.load(Ordering::Relaxed) as f64 / requests as f64,
+    )?;
+    Ok(())
+}
