@@ -6,6 +6,7 @@
 
 pub mod decode;
 pub mod fold;
+mod markup;
 
 use std::{borrow::Cow, ops::Range};
 
@@ -27,8 +28,21 @@ pub struct Normal<'a> {
     pub channel: Channel,
     /// How far the leaf is trusted.
     pub trust: Trust,
+    /// Bytes of the leaf that a reader does not see, and why; in no order.
+    pub concealed: Vec<(Range<usize>, Conceals)>,
     /// Back to the leaf's bytes.
     origin: Origin,
+}
+
+/// Why a reader does not see a piece of text.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Conceals {
+    /// Its characters have no shape: zero-width, tags, variation selectors, turned direction.
+    Invisible,
+    /// It is a comment in HTML or Markdown.
+    Comment,
+    /// Its style says so: not displayed, transparent, tiny, white.
+    Style,
 }
 
 /// How positions in a view lead back to the leaf's bytes.
@@ -44,8 +58,11 @@ impl<'a> Normal<'a> {
     /// The plain view of a leaf. Borrows when there is nothing to change, which costs one pass and no allocation.
     #[must_use]
     pub fn plain(leaf: &Leaf<'a>) -> Self {
-        let Folded { text, map, .. } = fold(leaf.text);
-        Self { text, layers: Vec::new(), channel: leaf.channel, trust: leaf.trust, origin: Origin::Map(map) }
+        let Folded { text, map, hidden } = fold(leaf.text);
+        let mut concealed: Vec<_> = hidden.into_iter().map(|span| (span, Conceals::Invisible)).collect();
+        markup::find(&text, |span, why| concealed.push((map.origin(span), why)));
+        let origin = Origin::Map(map);
+        Self { text, layers: Vec::new(), channel: leaf.channel, trust: leaf.trust, concealed, origin }
     }
 
     /// The bytes of the leaf that `range` of this view came from; on character boundaries of the leaf.
@@ -55,6 +72,16 @@ impl<'a> Normal<'a> {
             Origin::Map(map) => map.origin(range),
             Origin::Whole(span) => span.clone(),
         }
+    }
+
+    /// Whether a reader misses something of `range` of this view.
+    #[must_use]
+    pub fn conceals(&self, range: Range<usize>) -> bool {
+        if self.concealed.is_empty() {
+            return false;
+        }
+        let span = self.origin(range);
+        self.concealed.iter().any(|(c, _)| c.start < span.end && span.start < c.end)
     }
 
     /// The views hidden in this one, nested ones too, within `budget` bytes, which it reduces.

@@ -1,12 +1,27 @@
-//! Prompt-side detectors.
+//! Prompt-side detectors: phrases in many languages, forged markers, text made invisible, limits.
 
-use crate::{Config, GuardError};
+mod grammar;
+pub(crate) mod hidden;
+mod lexicon;
+mod limits;
+mod rules;
+
+use crate::{Config, Detector, GuardError};
 
 /// The prompt-side detectors, built once.
-pub(crate) struct Prompt {}
+pub(crate) struct Prompt {
+    pub(crate) detectors: Vec<Box<dyn Detector>>,
+    pub(crate) limits: limits::Bounds,
+}
 
 impl Prompt {
-    pub(crate) fn new(_config: &Config) -> Result<Self, GuardError> {
-        Ok(Self {})
+    pub(crate) fn new(config: &Config) -> Result<Self, GuardError> {
+        let thresholds = config.thresholds;
+        let all = [thresholds.injection, thresholds.extraction, thresholds.exfiltration];
+        if !all.iter().all(|t| (0.0..=1.0).contains(t)) {
+            return Err(GuardError::Threshold);
+        }
+        let detectors: Vec<Box<dyn Detector>> = vec![Box::new(grammar::Grammar::new(thresholds)?)];
+        Ok(Self { detectors, limits: limits::Bounds(config.limits) })
     }
 }

@@ -1,24 +1,98 @@
 //! Screens a prompt: detect, judge, edit, and only then make the proof that it may leave.
 
 use countersign_core::{
-    Document, Finding,
+    Action, Channel, Code, Document, Finding, Kind, Leaf, Refusal, Side,
     life::{Fingerprint, Reserved, Screened},
 };
 
-use crate::{Guard, Withheld};
+use crate::{Guard, Normal, Withheld, detector::Found, leak, mask, prompt, rules};
 
 impl Guard {
     /// Screens a prompt. What policy wants masked is masked; what it wants refused is refused.
     ///
     /// # Errors
-    /// `CS0501` when policy refuses a finding, `CS0503` when a mask cannot be made.
+    /// `CS0501` when policy refuses a finding, `CS0107` when a limit is passed, `CS0503` when a mask cannot be made.
     pub fn screen(&self, reserved: Reserved, document: &Document) -> Result<Screened, Withheld> {
         let findings = self.scan_prompt(document);
-        Ok(Screened::new(&self.stamp, reserved, document.bytes().clone(), findings, Fingerprint::default()))
+        let judge = &reserved.permit().judge;
+        let mut worst: Option<(Action, &Finding)> = None;
+        let mut masked = Vec::new();
+        for finding in &findings {
+            match judge.judge(Side::Prompt, finding) {
+                Action::Allow => {}
+                Action::Mask => masked.push(finding.clone()),
+                action => {
+                    if worst.is_none_or(|(w, _)| w < action) {
+                        worst = Some((action, finding));
+                    }
+                }
+            }
+        }
+        if let Some((action, finding)) = worst {
+            let code = if finding.kind == Kind::Limit { Code::TooComplex } else { Code::PromptRefused };
+            let reason = format!("{} in the {} channel", finding.rule, finding.channel.as_str());
+            let refusal = Refusal { cut: action == Action::Cut, ..Refusal::new(code, reason) };
+            return Err(Withheld { refusal, findings });
+        }
+        let Some(body) = mask::edits(document, &masked).and_then(|edits| document.edited(&edits).ok()) else {
+            let refusal = Refusal::new(Code::GuardFailed, "a mask could not be put into the prompt");
+            return Err(Withheld { refusal, findings });
+        };
+        Ok(Screened::new(&self.stamp, reserved, body, findings, system_print(document)))
     }
 
-    pub(crate) fn scan_prompt(&self, _document: &Document) -> Vec<Finding> {
-        let _ = &self.prompt;
-        Vec::new()
+    /// Everything the prompt side finds.
+    pub(crate) fn scan_prompt(&self, document: &Document) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let mut budget = DECODED;
+        let mut found = Vec::new();
+        for (index, leaf) in document.leaves().enumerate() {
+            found.clear();
+            self.prompt.limits.leaf(index, &leaf, &mut found);
+            // What is past a limit is refused for it; scanning it as well would only cost.
+            if found.is_empty() {
+                self.scan_leaf(&leaf, &mut budget, &mut found);
+            }
+            findings.extend(found.drain(..).map(|f| f.finding(leaf.channel, index, leaf.text)));
+            if findings.iter().any(|f| f.kind == Kind::Limit) {
+                break;
+            }
+        }
+        findings
+    }
+
+    fn scan_leaf(&self, leaf: &Leaf<'_>, budget: &mut usize, found: &mut Vec<Found>) {
+        let plain = Normal::plain(leaf);
+        prompt::hidden::report(leaf, &plain, found);
+        for detector in &self.prompt.detectors {
+            detector.inspect(&plain, found);
+        }
+        for view in plain.decoded(budget) {
+            let before = found.len();
+            for detector in &self.prompt.detectors {
+                detector.inspect(&view, found);
+            }
+            if found.len() > before {
+                found.push(prompt::hidden::encoded(&view));
+            }
+        }
+        rules::prompt(leaf.text, found);
     }
 }
+
+/// Recognises the request's own system prompt in the answer.
+fn system_print(document: &Document) -> Fingerprint {
+    let mut prints: Vec<Fingerprint> =
+        document.leaves().filter(|l| l.channel == Channel::System).map(|l| leak::fingerprint(l.text)).collect();
+    match prints.len() {
+        0 => Fingerprint::default(),
+        1 => prints.swap_remove(0),
+        _ => leak::merge(&prints),
+    }
+}
+
+/// Bytes that may be decoded out of one message.
+const DECODED: usize = 256 << 10;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,141 @@
+//! Escapes: percent, backslash, HTML entities and quoted-printable.
+
+use super::{Encoding, Piece, floor};
+
+/// Finds stretches with at least three escapes and resolves them.
+pub(super) fn find(text: &str, out: &mut Vec<Piece>) {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    // The stretch under way: its start, its end and how many escapes it has.
+    let mut stretch: Option<(usize, usize, usize)> = None;
+    let mut close = |stretch: Option<(usize, usize, usize)>| {
+        if let Some((start, end, count)) = stretch
+            && count >= LEAST
+        {
+            let start = floor(text, start.saturating_sub(AROUND));
+            let end = floor(text, end + AROUND);
+            let text = resolve(text.get(start..end).unwrap_or_default());
+            out.push(Piece { span: start..end, text, encoding: Encoding::Escapes });
+        }
+    };
+    let equals = memchr::memchr(b'=', bytes).is_some();
+    while let Some(next) = next_mark(bytes, at, equals) {
+        let Some((_, len)) = escape(bytes.get(next..).unwrap_or_default()) else {
+            at = next + 1;
+            continue;
+        };
+        stretch = match stretch {
+            Some((start, end, count)) if next <= end + GAP => Some((start, next + len, count + 1)),
+            old => {
+                close(old);
+                Some((next, next + len, 1))
+            }
+        };
+        at = next + len;
+    }
+    close(stretch);
+}
+
+fn next_mark(bytes: &[u8], at: usize, equals: bool) -> Option<usize> {
+    let rest = bytes.get(at..)?;
+    let next = memchr::memchr3(b'%', b'\\', b'&', rest);
+    let next = if equals {
+        let before = next.map_or(rest, |n| rest.get(..n).unwrap_or_default());
+        memchr::memchr(b'=', before).or(next)
+    } else {
+        next
+    };
+    next.map(|n| at + n)
+}
+
+/// The text with every escape resolved; bytes that are not UTF-8 are replaced.
+fn resolve(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(b) = bytes.get(at) {
+        match escape(bytes.get(at..).unwrap_or_default()) {
+            Some((Value::Byte(value), len)) => {
+                out.push(value);
+                at += len;
+            }
+            Some((Value::Char(c), len)) => {
+                out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+                at += len;
+            }
+            None => {
+                out.push(*b);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+enum Value {
+    Byte(u8),
+    Char(char),
+}
+
+/// The escape at the start of `bytes` and its length.
+fn escape(bytes: &[u8]) -> Option<(Value, usize)> {
+    let number = |from: usize, len: usize, radix| {
+        let digits = std::str::from_utf8(bytes.get(from..from + len)?).ok()?;
+        digits.bytes().all(|b| b.is_ascii_alphanumeric()).then(|| u32::from_str_radix(digits, radix).ok())?
+    };
+    let byte = |from, len| number(from, 2, 16).and_then(|n| u8::try_from(n).ok()).map(|n| (Value::Byte(n), len));
+    let run = |from: usize, most: usize, fits: fn(&u8) -> bool| {
+        bytes.iter().skip(from).take(most).take_while(|b| fits(b)).count()
+    };
+    match bytes {
+        [b'%', b'u', ..] => number(2, 4, 16).and_then(char::from_u32).map(|c| (Value::Char(c), 6)),
+        [b'%', ..] => byte(1, 3),
+        // Quoted-printable writes capitals, which keeps `a=be` out.
+        [b'=', a, b, ..] if !a.is_ascii_lowercase() && !b.is_ascii_lowercase() => byte(1, 3),
+        [b'\\', b'x', b'{', ..] | [b'\\', b'u', b'{', ..] => {
+            let len = run(3, 6, u8::is_ascii_hexdigit);
+            let c = number(3, len, 16).and_then(char::from_u32)?;
+            (bytes.get(3 + len) == Some(&b'}')).then_some((Value::Char(c), len + 4))
+        }
+        [b'\\', b'x', ..] => byte(2, 4),
+        [b'\\', b'u', ..] => number(2, 4, 16).and_then(char::from_u32).map(|c| (Value::Char(c), 6)),
+        [b'\\', b'U', ..] => number(2, 8, 16).and_then(char::from_u32).map(|c| (Value::Char(c), 10)),
+        [b'&', b'#', b'x' | b'X', ..] => {
+            let len = run(3, 6, u8::is_ascii_hexdigit);
+            let c = number(3, len, 16).and_then(char::from_u32)?;
+            Some((Value::Char(c), 3 + len + usize::from(bytes.get(3 + len) == Some(&b';'))))
+        }
+        [b'&', b'#', ..] => {
+            let len = run(2, 7, u8::is_ascii_digit);
+            let c = number(2, len, 10).and_then(char::from_u32)?;
+            Some((Value::Char(c), 2 + len + usize::from(bytes.get(2 + len) == Some(&b';'))))
+        }
+        [b'&', ..] => {
+            let len = run(1, 8, u8::is_ascii_alphabetic);
+            let name = bytes.get(1..1 + len)?;
+            let (_, c) = ENTITIES.iter().find(|(n, _)| *n == name)?;
+            (bytes.get(1 + len) == Some(&b';')).then_some((Value::Char(*c), len + 2))
+        }
+        _ => None,
+    }
+}
+
+/// The entities that hide markup or spaces; letters have numeric ones.
+const ENTITIES: [(&[u8], char); 9] = [
+    (b"amp", '&'),
+    (b"apos", '\''),
+    (b"colon", ':'),
+    (b"gt", '>'),
+    (b"lt", '<'),
+    (b"nbsp", ' '),
+    (b"newline", '\n'),
+    (b"quot", '"'),
+    (b"sol", '/'),
+];
+
+/// Escapes a stretch needs.
+const LEAST: usize = 3;
+/// Bytes between two escapes of one stretch.
+const GAP: usize = 48;
+/// Bytes around a stretch that are taken along: what it says may begin in plain letters.
+const AROUND: usize = 64;

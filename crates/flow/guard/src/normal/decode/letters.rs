@@ -1,0 +1,293 @@
+//! Games with letters: set apart, replaced by digits, moved by thirteen, written backwards, in Morse.
+
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+
+use super::{Encoding, Piece, floor};
+
+/// Finds what is hidden in `text` by games with letters.
+pub(super) fn find(text: &str, out: &mut Vec<Piece>) {
+    if !text.is_ascii() || alternates(text.as_bytes()) {
+        spaced(text, out);
+    }
+    if digits_in_words(text.as_bytes()) {
+        leet(text, out);
+    }
+    turned(text, out);
+    morse(text, out);
+}
+
+/// Whether somewhere letters and separators alternate. Looks at every eighth byte and its neighbours.
+fn alternates(bytes: &[u8]) -> bool {
+    bytes.chunks_exact(8).any(|chunk| match chunk {
+        [a, b, c, d, e, ..] => {
+            (separates(*b) && b == d && a.is_ascii_alphanumeric() && c.is_ascii_alphanumeric() && e.is_ascii_alphanumeric())
+                || (separates(*a) && a == c && c == e && b.is_ascii_alphanumeric() && d.is_ascii_alphanumeric())
+        }
+        _ => false,
+    })
+}
+
+const fn separates(b: u8) -> bool {
+    matches!(b, b' ' | b'.' | b'-' | b'_' | b'*' | b'|' | b'/' | b',' | b'+' | b'~' | b'\t' | b'\\')
+}
+
+/// Single characters set apart by one and the same separator, at least six of them.
+fn spaced(text: &str, out: &mut Vec<Piece>) {
+    let mut chars = text.char_indices().peekable();
+    let mut word = String::new();
+    let (mut start, mut end, mut letters) = (0, 0, 0_usize);
+    let mut separator: Option<char> = None;
+    let mut close = |word: &mut String, letters: &mut usize, span: std::ops::Range<usize>| {
+        if *letters >= 6 && *letters * 4 >= word.chars().count() * 3 {
+            out.push(Piece { span, text: std::mem::take(word), encoding: Encoding::Spaced });
+        }
+        word.clear();
+        *letters = 0;
+    };
+    // `alone`: the character before was a separator or the start.
+    let mut alone = true;
+    while let Some((at, c)) = chars.next() {
+        let next = chars.peek().map(|(_, n)| *n);
+        let sep = u8::try_from(c).is_ok_and(separates) && (separator.is_none_or(|s| s == c) || c == '\t');
+        if sep {
+            // Two separators stand for a space.
+            if alone && !word.is_empty() && !word.ends_with(' ') {
+                word.push(' ');
+            }
+            alone = true;
+            continue;
+        }
+        let ends = next.is_none_or(|n| match separator {
+            Some(s) => n == s || n == '\n',
+            None => u8::try_from(n).is_ok_and(separates),
+        });
+        if alone && ends && c != '\n' {
+            if word.is_empty() {
+                start = at;
+                separator = next.filter(|n| *n != '\n');
+            }
+            // Inside a run another separator stands for a space.
+            if u8::try_from(c).is_ok_and(separates) {
+                word.push(' ');
+            } else {
+                letters += usize::from(c.is_alphanumeric());
+                word.push(c);
+            }
+            end = at + c.len_utf8();
+            alone = false;
+            continue;
+        }
+        if c == '\n' && !word.is_empty() {
+            word.push(' ');
+            alone = true;
+            continue;
+        }
+        close(&mut word, &mut letters, start..end);
+        separator = None;
+        alone = c.is_whitespace();
+    }
+    close(&mut word, &mut letters, start..end);
+}
+
+/// Whether at least two letters are followed by a digit or a sign that stands for a letter. Written to be vectorised.
+fn digits_in_words(bytes: &[u8]) -> bool {
+    let pairs = bytes.iter().zip(bytes.iter().skip(1));
+    let count: usize = pairs
+        .map(|(a, b)| usize::from(a.is_ascii_alphabetic() & (b.is_ascii_digit() | (*b == b'@') | (*b == b'$') | (*b == b'|'))))
+        .sum();
+    count >= 2
+}
+
+/// Words with digits in place of letters, at least two of them close together.
+fn leet(text: &str, out: &mut Vec<Piece>) {
+    let mut region: Option<(usize, usize, usize)> = None;
+    let mut close = |region: Option<(usize, usize, usize)>| {
+        if let Some((start, end, count)) = region
+            && count >= 2
+        {
+            let start = floor(text, start.saturating_sub(AROUND));
+            let end = floor(text, end + AROUND);
+            let plain = text.get(start..end).unwrap_or_default().split_inclusive(char::is_whitespace).map(unleet).collect();
+            out.push(Piece { span: start..end, text: plain, encoding: Encoding::Leet });
+        }
+    };
+    let mut at = 0;
+    for token in text.split_inclusive(char::is_whitespace) {
+        let start = at;
+        at += token.len();
+        if !is_leet(token.trim_end()) {
+            continue;
+        }
+        region = match region {
+            Some((from, to, count)) if start <= to + AROUND => Some((from, at, count + 1)),
+            old => {
+                close(old);
+                Some((start, at, 1))
+            }
+        };
+    }
+    close(region);
+}
+
+/// Whether a word has a sign that stands for a letter next to a letter, and looks like a word otherwise.
+fn is_leet(token: &str) -> bool {
+    let token = token.trim_matches(|c: char| matches!(c, '.' | ',' | ':' | ';' | '?' | '"' | '\'' | '(' | ')'));
+    let bytes = token.as_bytes();
+    if !(3..=24).contains(&bytes.len()) || !bytes.iter().all(|b| b.is_ascii_alphanumeric() || plain_letter(*b).is_some()) {
+        return false;
+    }
+    let letters = bytes.iter().filter(|b| b.is_ascii_alphabetic()).count();
+    let signs = bytes.len() - letters;
+    // Digits at the end are numbers: `v1`, `sha256`, `room 12b`.
+    let body = bytes.iter().rev().skip_while(|b| b.is_ascii_digit()).count();
+    let inner = bytes.iter().take(body).filter(|b| !b.is_ascii_alphabetic()).count();
+    letters >= 1 && signs >= 1 && (inner >= 1 || letters >= 2 && signs <= 2) && signs <= letters * 3
+}
+
+fn unleet(token: &str) -> String {
+    // Near words that are surely leet, looser ones are taken for it too: `a11`.
+    let letters = token.bytes().filter(u8::is_ascii_alphabetic).count();
+    let signs = token.bytes().filter(|b| plain_letter(*b).is_some()).count();
+    if letters == 0 || signs > letters * 3 {
+        return token.to_owned();
+    }
+    let bytes = token.as_bytes();
+    let mut out = String::with_capacity(token.len());
+    for (i, c) in token.char_indices() {
+        // `1` is an l next to another: `a11`, `fi1l`.
+        let twin = |j: Option<usize>| j.and_then(|j| bytes.get(j)).is_some_and(|b| matches!(b, b'1' | b'l'));
+        match u8::try_from(c).ok().and_then(plain_letter) {
+            Some('i') if c == '1' && (twin(i.checked_sub(1)) || twin(Some(i + 1))) => out.push('l'),
+            Some(letter) => out.push(letter),
+            None => out.push(c),
+        }
+    }
+    out
+}
+
+const fn plain_letter(b: u8) -> Option<char> {
+    Some(match b {
+        b'0' => 'o',
+        b'1' | b'!' => 'i',
+        b'2' => 'z',
+        b'3' => 'e',
+        b'4' | b'@' => 'a',
+        b'5' | b'$' => 's',
+        b'6' => 'b',
+        b'7' | b'+' => 't',
+        b'8' => 'b',
+        b'9' => 'g',
+        b'|' => 'l',
+        _ => return None,
+    })
+}
+
+/// Whole texts moved by thirteen or written backwards, where words that orders are made of show it.
+fn turned(text: &str, out: &mut Vec<Piece>) {
+    let (mut rotated, mut reversed) = (None, None);
+    let automata: &[&Option<Turned>] = if text.is_ascii() { &[&ASCII] } else { &[&ASCII, &OTHER] };
+    for turned in automata.iter().filter_map(|a| a.as_ref()) {
+        for found in turned.words.find_iter(text) {
+            let slot = if found.pattern().as_usize() < turned.rotated { &mut rotated } else { &mut reversed };
+            let (start, _) = *slot.get_or_insert((found.start(), found.end()));
+            *slot = Some((start, found.end()));
+        }
+    }
+    let around = |(start, end): (usize, usize)| {
+        let start = floor(text, start.saturating_sub(REACH));
+        start..floor(text, end.max(start) + REACH)
+    };
+    if let Some(span) = rotated.map(around) {
+        let text = text.get(span.clone()).unwrap_or_default().chars().map(rot13).collect();
+        out.push(Piece { span, text, encoding: Encoding::Rot13 });
+    }
+    if let Some(span) = reversed.map(around) {
+        let text = text.get(span.clone()).unwrap_or_default().chars().rev().collect();
+        out.push(Piece { span, text, encoding: Encoding::Reversed });
+    }
+}
+
+const fn rot13(c: char) -> char {
+    match c {
+        'a'..='m' | 'A'..='M' => (c as u8 + 13) as char,
+        'n'..='z' | 'N'..='Z' => (c as u8 - 13) as char,
+        c => c,
+    }
+}
+
+struct Turned {
+    words: AhoCorasick,
+    /// Patterns before this one are rotated, those from it on reversed.
+    rotated: usize,
+}
+
+static ASCII: LazyLock<Option<Turned>> = LazyLock::new(|| {
+    let ascii = WORDS.iter().filter(|w| w.is_ascii());
+    let mut patterns: Vec<String> = ascii.clone().map(|w| w.chars().map(rot13).collect()).collect();
+    let rotated = patterns.len();
+    patterns.extend(ascii.map(|w| w.chars().rev().collect::<String>()));
+    automaton(patterns, rotated)
+});
+
+static OTHER: LazyLock<Option<Turned>> = LazyLock::new(|| {
+    automaton(WORDS.iter().filter(|w| !w.is_ascii()).map(|w| w.chars().rev().collect()).collect(), 0)
+});
+
+fn automaton(patterns: Vec<String>, rotated: usize) -> Option<Turned> {
+    let built = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).ascii_case_insensitive(true).build(patterns);
+    built.ok().map(|words| Turned { words, rotated })
+}
+
+/// Words that orders to a model are made of, long enough that their turned forms are no words.
+const WORDS: &[&str] = &[
+    "ignore", "instruction", "previous", "prompt", "reveal", "disregard", "password", "forget", "override", "system",
+    "unrestricted", "ignorier", "anweisung", "vergiss", "instruccion", "anterior", "olvida", "muestra", "consigne",
+    "oublie", "affiche", "istruzioni", "dimentica", "mostra", "instrucoes", "esqueca", "instructies", "vergeet",
+    "negeer", "polecenia", "zapomnij", "pokaz", "talimat", "goster", "pokyny", "zapomen", "instruktion", "glom",
+    "instruksi", "abaikan", "lupakan", "huong dan", "bo qua", "instrukc", "regler", "instrukser", "utasitas",
+    "игнорир", "инструкц", "забудь", "покажи", "систем", "предыдущ", "інструкц", "попередн", "ігнорує", "ігноруи",
+    "忽略", "指令", "提示词", "系统", "无视", "忘记", "無視", "指示", "プロンプト", "システム", "무시", "지시", "프롬프트", "시스템",
+    "تعليمات", "تجاهل", "النظام", "निर्देश", "सिस्टम", "अनदेखा", "دستور", "نادیده",
+];
+
+/// Morse: at least eight letters of dots and dashes.
+fn morse(text: &str, out: &mut Vec<Piece>) {
+    let bytes = text.as_bytes();
+    let fits = |b: &u8| matches!(b, b'.' | b'-' | b' ' | b'/' | b'\n');
+    let mut at = MORSE - 1;
+    while at < bytes.len() {
+        if !bytes.get(at).is_some_and(fits) {
+            at += MORSE;
+            continue;
+        }
+        let start = at - bytes.iter().take(at).rev().take_while(|b| fits(b)).count();
+        let end = at + bytes.iter().skip(at).take_while(|b| fits(b)).count();
+        at = end + MORSE - 1;
+        let Some(run) = text.get(start..end).filter(|r| r.len() >= MORSE) else { continue };
+        let words = run.split(['/', '\n']).map(|word| {
+            word.split(' ').filter(|l| !l.is_empty()).filter_map(|l| LETTERS.iter().position(|m| *m == l)).collect::<Vec<_>>()
+        });
+        let mut plain = String::new();
+        for word in words {
+            plain.extend(word.iter().filter_map(|n| char::from_digit(u32::try_from(*n + 10).unwrap_or(0), 36)));
+            plain.push(' ');
+        }
+        if plain.trim().len() >= 8 {
+            out.push(Piece { span: start..end, text: plain, encoding: Encoding::Morse });
+        }
+    }
+}
+
+const LETTERS: [&str; 26] = [
+    ".-", "-...", "-.-.", "-..", ".", "..-.", "--.", "....", "..", ".---", "-.-", ".-..", "--", "-.", "---", ".--.",
+    "--.-", ".-.", "...", "-", "..-", "...-", ".--", "-..-", "-.--", "--..",
+];
+
+/// Bytes around leet words that are taken along.
+const AROUND: usize = 64;
+/// Bytes around turned words that are taken along.
+const REACH: usize = 512;
+/// Shortest stretch of Morse.
+const MORSE: usize = 20;

@@ -1,0 +1,248 @@
+//! Phrase grammar: rules over meanings, not over words, so that one rule speaks every language of the lexicon.
+//!
+//! A cheap search finds words that open a window; only inside windows are meanings looked up and rules tried.
+
+use std::ops::Range;
+
+use countersign_core::{Channel, Kind, Trust};
+
+use super::{
+    lexicon::{Concept, Hit, Lexicon, parts_words},
+    rules::{RULES, Rule},
+};
+use crate::{Detector, Found, GuardError, Normal, Thresholds, normal::Encoding};
+
+/// The phrase detector.
+pub(super) struct Grammar {
+    lexicon: Lexicon,
+    thresholds: Thresholds,
+}
+
+/// A rule that held, where, and how sure it is.
+struct Match {
+    rule: &'static Rule,
+    word: usize,
+    span: Range<usize>,
+    sure: f32,
+}
+
+/// A stretch of text in the form the lexicon is searched in: lower case, one space for any run of white space.
+#[derive(Default)]
+struct Window {
+    text: String,
+    /// By byte of `text` and one past its end: the byte of the view.
+    from: Vec<usize>,
+    /// By byte of `text`: number of the word, further apart over the end of a sentence.
+    word: Vec<usize>,
+}
+
+impl Grammar {
+    pub(super) fn new(thresholds: Thresholds) -> Result<Self, GuardError> {
+        Ok(Self { lexicon: Lexicon::new()?, thresholds })
+    }
+
+    const fn threshold(&self, kind: Kind) -> f32 {
+        match kind {
+            Kind::Extraction => self.thresholds.extraction,
+            Kind::Exfiltration => self.thresholds.exfiltration,
+            _ => self.thresholds.injection,
+        }
+    }
+
+    /// Combines what held close together, and reports what is sure enough.
+    fn report(&self, view: &Normal<'_>, matches: &[Match], out: &mut Vec<Found>) {
+        let bucket = |m: &Match| m.word / NEAR;
+        let mut rest = matches;
+        while let Some(first) = rest.first() {
+            let here = rest.iter().take_while(|m| bucket(m) == bucket(first)).count();
+            let near = rest.iter().take_while(|m| bucket(m) <= bucket(first) + 1).count();
+            let group = rest.get(..near).unwrap_or_default();
+            rest = rest.get(here..).unwrap_or_default();
+            for kind in [Kind::Injection, Kind::Extraction, Kind::Exfiltration] {
+                let Some(best) =
+                    group.iter().filter(|m| m.rule.kind == kind).max_by(|a, b| a.sure.total_cmp(&b.sure))
+                else {
+                    continue;
+                };
+                // Noisy-or over families of rules: two rules of one family see the same words.
+                let mut doubt = 1.0;
+                for family in 0..super::rules::FAMILIES {
+                    let most = group.iter().filter(|m| m.rule.family as usize == family).map(|m| m.sure);
+                    doubt *= 1.0 - most.fold(0.0, f32::max);
+                }
+                let confidence = best.sure.max(1.0 - doubt);
+                if confidence >= self.threshold(kind) && best.sure >= LEAST {
+                    let span = view.origin(best.span.clone());
+                    if !out.iter().any(|f| f.rule == best.rule.name && f.span == span) {
+                        out.push(Found { kind, rule: best.rule.name, span, confidence });
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Detector for Grammar {
+    fn name(&self) -> &'static str {
+        "prompt"
+    }
+
+    fn inspect(&self, view: &Normal<'_>, out: &mut Vec<Found>) {
+        let joined = view.layers.last() == Some(&Encoding::Spaced);
+        let mut openings = Vec::new();
+        self.lexicon.openings(&view.text, joined, &mut openings);
+        if openings.is_empty() {
+            return;
+        }
+        let untrusted = view.trust == Trust::Untrusted || view.channel == Channel::ToolResult;
+        let (mut window, mut hits, mut matches) = (Window::default(), Vec::new(), Vec::new());
+        let mut open = openings.as_slice();
+        let mut word = 0;
+        while let Some(first) = open.first() {
+            let mut end = *first;
+            let mut taken = 0;
+            while let Some(next) = open.get(taken).filter(|n| **n <= end + 2 * REACH) {
+                end = *next;
+                taken += 1;
+            }
+            open = open.get(taken..).unwrap_or_default();
+            window.read(&view.text, first.saturating_sub(REACH), end + REACH, word);
+            word = window.word.last().copied().unwrap_or(word) + NEAR;
+            hits.clear();
+            self.lexicon.hits(&window.text, joined, &mut hits);
+            try_rules(&window, &hits, view, untrusted, &mut matches);
+        }
+        matches.sort_by_key(|m| m.word);
+        self.report(view, &matches, out);
+    }
+}
+
+impl Window {
+    /// Takes in the bytes `from..to` of `text`, or a little more, so that no character is cut.
+    fn read(&mut self, text: &str, mut from: usize, to: usize, first_word: usize) {
+        self.text.clear();
+        self.from.clear();
+        self.word.clear();
+        while !text.is_char_boundary(from) {
+            from -= 1;
+        }
+        let mut to = to.min(text.len());
+        while !text.is_char_boundary(to) {
+            to += 1;
+        }
+        let (mut word, mut wide, mut was) = (first_word, 0_usize, ' ');
+        for (i, c) in text.get(from..to).unwrap_or_default().char_indices() {
+            let c = if parts_words(c) { ' ' } else { c.to_ascii_lowercase() };
+            match c {
+                ' ' if was == ' ' => {
+                    self.hold_paragraph(text, from + i, &mut word);
+                    continue;
+                }
+                ' ' => word += 1,
+                '.' | '!' | '?' | ';' if text.get(from + i + 1..).is_some_and(|t| t.starts_with([' ', '\n'])) => {
+                    word += SENTENCE;
+                }
+                '。' | '！' | '？' | '\u{964}' => word += SENTENCE,
+                _ if c > '\u{2e80}' => {
+                    wide += 1;
+                    word += wide % 2;
+                }
+                _ => {}
+            }
+            self.hold_paragraph(text, from + i, &mut word);
+            was = c;
+            self.text.push(c);
+            for _ in 0..c.len_utf8() {
+                self.from.push(from + i);
+                self.word.push(word);
+            }
+        }
+        self.from.push(to);
+        self.word.push(word);
+    }
+
+    /// An empty line parts, too.
+    fn hold_paragraph(&self, text: &str, at: usize, word: &mut usize) {
+        if text.get(at..).is_some_and(|t| t.starts_with("\n\n")) {
+            *word += PARAGRAPH;
+        }
+    }
+
+    fn word(&self, at: usize) -> usize {
+        self.word.get(at).copied().unwrap_or(0)
+    }
+
+    /// Whether the stretch stands between quotation marks.
+    fn quoted(&self, span: &Range<usize>) -> bool {
+        let quote = |c: char| matches!(c, '"' | '\'' | '`' | '「' | '『' | '《');
+        let before = self.text.get(..span.start).is_some_and(|t| t.chars().rev().take(24).any(quote));
+        let closing = |c: char| quote(c) || matches!(c, '」' | '』' | '》');
+        before && self.text.get(span.end..).is_some_and(|t| t.chars().take(48).any(closing))
+    }
+}
+
+/// Tries every rule on the hits of one window.
+fn try_rules(window: &Window, hits: &[Hit], view: &Normal<'_>, untrusted: bool, out: &mut Vec<Match>) {
+    let present = hits.iter().fold(0, |set, h| set | h.concept.bit());
+    let meta: Vec<usize> =
+        hits.iter().filter(|h| h.concept == Concept::Meta).map(|h| window.word(h.start)).collect();
+    for rule in RULES.iter().filter(|r| r.terms.iter().all(|t| t & present != 0)) {
+        let mut last: Option<usize> = None;
+        for (i, lead) in hits.iter().enumerate().filter(|(_, h)| rule.terms[0] & h.concept.bit() != 0) {
+            let word = window.word(lead.start);
+            if last.is_some_and(|l| word < l + rule.within) {
+                continue;
+            }
+            let Some(span) = complete(window, hits, i, rule) else { continue };
+            last = Some(word);
+            let (Some(from), Some(to)) = (window.from.get(span.start), window.from.get(span.end)) else { continue };
+            let concealed = !view.layers.is_empty() || view.conceals(*from..*to);
+            let mut sure = if untrusted || concealed { rule.untrusted } else { rule.sure };
+            let near = meta.partition_point(|m| *m + ABOUT < word);
+            let about = meta.get(near).is_some_and(|m| *m <= word + ABOUT);
+            if concealed {
+                sure = 1.0 - (1.0 - sure) * 0.6;
+            } else if about && !untrusted && window.quoted(&span) {
+                // Somebody writes about attacks rather than attacking.
+                sure *= 0.4;
+            }
+            out.push(Match { rule, word, span: *from..*to, sure });
+        }
+    }
+}
+
+/// The stretch that the rule's terms cover when hit `lead` is the first of them and the others are near.
+fn complete(window: &Window, hits: &[Hit], lead: usize, rule: &Rule) -> Option<Range<usize>> {
+    let first = hits.get(lead)?;
+    let here = window.word(first.start);
+    let mut span = first.start..first.end;
+    let mut used = [(first.start, first.end); 4];
+    for (n, term) in rule.terms.iter().enumerate().skip(1) {
+        let fits = |h: &&Hit| {
+            term & h.concept.bit() != 0
+                && !used.iter().take(n).any(|(start, end)| h.start < *end && *start < h.end)
+        };
+        let after = hits.get(lead + 1..)?.iter().take_while(|h| window.word(h.start) <= here + rule.within).find(fits);
+        let before = || {
+            let earlier = hits.get(..lead)?.iter().rev();
+            earlier.take_while(|h| window.word(h.start) + rule.within >= here).find(fits)
+        };
+        let hit = if rule.ordered { after? } else { after.or_else(before)? };
+        *used.get_mut(n)? = (hit.start, hit.end);
+        span = span.start.min(hit.start)..span.end.max(hit.end);
+    }
+    Some(span)
+}
+
+/// How far a window reaches to each side of the word that opened it, in bytes.
+const REACH: usize = 160;
+/// Words within which signals are combined.
+const NEAR: usize = 40;
+/// Words that the end of a sentence counts for.
+const SENTENCE: usize = 5;
+/// Words that an empty line counts for; less than the end of a sentence, for line breaks cost an attacker nothing.
+const PARAGRAPH: usize = 2;
+/// Words around a match in which talk about attacks makes it less likely to be one.
+const ABOUT: usize = 30;
+/// The strongest signal must be at least this sure by itself.
+const LEAST: f32 = 0.3;

@@ -1,0 +1,29 @@
+//! Reports text that a reader does not see.
+
+use countersign_core::{Kind, Leaf};
+
+use crate::{Found, Normal, normal::Conceals};
+
+/// Reports the concealed places of a plain view.
+pub(crate) fn report(leaf: &Leaf<'_>, plain: &Normal<'_>, out: &mut Vec<Found>) {
+    for (span, why) in plain.concealed.iter().take(MOST) {
+        let (rule, confidence) = match why {
+            // Many characters that cannot be seen carry a message; one or two may be an accident.
+            Conceals::Invisible if span.len() >= 24 => ("hidden/invisible", 0.8),
+            Conceals::Invisible => ("hidden/invisible", 0.5),
+            Conceals::Comment => ("hidden/comment", 0.2),
+            Conceals::Style => ("hidden/style", 0.4),
+        };
+        if leaf.text.get(span.clone()).is_some() {
+            out.push(Found { kind: Kind::Hidden, rule, span: span.clone(), confidence });
+        }
+    }
+}
+
+/// Something was found in a decoded view: that it was encoded is worth a record of its own.
+pub(crate) fn encoded(view: &Normal<'_>) -> Found {
+    Found { kind: Kind::Hidden, rule: "hidden/encoded", span: view.origin(0..view.text.len()), confidence: 0.8 }
+}
+
+/// Places reported of one leaf.
+const MOST: usize = 16;
