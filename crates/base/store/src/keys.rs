@@ -53,7 +53,7 @@ impl Store {
                 .await?;
         transaction.rollback().await?;
 
-        let mut by_key: HashMap<String, (Vec<Arc<str>>, Vec<Arc<str>>)> = HashMap::new();
+        let mut by_key: HashMap<String, Grants> = HashMap::new();
         for (key, kind, name) in grants {
             let (roles, scopes) = by_key.entry(key).or_default();
             match kind.as_str() {
@@ -147,6 +147,9 @@ impl fmt::Debug for KeyRecord {
             .finish_non_exhaustive()
     }
 }
+
+/// Roles and scopes.
+type Grants = (Vec<Arc<str>>, Vec<Arc<str>>);
 
 type Row = (String, String, String, String, String, i64, Option<i64>, Option<i64>, String);
 

@@ -7,7 +7,7 @@
 
 mod keys;
 
-use std::{io, path::Path, time::Duration};
+use std::{fs::File, io, path::Path, time::Duration};
 
 use sqlx::{
     SqlitePool,
@@ -59,7 +59,12 @@ impl Store {
     /// # Errors
     /// [`StoreError::Create`], [`StoreError::Newer`], [`StoreError::Migrate`], [`StoreError::Database`].
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        create(path).map_err(StoreError::Create)?;
+        // Held until the tables are there: SQLite itself does not wait for another who makes the same new store.
+        let lock = tokio::task::spawn_blocking({
+            let path = path.to_owned();
+            move || create(&path)
+        });
+        let _lock = lock.await.map_err(io::Error::other).flatten().map_err(StoreError::Create)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .journal_mode(SqliteJournalMode::Wal)
@@ -101,22 +106,26 @@ impl Store {
 async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
     match MIGRATIONS.run(pool).await {
         Ok(()) => Ok(()),
-        // Another process opened the new store at the same moment and made the tables first; then nothing is left to do.
-        Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) => {
-            MIGRATIONS.run(pool).await.map_err(|e| StoreError::Migrate(Box::new(e)))
-        }
         Err(MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..)) => Err(StoreError::Newer),
         Err(e) => Err(StoreError::Migrate(Box::new(e))),
     }
 }
 
-/// Makes the file before SQLite does, which would let others read it.
-fn create(path: &Path) -> io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(false);
+/// Makes the file before SQLite does, which would let others read it, and waits for whoever else is opening the store.
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".lock");
+    let lock = options.clone().create(true).truncate(false).open(beside)?;
+    lock.lock()?;
+    // Only when it is new: to close a file that SQLite has open elsewhere in this process would drop SQLite's locks on it.
+    match options.create_new(true).open(path) {
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(e),
+        _ => Ok(lock),
+    }
 }
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
