@@ -1,1 +1,29 @@
-fn main() {}
+//! The `countersign` binary: command line, configuration, state and the running gateway.
+//!
+//! The only place that reads files, the environment and the clock, and the only one that issues stamps.
+
+mod assemble;
+mod cli;
+mod clock;
+mod cmd;
+mod config;
+mod demo;
+mod reload;
+mod state;
+mod telemetry;
+mod term;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    match cmd::run(cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            term::complain(&error);
+            ExitCode::from(cmd::exit_code(&error))
+        }
+    }
+}

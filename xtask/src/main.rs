@@ -1,1 +1,58 @@
-fn main() {}
+//! The workshop's one door: what CI does, in the same order, by the same commands.
+
+mod audit;
+mod fuzz;
+mod generate;
+mod shell;
+mod test;
+mod tidy;
+mod tools;
+
+use clap::{Parser, Subcommand};
+
+/// The workshop.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install what the tests need, then everything CI checks: tidy, audit, unit to end-to-end tests
+    Test {
+        /// Only the checks that take seconds: tidy, format, lints
+        #[arg(long)]
+        quick: bool,
+    },
+    /// Check the house rules: arrows, file sizes, stamps, promises, pages, generated files
+    Tidy,
+    /// Check the lock file against the RustSec advisory database
+    Audit,
+    /// Write the generated references (schema, command line, error codes)
+    Gen {
+        /// Fail if they are stale instead of writing them
+        #[arg(long)]
+        check: bool,
+    },
+    /// Run every fuzz target for a while
+    Fuzz {
+        /// Only this target
+        target: Option<String>,
+        /// Seconds for each
+        #[arg(long, default_value_t = 30)]
+        seconds: u64,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    std::env::set_current_dir(shell::root())?;
+    match Cli::parse().task {
+        Task::Test { quick } => test::run(quick),
+        Task::Tidy => tidy::run(),
+        Task::Audit => audit::run(),
+        Task::Gen { check } => generate::run(check),
+        Task::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
+    }
+}

@@ -330,6 +330,12 @@ impl Released {
         Self(bytes)
     }
 
+    /// The bytes, for the record.
+    #[must_use]
+    pub const fn bytes(&self) -> &Bytes {
+        &self.0
+    }
+
     /// The bytes, to be written out.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {

@@ -31,10 +31,13 @@ fn main() -> std::io::Result<()> {
     let stage = Stage::new(permit, reserve, Settings { policy: policy.into(), rules: Rules::standard(), rates: Rates::default() });
     let (stamps, who) = (Stamps::issue(), principal());
     let now = |i: u64| Timestamp((1_800_000_000 + i) * 1_000_000);
+    let peer = Peer { ip: Some([10, 0, 0, 1].into()), listener: "front".into() };
+    let ordinary = call(1);
     let ask = |i: u64, max_tokens: u64| {
-        let peer = Peer { ip: Some([10, 0, 0, 1].into()), listener: "front".into() };
-        let who = Identified::new(&stamps.identify, RequestId::new(now(0), [0; 10]), now(i), peer, Arc::clone(&who));
-        stage.permit(who, call(max_tokens)).map_err(std::io::Error::other)
+        let id = RequestId::new(now(0), [0; 10]);
+        let who = Identified::new(&stamps.identify, id, now(i), peer.clone(), Arc::clone(&who));
+        let call = Call { max_tokens: Some(max_tokens), ..ordinary.clone() };
+        stage.permit(who, call).map_err(std::io::Error::other)
     };
     let dispatch = |permitted: Permitted| -> std::io::Result<Dispatched> {
         let reserved = stage.reserve(permitted, now(0)).map_err(std::io::Error::other)?;

@@ -1,0 +1,195 @@
+//! Puts the stages together from the configuration and the state. The one place that issues stamps.
+
+use std::sync::Arc;
+
+use countersign_audit::{Audit, DiskDir, Keys, MemoryDir};
+use countersign_core::{Action, Kind, Secret, life::Stamps, principal::PrincipalKind};
+use countersign_gateway::{Gateway, Limits, Stages, selftest};
+use countersign_guard::Guard;
+use countersign_identity::{
+    Identity,
+    key::{self, NewKey},
+};
+use countersign_policy::{ActionRule, Policy, Rates, Rules, Settings, Stage};
+use countersign_provider::{Dial, Dialer, Provider, Target};
+use countersign_seal::KeyRing;
+use countersign_store::Revision;
+
+use crate::{
+    clock,
+    cmd::Failure,
+    config::{Config, Key},
+    state::State,
+};
+
+/// The running whole: the gateway, what it was configured with, and the state that outlives both.
+pub(crate) struct Assembly {
+    gateway: Arc<Gateway>,
+    state: Arc<State>,
+}
+
+impl Assembly {
+    /// Builds every stage; nothing is bound and no provider is called.
+    pub(crate) async fn new(config: &Config, state: State) -> anyhow::Result<Self> {
+        let clock = clock::system();
+        let stamps = Stamps::issue();
+        let keys = Keys { ring: state.ring().clone(), origin: state.node().to_owned() };
+        let identity = Identity::new(stamps.identify, state.hasher()?, config.certificates.clone());
+        identity.load(state.store().keys().await?);
+        let targets = targets(config, &state)?;
+        let stages = Stages {
+            identity: Arc::new(identity),
+            policy: Arc::new(Stage::new(stamps.permit, stamps.reserve, config.policy.clone())),
+            guard: Arc::new(Guard::new(stamps.screen, config.guard.clone())?),
+            provider: Arc::new(Provider::new(stamps.dispatch, targets.clone(), dialer(&targets)?, clock.clone())?),
+            audit: Arc::new(Audit::open(
+                stamps.intend,
+                Arc::new(DiskDir::open(state.audit_dir())?),
+                keys,
+                clock.clone(),
+            )?),
+        };
+        let gateway = Gateway::new(stamps.speak, stages, Limits::default(), clock, Box::new(clock::random));
+        Ok(Self { gateway, state: Arc::new(state) })
+    }
+
+    /// The gateway.
+    pub(crate) const fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
+    /// The state.
+    pub(crate) const fn state(&self) -> &Arc<State> {
+        &self.state
+    }
+
+    /// Reads the keys again if they changed since `seen`; whether they had.
+    pub(crate) async fn refresh_keys(&self, seen: &mut Revision) -> anyhow::Result<bool> {
+        let changed = self.state.store().changed(seen).await?;
+        if changed {
+            self.gateway.stages().identity.load(self.state.store().keys().await?);
+        }
+        Ok(changed)
+    }
+
+    /// Puts another configuration in place of the one that runs, wholly or not at all.
+    pub(crate) async fn apply(&self, config: &Config) -> anyhow::Result<()> {
+        prove(config).await?;
+        let stamps = Stamps::issue();
+        let targets = targets(config, &self.state)?;
+        let guard = Arc::new(Guard::new(stamps.screen, config.guard.clone())?);
+        let provider = Provider::new(stamps.dispatch, targets.clone(), dialer(&targets)?, clock::system())?;
+        let old = self.gateway.stages();
+        old.identity.set_rules(config.certificates.clone());
+        old.policy.replace(config.policy.clone());
+        self.gateway.replace(Stages {
+            identity: old.identity.clone(),
+            policy: old.policy.clone(),
+            guard,
+            provider: Arc::new(provider),
+            audit: old.audit.clone(),
+        });
+        Ok(())
+    }
+}
+
+/// Drives a canary through everything that is configured; refuses a configuration that does not enforce.
+pub(crate) async fn prove(config: &Config) -> anyhow::Result<usize> {
+    let report = self_test(config).await?;
+    let Some((case, why)) = report.failed.first() else { return Ok(report.enforced) };
+    Err(Failure {
+        code: countersign_core::Code::SelfTestFailed,
+        what: format!(
+            "{} of {} cases are not enforced; the first is `{case}`: {why}",
+            report.failed.len(),
+            report.failed.len() + report.enforced
+        ),
+        fix: "see `countersign doctor` for all of them; nothing is served until each holds",
+    }
+    .into())
+}
+
+/// Runs the self-test on stages made from `config`, with an actor for every provider and an audit log in memory.
+pub(crate) async fn self_test(config: &Config) -> anyhow::Result<selftest::Report> {
+    // Nothing of the self-test outlives it, its keys included.
+    let ring = Arc::new(KeyRing::from_bytes(KeyRing::generate()?)?);
+    let hasher = ring.hasher(key::PURPOSE)?;
+    let (text, record) = key::create(
+        &hasher,
+        NewKey {
+            tenant: "self-test".into(),
+            subject: "self-test".into(),
+            kind: PrincipalKind::Service,
+            roles: vec!["self-test".into()],
+            scopes: Vec::new(),
+            expires: None,
+            now: clock::now(),
+            note: String::new(),
+        },
+    )?;
+    let canary = format!("canary-{:032x}", u128::from_be_bytes(clock::random()));
+    let targets: Vec<Target> = config.targets.iter().map(|t| t.target.clone()).collect();
+    let build = |action: Action, dial: Arc<dyn Dial>| -> Result<Arc<Gateway>, String> {
+        let stamps = Stamps::issue();
+        let clock = clock::system();
+        let identity = Identity::new(stamps.identify, hasher.clone(), Vec::new());
+        identity.load(vec![record.clone()]);
+        let mut guard = config.guard.clone();
+        guard.canaries.push(Secret::new(canary.clone()));
+        let keys = Keys { ring: ring.clone(), origin: "self-test".into() };
+        let say = |e: &dyn std::fmt::Display| e.to_string();
+        let stages = Stages {
+            identity: Arc::new(identity),
+            policy: Arc::new(Stage::new(stamps.permit, stamps.reserve, open_policy(config, action)?)),
+            guard: Arc::new(Guard::new(stamps.screen, guard).map_err(|e| say(&e))?),
+            provider: Arc::new(
+                Provider::new(stamps.dispatch, targets.clone(), dial, clock.clone()).map_err(|e| say(&e))?,
+            ),
+            audit: Arc::new(
+                Audit::open(stamps.intend, Arc::new(MemoryDir::default()), keys, clock.clone()).map_err(|e| say(&e))?,
+            ),
+        };
+        Ok(Gateway::new(stamps.speak, stages, Limits::default(), clock, Box::new(clock::random)))
+    };
+    let models: Vec<Arc<str>> = targets.iter().flat_map(|t| t.models.iter().map(|m| m.name.clone())).collect();
+    let kit = selftest::Kit { canary: &canary, key: text.expose(), models: &models, build: &build };
+    selftest::prove(&kit).await.map_err(|why| anyhow::anyhow!("the self-test cannot run: {why}"))
+}
+
+/// The configured rules, after one for the canary; a policy that permits the self-test; no rates.
+fn open_policy(config: &Config, action: Action) -> Result<Settings, String> {
+    let policy = Policy::parse(&[("self-test", "permit (principal, action, resource);")]).map_err(|e| e.to_string())?;
+    let canary = ActionRule {
+        side: None,
+        kind: Some(Kind::Canary),
+        rule: None,
+        channel: None,
+        roles: Vec::new(),
+        at_least: 0.0,
+        action,
+    };
+    let mut actions = vec![canary];
+    actions.extend(config.policy.rules.actions.iter().cloned());
+    Ok(Settings { policy: Arc::new(policy), rules: Rules { actions }, rates: Rates::default() })
+}
+
+/// The targets with their keys, unsealed where they are sealed.
+fn targets(config: &Config, state: &State) -> anyhow::Result<Vec<Target>> {
+    let book = state.secrets()?;
+    let with_key = |t: &crate::config::Target| {
+        let mut target = t.target.clone();
+        target.key = match &t.key {
+            None => None,
+            Some(Key::Known(key)) => Some(key.clone()),
+            Some(Key::Sealed(name)) => Some(book.get(state.ring(), name).map_err(|e| {
+                anyhow::anyhow!("target `{}`: the sealed key `{name}`: {e}; see `countersign secret set`", target.name)
+            })?),
+        };
+        Ok(target)
+    };
+    config.targets.iter().map(with_key).collect()
+}
+
+fn dialer(targets: &[Target]) -> anyhow::Result<Arc<dyn Dial>> {
+    Ok(Arc::new(Dialer::new(targets)?))
+}

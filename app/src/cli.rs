@@ -1,0 +1,235 @@
+//! The command line: what can be asked of `countersign`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The zero-trust layer for AI: nothing passes on trust, in either direction.
+#[derive(Debug, Parser)]
+#[command(name = "countersign", version, max_term_width = 100, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Watch attacks on a bank's AI assistant succeed without the gateway and fail with it
+    Demo(Demo),
+    /// Write a configuration to start from
+    Init(Init),
+    /// Check the configuration and every file it names, without touching the network
+    Check(WithConfig),
+    /// Serve
+    Serve(WithConfig),
+    /// Look at the deployment as a whole: configuration, state, self-test, providers
+    Doctor(Doctor),
+    /// Create, list and revoke API keys
+    #[command(subcommand)]
+    Key(Key),
+    /// Keep provider keys sealed in the state directory
+    #[command(subcommand)]
+    Secret(SecretCommand),
+    /// Test and explain policy
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Say, stage by stage, what became of a request
+    Explain(Explain),
+    /// Verify, show and export the audit log
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Print the configuration's JSON schema
+    Schema,
+    /// Print a shell's completion script
+    Completion {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (roff)
+    Man,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Exit after the report instead of staying up
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// How to print the report
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) format: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Directory to write into
+    #[arg(default_value = ".")]
+    pub(crate) directory: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WithConfig {
+    /// The configuration file
+    #[arg(short, long, default_value = "countersign.toml", env = "COUNTERSIGN_CONFIG")]
+    pub(crate) config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    pub(crate) config: WithConfig,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) format: Output,
+    /// Do not try to reach the providers
+    #[arg(long)]
+    pub(crate) offline: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Key {
+    /// Create a key; it is printed once and never again
+    Create(KeyCreate),
+    /// List keys (never the secret part)
+    List {
+        #[command(flatten)]
+        config: WithConfig,
+        /// How to print
+        #[arg(long, value_enum, default_value_t = Output::Text)]
+        format: Output,
+    },
+    /// Revoke a key: its next request is refused and its streams are cut
+    Revoke {
+        /// The key's id, as `key list` prints it
+        id: String,
+        #[command(flatten)]
+        config: WithConfig,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeyCreate {
+    /// Who the key is for: a stable id, not an e-mail address
+    pub(crate) subject: String,
+    #[command(flatten)]
+    pub(crate) config: WithConfig,
+    /// Role, as policies name it; may be repeated
+    #[arg(long = "role", required = true)]
+    pub(crate) roles: Vec<String>,
+    /// Restriction beyond policy, `model:NAME` or `format:NAME`; may be repeated
+    #[arg(long = "scope")]
+    pub(crate) scopes: Vec<String>,
+    /// What the key's holder is
+    #[arg(long, value_enum, default_value_t = Kind::Service)]
+    pub(crate) kind: Kind,
+    /// Tenant whose data keys the requests live under
+    #[arg(long, default_value = "default")]
+    pub(crate) tenant: String,
+    /// Days until the key expires
+    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u64).range(1..=3650))]
+    pub(crate) days: u64,
+    /// A note for whoever lists keys
+    #[arg(long, default_value = "")]
+    pub(crate) note: String,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Kind {
+    /// A human
+    Person,
+    /// A program acting for itself
+    Service,
+    /// A program that a model steers
+    Agent,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SecretCommand {
+    /// Keep a secret read from standard input
+    Set {
+        /// Name to call it by in the configuration
+        name: String,
+        #[command(flatten)]
+        config: WithConfig,
+    },
+    /// List the names
+    List {
+        #[command(flatten)]
+        config: WithConfig,
+    },
+    /// Forget a secret
+    Remove {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        config: WithConfig,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Run example requests against the policy; exits with 1 when one is decided otherwise than expected
+    Test {
+        /// File with cases (TOML)
+        cases: PathBuf,
+        #[command(flatten)]
+        config: WithConfig,
+    },
+    /// Say which policies decide a request, and how
+    Explain {
+        /// File with one case (TOML)
+        case: PathBuf,
+        #[command(flatten)]
+        config: WithConfig,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The request's id, from the response header, a refusal or the log
+    pub(crate) request: String,
+    #[command(flatten)]
+    pub(crate) config: WithConfig,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Check every record, proof and signature offline; names the damaged record
+    Verify {
+        /// The log's directory; the configuration's when absent
+        #[arg(long)]
+        log: Option<PathBuf>,
+        /// The log's public key in note form, for verifying a copy elsewhere
+        #[arg(long, requires = "log")]
+        key: Option<String>,
+        #[command(flatten)]
+        config: WithConfig,
+    },
+    /// Print records for people
+    Show {
+        /// The last so many
+        #[arg(short = 'n', long, default_value_t = 20)]
+        last: usize,
+        /// Decrypt and print prompts and answers too
+        #[arg(long)]
+        bodies: bool,
+        #[command(flatten)]
+        config: WithConfig,
+    },
+    /// Print all records as JSON lines
+    Export {
+        /// Decrypt prompts and answers too
+        #[arg(long)]
+        bodies: bool,
+        #[command(flatten)]
+        config: WithConfig,
+    },
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people
+    Text,
+    /// For machines
+    Json,
+}

@@ -1,0 +1,81 @@
+//! The commands, one file each.
+
+use std::process::ExitCode;
+
+use countersign_core::Code;
+
+use crate::{cli::Command, config::Problem, demo, term};
+
+mod audit;
+mod check;
+mod doctor;
+mod explain;
+pub(crate) mod init;
+mod key;
+mod meta;
+mod policy;
+mod secret;
+pub(crate) mod serve;
+
+/// Runs a command; its exit code.
+pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Init(args) => wait(init::run(&args)),
+        Command::Check(args) => check::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Doctor(args) => wait(doctor::run(&args)),
+        Command::Key(command) => wait(key::run(command)),
+        Command::Secret(command) => wait(secret::run(command)),
+        Command::Policy(command) => policy::run(command),
+        Command::Explain(args) => wait(explain::run(&args)),
+        Command::Audit(command) => wait(audit::run(command)),
+        Command::Schema => meta::schema(),
+        Command::Completion { shell } => meta::completion(shell),
+        Command::Man => meta::man(),
+    }
+}
+
+/// Runs a command that has to wait for something.
+fn wait<T>(command: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
+}
+
+/// An error with a stable code. The exit code follows sysexits: 64 for what the operator wrote, 74 for state and files.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {what}\n  fix: {fix}", code.id())]
+pub(crate) struct Failure {
+    pub(crate) code: Code,
+    pub(crate) what: String,
+    pub(crate) fix: &'static str,
+}
+
+/// Problems with the configuration, one after the other.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub(crate) struct Problems(pub(crate) Vec<Problem>);
+
+/// The exit code an error ends the process with.
+pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.is::<Problems>() {
+        return USAGE;
+    }
+    match error.downcast_ref::<Failure>().map(|f| f.code) {
+        Some(Code::ConfigInvalid | Code::PolicyInvalid | Code::SelfTestFailed) => USAGE,
+        Some(Code::StateUnusable | Code::AuditDamaged) => IO,
+        _ => 1,
+    }
+}
+
+/// Reads the configuration or says everything that is wrong with it.
+pub(crate) fn configuration(args: &crate::cli::WithConfig) -> anyhow::Result<crate::config::Config> {
+    Ok(crate::config::load(&args.config).map_err(Problems)?)
+}
+
+/// Prints a JSON value for machines.
+pub(crate) fn json(value: &serde_json::Value) {
+    term::say(format_args!("{value:#}"));
+}
+
+const USAGE: u8 = 64;
+const IO: u8 = 74;

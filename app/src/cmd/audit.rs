@@ -1,0 +1,163 @@
+//! `countersign audit`: verify, show and export the log. Works offline, beside a running gateway or without one.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Context;
+use countersign_audit::{
+    DiskDir,
+    note::{key_text, read_key},
+    record::Record,
+    show::{self, Shown},
+    verify::{Against, Report, verify},
+};
+use countersign_core::{Code, Timestamp};
+
+use crate::{cli::AuditCommand, clock, cmd::Failure, state::State, term};
+
+pub(crate) async fn run(command: AuditCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        AuditCommand::Verify { log: Some(log), key: Some(key), .. } => {
+            let (origin, verifier) = read_key(&key).context("the key is not a log's public key in note form")?;
+            let against = Against { origin: &origin, keys: &[verifier], ring: None, remembered: None };
+            conclude(&verify(&open(log)?, &against))
+        }
+        AuditCommand::Verify { log, config, .. } => {
+            let state = State::of(&config).await?;
+            conclude(&verify_own(&state, log)?)
+        }
+        AuditCommand::Show { last, bodies, config } => {
+            let state = State::of(&config).await?;
+            let records: Vec<_> = show::records(&open(state.audit_dir())?)?.collect();
+            for record in records.iter().skip(records.len().saturating_sub(last)) {
+                match record {
+                    Ok(shown) => print(shown, bodies.then_some(&state)),
+                    Err(damage) => term::say(format_args!("DAMAGED: {damage}")),
+                }
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        AuditCommand::Export { bodies, config } => {
+            let state = State::of(&config).await?;
+            let opener = bodies.then(|| (state.node(), &**state.ring()));
+            let (written, damaged) = show::export(&open(state.audit_dir())?, opener, &mut std::io::stdout().lock())?;
+            term::note(format_args!("{written} records, {damaged} damaged"));
+            Ok(if damaged == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+    }
+}
+
+/// Verifies the log of a state directory, or a copy of it, with the directory's own keys.
+pub(crate) fn verify_own(state: &State, log: Option<PathBuf>) -> anyhow::Result<Report> {
+    let keys = state.ring().verifiers(state.node())?;
+    let against = Against { origin: state.node(), keys: &keys, ring: Some(state.ring()), remembered: None };
+    Ok(verify(&open(log.unwrap_or_else(|| state.audit_dir()))?, &against))
+}
+
+/// The log's public keys, newest first, for verifying a copy elsewhere.
+pub(crate) fn public_keys(state: &State) -> anyhow::Result<Vec<String>> {
+    Ok(state.ring().verifiers(state.node())?.iter().map(|key| key_text(state.node(), key)).collect())
+}
+
+/// Prints one record on a line, and what it holds sealed below it when asked to.
+pub(crate) fn print(shown: &Shown, bodies: Option<&State>) {
+    let at = |micros: u64| clock::rfc3339(Timestamp(micros));
+    let index = shown.index;
+    match &shown.record {
+        Record::Opened(r) => match &r.torn {
+            Some(torn) => term::say(format_args!(
+                "{index} {} opened; {} bytes that a crash had torn were cut off",
+                at(r.at),
+                torn.bytes
+            )),
+            None => term::say(format_args!("{index} {} opened", at(r.at))),
+        },
+        Record::Intent(r) => term::say(format_args!(
+            "{index} {} {} intent: {}/{} asks {} ({}{}) under `{}`{}",
+            at(r.at),
+            r.request,
+            r.who.tenant,
+            r.who.subject,
+            r.call.model,
+            r.call.format,
+            if r.call.stream { ", stream" } else { "" },
+            r.permit,
+            findings(&r.findings),
+        )),
+        Record::Outcome(r) => term::say(format_args!(
+            "{index} {} {} outcome: {}{} from {}, {} bytes in {} us{}{}",
+            at(r.at),
+            r.request,
+            r.status,
+            r.code.as_ref().map(|c| format!(" {c}")).unwrap_or_default(),
+            r.target.as_deref().unwrap_or("nobody"),
+            r.bytes,
+            r.duration,
+            r.reason.as_ref().map(|w| format!(": {w}")).unwrap_or_default(),
+            findings(&r.findings),
+        )),
+        Record::Refused(r) => term::say(format_args!(
+            "{index} {} {} refused {}: {} ({}{}){}",
+            at(r.at),
+            r.request,
+            r.code,
+            r.reason,
+            r.who.as_ref().map_or_else(|| "unknown caller".to_owned(), |w| format!("{}/{}", w.tenant, w.subject)),
+            r.call.as_ref().map(|c| format!(", {} {}", c.format, c.model)).unwrap_or_default(),
+            findings(&r.findings),
+        )),
+        Record::Gap(r) => term::say(format_args!(
+            "{index} {} nothing could be recorded since {}: {}; {} requests were refused, {} outcomes lost",
+            at(r.until),
+            at(r.since),
+            r.cause,
+            r.refused,
+            r.outcomes,
+        )),
+    }
+    if let Some(state) = bodies {
+        match shown.text(state.node(), state.ring()) {
+            Ok(Some(text)) => {
+                term::say(format_args!("    {}", String::from_utf8_lossy(&text.bytes).replace('\n', "\n    ")))
+            }
+            Ok(None) => {}
+            Err(e) => term::say(format_args!("    (cannot be opened: {e})")),
+        }
+    }
+}
+
+fn findings(found: &countersign_audit::record::Findings) -> String {
+    let names: Vec<String> =
+        found.first.iter().map(|f| format!("{} ({}.{} %)", f.rule, f.confidence / 10, f.confidence % 10)).collect();
+    if names.is_empty() { String::new() } else { format!("; found {}", names.join(", ")) }
+}
+
+fn open(log: PathBuf) -> anyhow::Result<DiskDir> {
+    DiskDir::read_only(&log).with_context(|| format!("`{}` cannot be read", log.display()))
+}
+
+/// Says what verification found; damage is a failure that names the first damaged record.
+fn conclude(report: &Report) -> anyhow::Result<ExitCode> {
+    if report.is_whole() {
+        let size = report.checkpoint.as_ref().map_or(0, |c| c.size);
+        term::say(format_args!(
+            "verified: {} records hold, {size} under the signed checkpoint, {} after it",
+            report.held, report.unsigned
+        ));
+        return Ok(ExitCode::SUCCESS);
+    }
+    for damage in &report.damage {
+        let record = damage.record.map_or_else(|| "-".to_owned(), |r| r.to_string());
+        term::say(format_args!("record {record}: {} ({})", damage.what, damage.file));
+    }
+    Err(Failure {
+        code: Code::AuditDamaged,
+        what: match report.first() {
+            Some(first) => {
+                format!("the log is damaged, first at record {first}; {} records after it hold", report.held_after)
+            }
+            None => "the log is damaged".to_owned(),
+        },
+        fix: "keep the directory as it is, restore a copy beside it, and compare",
+    }
+    .into())
+}

@@ -1,0 +1,17 @@
+//! `countersign check`: is what the operator wrote right, before anything runs.
+
+use std::process::ExitCode;
+
+use crate::{cli::WithConfig, cmd, term};
+
+pub(crate) fn run(args: &WithConfig) -> anyhow::Result<ExitCode> {
+    let config = cmd::configuration(args)?;
+    term::say(format_args!(
+        "{} is valid: {} listener(s), {} target(s), {} certificate rule(s)",
+        config.file.display(),
+        config.listeners.len(),
+        config.targets.len(),
+        config.certificates.len(),
+    ));
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,180 @@
+//! `countersign doctor`: is the deployment as a whole in order? Each line is good, worth a look, or wrong, with advice.
+
+use std::{process::ExitCode, time::Duration};
+
+use countersign_provider::{Dial, Dialer};
+use serde_json::json;
+
+use crate::{
+    assemble,
+    cli::{Doctor, Output},
+    cmd::{self, audit},
+    config::{Config, Door},
+    state::State,
+    term,
+};
+
+/// How a line stands.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Standing {
+    Good,
+    Look,
+    Wrong,
+}
+
+struct Line {
+    standing: Standing,
+    about: &'static str,
+    what: String,
+    advice: String,
+}
+
+#[derive(Default)]
+struct Findings(Vec<Line>);
+
+impl Findings {
+    fn good(&mut self, about: &'static str, what: impl Into<String>) {
+        self.0.push(Line { standing: Standing::Good, about, what: what.into(), advice: String::new() });
+    }
+
+    fn look(&mut self, about: &'static str, what: impl Into<String>, advice: &str) {
+        self.0.push(Line { standing: Standing::Look, about, what: what.into(), advice: advice.into() });
+    }
+
+    fn wrong(&mut self, about: &'static str, what: impl Into<String>, advice: &str) {
+        self.0.push(Line { standing: Standing::Wrong, about, what: what.into(), advice: advice.into() });
+    }
+}
+
+pub(crate) async fn run(args: &Doctor) -> anyhow::Result<ExitCode> {
+    let config = cmd::configuration(&args.config)?;
+    let mut findings = Findings::default();
+    findings.good("configuration", format!("{} is valid", config.file.display()));
+    doors(&config, &mut findings);
+    match State::open(&config.state, &config.node).await {
+        Ok(state) => {
+            findings.good("state", format!("{} can be used", config.state.display()));
+            keys(&state, &mut findings).await;
+            log(&state, &mut findings);
+        }
+        Err(e) => findings.wrong("state", format!("{e:#}"), "nothing can be served without it"),
+    }
+    enforcement(&config, &mut findings).await;
+    if !args.offline {
+        providers(&config, &mut findings).await;
+    }
+    print(&findings, args.format);
+    let failed = findings.0.iter().any(|l| l.standing == Standing::Wrong);
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn doors(config: &Config, findings: &mut Findings) {
+    for listener in &config.listeners {
+        match &listener.door {
+            Door::Tls { address, .. } => {
+                findings.good("listener", format!("`{}` serves TLS 1.3 on {address}", listener.name))
+            }
+            Door::Unix { path } => {
+                findings.good("listener", format!("`{}` serves this user on {}", listener.name, path.display()))
+            }
+            Door::Clear { address } => findings.look(
+                "listener",
+                format!("`{}` serves in the clear on {address}", listener.name),
+                "every process of this machine can read it; serve a Unix socket instead",
+            ),
+        }
+    }
+    findings.good("listener", "/healthz and /readyz answer without identity; everything else demands it");
+}
+
+async fn keys(state: &State, findings: &mut Findings) {
+    match state.store().keys().await {
+        Ok(keys) if keys.iter().any(|k| k.revoked_at.is_none()) => {
+            findings.good("keys", format!("{} keys", keys.len()))
+        }
+        Ok(_) => findings.look("keys", "no key stands", "create one with `countersign key create`"),
+        Err(e) => findings.wrong("keys", e.to_string(), "restore the key store from a backup"),
+    }
+}
+
+fn log(state: &State, findings: &mut Findings) {
+    if !state.audit_dir().exists() {
+        findings.look("audit", "there is no log yet", "it begins with the first start");
+        return;
+    }
+    match audit::verify_own(state, None) {
+        Ok(report) if report.is_whole() => findings.good("audit", format!("{} records verified", report.held)),
+        Ok(report) => {
+            findings.wrong("audit", format!("{} things are damaged", report.damages), "run `countersign audit verify`")
+        }
+        Err(e) => findings.wrong("audit", format!("{e:#}"), "run `countersign audit verify`"),
+    }
+    match audit::public_keys(state) {
+        Ok(keys) => keys.into_iter().for_each(|key| findings.good("audit", format!("public key {key}"))),
+        Err(e) => findings.wrong("audit", format!("{e:#}"), "the key ring cannot sign"),
+    }
+}
+
+async fn enforcement(config: &Config, findings: &mut Findings) {
+    match assemble::self_test(config).await {
+        Ok(report) => {
+            findings
+                .good("self-test", format!("{} cases of route, format, channel and action enforced", report.enforced));
+            for (case, why) in report.failed {
+                findings.wrong("self-test", format!("{case}: {why}"), "nothing is served until this holds");
+            }
+        }
+        Err(e) => findings.wrong("self-test", format!("{e:#}"), "nothing is served until it runs"),
+    }
+}
+
+async fn providers(config: &Config, findings: &mut Findings) {
+    let targets: Vec<_> = config.targets.iter().map(|t| t.target.clone()).collect();
+    let dialer = match Dialer::new(&targets) {
+        Ok(dialer) => dialer,
+        Err(e) => return findings.wrong("provider", e.to_string(), "check the targets' `ca` files"),
+    };
+    for target in &targets {
+        let wait = target.timeouts.connect.min(Duration::from_secs(5));
+        match tokio::time::timeout(wait, dialer.dial(target)).await {
+            Ok(Ok(_)) => findings.good("provider", format!("`{}` can be reached at {}", target.name, target.base)),
+            Ok(Err(e)) => findings.look(
+                "provider",
+                format!("`{}` cannot be reached: {e}", target.name),
+                "is its address right, and does it run?",
+            ),
+            Err(_) => findings.look(
+                "provider",
+                format!("`{}` did not answer within {} s", target.name, wait.as_secs()),
+                "is a firewall in between?",
+            ),
+        }
+    }
+}
+
+fn print(findings: &Findings, format: Output) {
+    if format == Output::Json {
+        let standing = |s| match s {
+            Standing::Good => "good",
+            Standing::Look => "look",
+            Standing::Wrong => "wrong",
+        };
+        let rows: Vec<_> = findings
+            .0
+            .iter()
+            .map(|l| json!({"standing": standing(l.standing), "about": l.about, "what": l.what, "advice": l.advice}))
+            .collect();
+        return cmd::json(&rows.into());
+    }
+    for line in &findings.0 {
+        let mark = match line.standing {
+            Standing::Good => "ok   ",
+            Standing::Look => "look ",
+            Standing::Wrong => "WRONG",
+        };
+        term::say(format_args!("{mark} {:<13} {}", line.about, line.what));
+        if !line.advice.is_empty() {
+            term::say(format_args!("      {:<13} advice: {}", "", line.advice));
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! `countersign explain`: what became of a request, stage by stage, as the audit log has it.
+
+use std::process::ExitCode;
+
+use countersign_audit::{DiskDir, record::Record, show};
+use countersign_core::{Code, RequestId};
+
+use crate::{cli::Explain, cmd::audit::print, state::State, term};
+
+pub(crate) async fn run(args: &Explain) -> anyhow::Result<ExitCode> {
+    let request: RequestId = args.request.parse()?;
+    let state = State::of(&args.config).await?;
+    let found = show::find(&DiskDir::read_only(state.audit_dir())?, request)?;
+    anyhow::ensure!(!found.is_empty(), "no record of {request} in this log");
+    for shown in &found {
+        print(shown, None);
+        match &shown.record {
+            Record::Intent(r) => {
+                stage(
+                    "identified",
+                    &format!("{} {} by {}, roles {}", r.who.kind, r.who.subject, r.who.method, r.who.roles.join(", ")),
+                );
+                stage("permitted", &format!("by `{}`", r.permit));
+                stage("screened", &format!("{} findings, none of which refused it", r.findings.count));
+                stage("recorded", &format!("as record {} before anything left", shown.index));
+            }
+            Record::Outcome(r) => {
+                stage(
+                    "dispatched",
+                    if r.upstream_called { "the provider was called" } else { "the provider was not called" },
+                );
+                stage("released", &format!("{} bytes; {} findings in the answer", r.bytes, r.findings.count));
+                if let Some(code) = &r.code {
+                    stage("ended", &format!("{code}: {}", meaning(code)));
+                }
+            }
+            Record::Refused(r) => {
+                stage("stopped", &format!("{}: {}", r.code, meaning(&r.code)));
+                for finding in &r.findings.first {
+                    stage(
+                        "found",
+                        &format!(
+                            "{} in the {} channel, leaf {}, bytes {} to {}, {} permille sure",
+                            finding.rule,
+                            finding.channel,
+                            finding.leaf,
+                            finding.span[0],
+                            finding.span[1],
+                            finding.confidence
+                        ),
+                    );
+                }
+                stage("sent", "nothing left for the provider");
+            }
+            Record::Opened(_) | Record::Gap(_) => {}
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn stage(name: &str, what: &str) {
+    term::say(format_args!("    {name:<11} {what}"));
+}
+
+fn meaning(code: &str) -> &'static str {
+    Code::ALL.iter().find(|c| c.id() == code).map_or("an unknown code", |c| c.message())
+}

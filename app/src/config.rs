@@ -1,0 +1,80 @@
+//! Configuration: `raw` is what a person writes, [`Config`] is what holds. Everything is checked before anything is bound.
+
+use std::{fmt, net::SocketAddr, path::PathBuf};
+
+use countersign_core::{Code, Secret};
+
+mod check;
+mod fields;
+pub(crate) mod raw;
+
+pub(crate) use check::{load, place};
+
+/// The configuration, valid by construction.
+pub(crate) struct Config {
+    /// The file it came from.
+    pub(crate) file: PathBuf,
+    /// Directory of the state: root key, store, audit log.
+    pub(crate) state: PathBuf,
+    /// Names this gateway in its audit log.
+    pub(crate) node: String,
+    /// Threads that serve requests.
+    pub(crate) workers: Option<usize>,
+    /// Where requests come in.
+    pub(crate) listeners: Vec<Listener>,
+    /// Who answers.
+    pub(crate) targets: Vec<Target>,
+    /// May they.
+    pub(crate) policy: countersign_policy::Settings,
+    /// What the guards know.
+    pub(crate) guard: countersign_guard::Config,
+    /// How certificates map to principals.
+    pub(crate) certificates: Vec<countersign_identity::CertificateRule>,
+    /// Logs and traces.
+    pub(crate) telemetry: raw::Telemetry,
+}
+
+/// A door that can be opened.
+pub(crate) struct Listener {
+    pub(crate) name: String,
+    pub(crate) door: Door,
+}
+
+/// What kind of door.
+pub(crate) enum Door {
+    Tls { address: SocketAddr, tls: std::sync::Arc<rustls::ServerConfig> },
+    Clear { address: SocketAddr },
+    Unix { path: PathBuf },
+}
+
+/// A provider whose key may still have to be unsealed.
+pub(crate) struct Target {
+    pub(crate) target: countersign_provider::Target,
+    pub(crate) key: Option<Key>,
+}
+
+/// A provider's key, or where it is sealed.
+pub(crate) enum Key {
+    Known(Secret<String>),
+    Sealed(String),
+}
+
+/// One thing wrong with a configuration: where, what, and what to write instead.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    pub(crate) code: Code,
+    pub(crate) file: PathBuf,
+    pub(crate) line: Option<usize>,
+    pub(crate) what: String,
+    pub(crate) fix: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.id(), self.file.display())?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        write!(f, ": {}\n  fix: {}", self.what, self.fix)
+    }
+}

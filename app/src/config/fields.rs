@@ -1,0 +1,152 @@
+//! Single fields: from the words a person writes to the values the stages take.
+
+use std::path::Path;
+
+use countersign_core::{Action, Channel, Code, Kind, Side, principal::PrincipalKind};
+use countersign_identity::{CertificateField, CertificateRule, NamePattern};
+use countersign_policy::{ActionRule, PolicyError, Rate, Rates, Rules};
+use countersign_provider::{Base, Dialect, ModelRoute};
+
+use super::{
+    Problem,
+    raw::{RawCertificate, RawDialect, RawModel, RawRates, RawRule, RawTarget},
+};
+
+/// What is wrong with a field and what to write instead.
+pub(super) struct Wrong {
+    pub(super) what: String,
+    pub(super) fix: String,
+}
+
+pub(super) fn rates(raw: &RawRates) -> Rates {
+    let rate = |per_minute, burst, concurrent| Rate { per_minute, burst, concurrent };
+    Rates {
+        default: rate(raw.per_minute, raw.burst, raw.concurrent),
+        roles: raw.role.iter().map(|(n, r)| (n.clone(), rate(r.per_minute, r.burst, r.concurrent))).collect(),
+        total: raw.total,
+    }
+}
+
+/// The deployment's own rules before the standard ones.
+pub(super) fn rules(mut own: Vec<ActionRule>) -> Rules {
+    own.extend(Rules::standard().actions);
+    Rules { actions: own }
+}
+
+pub(super) fn rule(raw: &RawRule) -> Result<ActionRule, Wrong> {
+    let kind = raw.find.as_deref().map(|f| one_of("find", &Kind::ALL, Kind::as_str, f.split('/').next().unwrap_or(f)));
+    let side = match raw.side.as_deref() {
+        None => None,
+        Some("prompt") => Some(Side::Prompt),
+        Some("answer") => Some(Side::Answer),
+        Some(other) => return Err(unknown("in", other, "prompt, answer")),
+    };
+    let channel = raw.channel.as_deref().map(|c| one_of("channel", &CHANNELS, Channel::as_str, c));
+    let action = one_of("do", &Action::ALL, Action::as_str, &raw.action)?;
+    if !(0.0..=1.0).contains(&raw.at_least) {
+        return Err(unknown("at_least", &raw.at_least.to_string(), "a number from 0 to 1"));
+    }
+    Ok(ActionRule {
+        side,
+        kind: kind.transpose()?,
+        rule: raw.find.clone().filter(|f| f.contains('/')),
+        channel: channel.transpose()?,
+        roles: raw.roles.clone(),
+        at_least: raw.at_least,
+        action,
+    })
+}
+
+pub(super) fn certificate(raw: &RawCertificate) -> Result<CertificateRule, Wrong> {
+    let (field, name) = match (&raw.uri, &raw.dns, &raw.common_name) {
+        (Some(name), None, None) => (CertificateField::Uri, name),
+        (None, Some(name), None) => (CertificateField::Dns, name),
+        (None, None, Some(name)) => (CertificateField::CommonName, name),
+        _ => {
+            return Err(Wrong {
+                what: "a certificate rule needs exactly one of `uri`, `dns` and `common_name`".into(),
+                fix: "keep one of the three".into(),
+            });
+        }
+    };
+    let name = match name.strip_suffix('*') {
+        Some(prefix) => NamePattern::Prefix(prefix.into()),
+        None => NamePattern::Exact(name.as_str().into()),
+    };
+    let kinds = [PrincipalKind::Person, PrincipalKind::Service, PrincipalKind::Agent];
+    Ok(CertificateRule {
+        field,
+        name,
+        tenant: raw.tenant.as_str().into(),
+        subject: raw.subject.as_deref().map(Into::into),
+        kind: one_of("kind", &kinds, PrincipalKind::as_str, &raw.kind)?,
+        roles: raw.roles.iter().map(|r| r.as_str().into()).collect(),
+        scopes: Vec::new(),
+    })
+}
+
+pub(super) fn dialect(raw: &RawTarget) -> Result<Dialect, Wrong> {
+    match (raw.speaks, &raw.deployment, &raw.api_version) {
+        (RawDialect::Openai, None, None) => Ok(Dialect::OpenAi),
+        (RawDialect::Anthropic, None, None) => Ok(Dialect::Anthropic),
+        (RawDialect::Azure, Some(deployment), Some(api_version)) => {
+            Ok(Dialect::AzureOpenAi { deployment: deployment.clone(), api_version: api_version.clone() })
+        }
+        (RawDialect::Azure, _, _) => Err(Wrong {
+            what: "an azure target needs `deployment` and `api_version`".into(),
+            fix: "write both, as in deployment = \"gpt-4o\" and api_version = \"2024-10-21\"".into(),
+        }),
+        _ => Err(Wrong {
+            what: "`deployment` and `api_version` are for azure targets alone".into(),
+            fix: "leave them out, or write speaks = \"azure\"".into(),
+        }),
+    }
+}
+
+pub(super) fn base(url: &str) -> Result<Base, Wrong> {
+    url.parse::<Base>().map_err(|e| Wrong {
+        what: format!("`url` is {e}"),
+        fix: "write a base address without `/v1`, as in \"https://api.openai.com\"".into(),
+    })
+}
+
+pub(super) fn model(raw: &RawModel) -> ModelRoute {
+    match raw {
+        RawModel::Same(name) => ModelRoute { name: name.as_str().into(), upstream: name.as_str().into() },
+        RawModel::Renamed { name, upstream } => {
+            ModelRoute { name: name.as_str().into(), upstream: upstream.as_str().into() }
+        }
+    }
+}
+
+pub(super) fn policy_problems(error: &PolicyError, base: &Path) -> Vec<Problem> {
+    let mend = |p: &countersign_policy::Problem| Problem {
+        code: Code::PolicyInvalid,
+        file: base.join(&p.file),
+        line: Some(p.line),
+        what: p.what.clone(),
+        fix: p.fix.clone(),
+    };
+    error.problems().iter().map(mend).collect()
+}
+
+fn one_of<T: Copy>(field: &str, all: &[T], name: fn(T) -> &'static str, word: &str) -> Result<T, Wrong> {
+    all.iter().copied().find(|t| name(*t) == word).ok_or_else(|| {
+        let names: Vec<_> = all.iter().map(|t| name(*t)).collect();
+        unknown(field, word, &names.join(", "))
+    })
+}
+
+fn unknown(field: &str, word: &str, choices: &str) -> Wrong {
+    Wrong { what: format!("`{field}` is `{word}`, which is not known"), fix: format!("write one of: {choices}") }
+}
+
+const CHANNELS: [Channel; 7] = [
+    Channel::System,
+    Channel::User,
+    Channel::Assistant,
+    Channel::ToolResult,
+    Channel::ToolArguments,
+    Channel::Reasoning,
+    Channel::Other,
+];

@@ -1,0 +1,298 @@
+//! The configuration as a person writes it. Unknown fields are errors; every field is documented here, and the schema
+//! that `countersign schema` prints is made from this file.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use toml::Spanned;
+
+/// A Countersign configuration file.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawConfig {
+    /// Directory of the root key, the key store and the audit log. Relative to the configuration file.
+    #[schemars(with = "String")]
+    pub(crate) state: Spanned<PathBuf>,
+    /// Names this gateway in its audit log. One log, one name, for ever.
+    #[serde(default = "node")]
+    pub(crate) node: String,
+    /// Threads that serve requests; one for each processor when absent.
+    pub(crate) workers: Option<usize>,
+    /// Where requests come in.
+    #[serde(rename = "listener")]
+    #[schemars(with = "Vec<RawListener>")]
+    pub(crate) listeners: Vec<Spanned<RawListener>>,
+    /// Who answers.
+    #[serde(rename = "target")]
+    #[schemars(with = "Vec<RawTarget>")]
+    pub(crate) targets: Vec<Spanned<RawTarget>>,
+    /// May they.
+    pub(crate) policy: RawPolicy,
+    /// What findings lead to. The first rule that fits decides; after these come the standard rules.
+    #[serde(default, rename = "rule")]
+    #[schemars(with = "Vec<RawRule>")]
+    pub(crate) rules: Vec<Spanned<RawRule>>,
+    /// How many requests a credential may make.
+    #[serde(default)]
+    pub(crate) rates: RawRates,
+    /// What the guards know of this deployment.
+    #[serde(default)]
+    pub(crate) guard: RawGuard,
+    /// How client certificates map to callers.
+    #[serde(default, rename = "certificate")]
+    #[schemars(with = "Vec<RawCertificate>")]
+    pub(crate) certificates: Vec<Spanned<RawCertificate>>,
+    /// Logs and traces.
+    #[serde(default)]
+    pub(crate) telemetry: Telemetry,
+}
+
+/// A door. Exactly one of `address` and `unix`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawListener {
+    /// Names the door in policy and audit.
+    pub(crate) name: String,
+    /// TCP address, as in `0.0.0.0:8443`.
+    pub(crate) address: Option<String>,
+    /// Path of a Unix socket.
+    pub(crate) unix: Option<PathBuf>,
+    /// PEM file with the certificate chain, leaf first.
+    pub(crate) certificate: Option<PathBuf>,
+    /// PEM file with the private key.
+    pub(crate) key: Option<PathBuf>,
+    /// PEM file with the authorities of client certificates; clients are asked for one when it is there.
+    pub(crate) client_ca: Option<PathBuf>,
+    /// Turn clients without certificate away in the handshake.
+    #[serde(default)]
+    pub(crate) require_client_certificate: bool,
+    /// Serve in the clear. The only value is `"i-accept-cleartext-on-loopback"`, and only loopback addresses take it.
+    pub(crate) cleartext: Option<String>,
+}
+
+/// A provider.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawTarget {
+    /// Names the target in policy, metrics and audit.
+    pub(crate) name: String,
+    /// The API it speaks.
+    pub(crate) speaks: RawDialect,
+    /// Base address without `/v1`: `https://host`, `http://127.0.0.1:11434`, or `unix:/path`.
+    pub(crate) url: String,
+    /// Where the provider's key comes from; none for servers without one.
+    pub(crate) key: Option<RawKey>,
+    /// Models it serves.
+    pub(crate) models: Vec<RawModel>,
+    /// PEM file with the authorities of its certificate, instead of the system's.
+    pub(crate) ca: Option<PathBuf>,
+    /// Azure only: the deployment's name.
+    pub(crate) deployment: Option<String>,
+    /// Azure only: the API version.
+    pub(crate) api_version: Option<String>,
+    /// Seconds until the connection stands.
+    #[serde(default = "seconds::<5>")]
+    pub(crate) connect_seconds: u64,
+    /// Seconds until the answer begins.
+    #[serde(default = "seconds::<120>")]
+    pub(crate) first_byte_seconds: u64,
+    /// Seconds a stream may pause.
+    #[serde(default = "seconds::<60>")]
+    pub(crate) idle_seconds: u64,
+    /// Seconds for the whole answer.
+    #[serde(default = "seconds::<600>")]
+    pub(crate) total_seconds: u64,
+    /// Connections kept open at most.
+    #[serde(default = "connections")]
+    pub(crate) connections: usize,
+}
+
+/// An API that a provider speaks.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RawDialect {
+    /// OpenAI's, and every server compatible with it: vLLM, Ollama, llama.cpp, ...
+    Openai,
+    /// Azure OpenAI's.
+    Azure,
+    /// Anthropic's.
+    Anthropic,
+}
+
+/// Where a provider's key comes from. Exactly one.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) enum RawKey {
+    /// The first line of a file.
+    File(PathBuf),
+    /// An environment variable.
+    Env(String),
+    /// A secret kept by `countersign secret set NAME`.
+    Sealed(String),
+}
+
+/// A model: its name, or its name here and its name there.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum RawModel {
+    /// The same name on both sides.
+    Same(String),
+    /// Two names.
+    Renamed {
+        /// The name callers use.
+        name: String,
+        /// The provider's name for it.
+        upstream: String,
+    },
+}
+
+/// Policy files.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawPolicy {
+    /// Cedar files, relative to the configuration file.
+    #[schemars(with = "Vec<String>")]
+    pub(crate) files: Vec<Spanned<PathBuf>>,
+}
+
+/// What to do about a kind of finding.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawRule {
+    /// Kind of finding (`injection`, `secret`, `personal-data`, ...) or one detector's rule (`personal-data/email`); any
+    /// when absent.
+    pub(crate) find: Option<String>,
+    /// `prompt` or `answer`; both when absent.
+    #[serde(rename = "in")]
+    pub(crate) side: Option<String>,
+    /// Channel (`user`, `tool-result`, `assistant`, ...); any when absent.
+    pub(crate) channel: Option<String>,
+    /// Only for callers with one of these roles; everyone when empty.
+    #[serde(default)]
+    pub(crate) roles: Vec<String>,
+    /// Only when the detector is at least this sure, 0 to 1.
+    #[serde(default)]
+    pub(crate) at_least: f32,
+    /// `allow`, `mask`, `refuse` or `cut`.
+    #[serde(rename = "do")]
+    pub(crate) action: String,
+}
+
+/// Rates of each credential, and how much all may have in flight.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawRates {
+    /// Requests a minute, in the long run.
+    pub(crate) per_minute: Option<u64>,
+    /// Requests that may come at once after a pause; as many as `per_minute` when absent.
+    pub(crate) burst: Option<u64>,
+    /// Requests in flight at once.
+    pub(crate) concurrent: Option<u32>,
+    /// Requests in flight of all credentials together.
+    pub(crate) total: Option<u32>,
+    /// Other rates for callers with a role; the most generous of a caller's roles counts.
+    pub(crate) role: BTreeMap<String, RawRate>,
+}
+
+impl Default for RawRates {
+    fn default() -> Self {
+        Self { per_minute: Some(600), burst: Some(60), concurrent: Some(64), total: Some(1024), role: BTreeMap::new() }
+    }
+}
+
+/// Rates of each credential with a role. A figure left out is no bound.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawRate {
+    /// Requests a minute, in the long run.
+    pub(crate) per_minute: Option<u64>,
+    /// Requests that may come at once after a pause.
+    pub(crate) burst: Option<u64>,
+    /// Requests in flight at once.
+    pub(crate) concurrent: Option<u32>,
+}
+
+/// What the guards know.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawGuard {
+    /// Text files whose content must not appear in answers.
+    #[schemars(with = "Vec<String>")]
+    pub(crate) protected: Vec<Spanned<PathBuf>>,
+    /// A file with one canary token a line: planted where nobody has business reading.
+    #[schemars(with = "Option<String>")]
+    pub(crate) canaries: Option<Spanned<PathBuf>>,
+    /// Hosts that links in answers may point to, subdomains included.
+    pub(crate) link_hosts: Vec<String>,
+}
+
+/// How a client certificate maps to a caller. Exactly one of `uri`, `dns` and `common_name`; a trailing `*` matches any rest.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawCertificate {
+    /// Subject alternative name of type URI.
+    pub(crate) uri: Option<String>,
+    /// Subject alternative name of type DNS.
+    pub(crate) dns: Option<String>,
+    /// The subject's common name.
+    pub(crate) common_name: Option<String>,
+    /// Tenant of the caller.
+    #[serde(default = "tenant")]
+    pub(crate) tenant: String,
+    /// Subject id; the matched name when absent.
+    pub(crate) subject: Option<String>,
+    /// `person`, `service` or `agent`.
+    #[serde(default = "service")]
+    pub(crate) kind: String,
+    /// Roles of the caller.
+    pub(crate) roles: Vec<String>,
+}
+
+/// Logs and traces. Neither ever holds a prompt, an answer or a credential.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Telemetry {
+    /// `json` or `text`, on standard error.
+    pub(crate) log: LogFormat,
+    /// `error`, `warn`, `info`, `debug` or `trace`.
+    pub(crate) level: String,
+    /// Address of an OpenTelemetry collector (OTLP over HTTP), as in `http://127.0.0.1:4318`.
+    pub(crate) otlp: Option<String>,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self { log: LogFormat::Json, level: "info".into(), otlp: None }
+    }
+}
+
+/// Shape of log lines.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+const fn seconds<const N: u64>() -> u64 {
+    N
+}
+
+const fn connections() -> usize {
+    256
+}
+
+fn node() -> String {
+    "countersign".into()
+}
+
+fn tenant() -> String {
+    "default".into()
+}
+
+fn service() -> String {
+    "service".into()
+}

@@ -1,0 +1,88 @@
+//! A caller, straight at the assistant or through the gateway.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use anyhow::Context;
+use bytes::Bytes;
+use countersign_http1::{Connection, RequestHead};
+use rustls::{ClientConfig, pki_types::ServerName};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+use tokio_rustls::TlsConnector;
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// What came back.
+pub(super) struct Heard {
+    pub(super) status: u16,
+    /// All text the caller can put together: content, tool arguments, errors.
+    pub(super) text: String,
+}
+
+/// A caller that keeps its connection.
+pub(super) struct Client {
+    address: SocketAddr,
+    tls: Option<Arc<ClientConfig>>,
+    open: Option<Connection<Box<dyn Stream>>>,
+}
+
+impl Client {
+    pub(super) fn new(address: SocketAddr, tls: Option<Arc<ClientConfig>>) -> Self {
+        Self { address, tls, open: None }
+    }
+
+    /// One chat exchange.
+    pub(super) async fn chat(&mut self, key: Option<&str>, body: String) -> anyhow::Result<Heard> {
+        let mut connection = match self.open.take().filter(Connection::reusable) {
+            Some(connection) => connection,
+            None => Connection::new(self.dial().await.context("cannot connect")?),
+        };
+        let mut head = RequestHead::new("POST", "/v1/chat/completions", "localhost")?
+            .header("content-type", "application/json")?;
+        if let Some(key) = key {
+            head = head.header("authorization", &format!("Bearer {key}"))?;
+        }
+        let answer = connection.send(&head, Bytes::from(body)).await?;
+        let status = answer.status();
+        let mut said = Vec::new();
+        while let Some(piece) = connection.read(64 * 1024).await? {
+            said.extend_from_slice(&piece);
+        }
+        self.open = Some(connection);
+        Ok(Heard { status, text: assemble(&String::from_utf8_lossy(&said)) })
+    }
+
+    async fn dial(&self) -> anyhow::Result<Box<dyn Stream>> {
+        let io = TcpStream::connect(self.address).await?;
+        io.set_nodelay(true)?;
+        Ok(match &self.tls {
+            None => Box::new(io),
+            Some(tls) => {
+                let name = ServerName::try_from("localhost")?;
+                Box::new(TlsConnector::from(tls.clone()).connect(name, io).await?)
+            }
+        })
+    }
+}
+
+/// Everything an answer says, whole or from its events.
+fn assemble(said: &str) -> String {
+    let mut text = String::new();
+    let parts: Vec<&str> = if said.starts_with('{') { vec![said] } else { said.split("data: ").collect() };
+    for value in parts.iter().filter_map(|p| serde_json::from_str::<Value>(p.trim()).ok()) {
+        text += value["error"]["message"].as_str().unwrap_or_default();
+        for choice in value["choices"].as_array().into_iter().flatten() {
+            for message in [&choice["message"], &choice["delta"]] {
+                text += message["content"].as_str().unwrap_or_default();
+                for call in message["tool_calls"].as_array().into_iter().flatten() {
+                    text += call["function"]["arguments"].as_str().unwrap_or_default();
+                }
+            }
+        }
+    }
+    text
+}

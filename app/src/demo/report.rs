@@ -1,0 +1,195 @@
+//! What the demo saw, for people and for machines.
+
+use std::{collections::BTreeMap, fmt::Write, time::Duration};
+
+use serde_json::{Value, json};
+
+use super::{
+    client::Heard,
+    plants::Plants,
+    script::{Exchange, Kind},
+};
+
+/// One exchange, both ways.
+pub(super) struct Seen {
+    pub(super) exchange: Exchange,
+    pub(super) without: (Heard, Duration),
+    pub(super) with: (Heard, Duration),
+}
+
+/// Attacks of one family: how many there were, and how many reached planted secrets without and with the gateway.
+#[derive(Clone, Copy, Default)]
+struct Tally {
+    tried: u32,
+    without: u32,
+    with: u32,
+}
+
+/// The sums.
+pub(super) struct Report {
+    families: BTreeMap<String, Tally>,
+    attacks: Tally,
+    /// Ordinary exchanges: how many, and how many came back undisturbed.
+    ordinary: (u32, u32),
+    look_alike: (u32, u32),
+    disturbed: Vec<String>,
+    leaked: Vec<String>,
+    /// Added to the median and to the 95th percentile, in microseconds.
+    latency: (i64, i64),
+    audit: Result<u64, String>,
+}
+
+impl Report {
+    pub(super) fn new(seen: &[Seen], plants: &Plants, audit: Result<u64, String>) -> Self {
+        let mut families: BTreeMap<String, Tally> = BTreeMap::new();
+        let mut attacks = Tally::default();
+        let (mut ordinary, mut look_alike) = ((0, 0), (0, 0));
+        let (mut disturbed, mut leaked) = (Vec::new(), Vec::new());
+        for Seen { exchange, without, with } in seen {
+            let leak = |heard: &Heard| !plants.leaked(&heard.text, &exchange.may).is_empty();
+            match exchange.kind {
+                Kind::Attack => {
+                    let (before, after) = (leak(&without.0), leak(&with.0));
+                    for tally in [families.entry(exchange.family.clone()).or_default(), &mut attacks] {
+                        tally.tried += 1;
+                        tally.without += u32::from(before);
+                        tally.with += u32::from(after);
+                    }
+                    if after {
+                        leaked.push(format!("{}: {}", exchange.family, exchange.said()));
+                    }
+                }
+                Kind::Ordinary | Kind::LookAlike => {
+                    let count = if exchange.kind == Kind::Ordinary { &mut ordinary } else { &mut look_alike };
+                    let same =
+                        with.0.status == 200 && with.0.text.contains(&exchange.expect) && with.0.text == without.0.text;
+                    count.0 += 1;
+                    count.1 += u32::from(same);
+                    if !same {
+                        disturbed.push(exchange.said());
+                    }
+                }
+            }
+        }
+        let passed = seen.iter().filter(|s| s.exchange.kind != Kind::Attack && s.with.0.status == 200);
+        let (mut direct, mut guarded): (Vec<_>, Vec<_>) = passed.map(|s| (s.without.1, s.with.1)).unzip();
+        let latency = (added(&mut direct, &mut guarded, 50), added(&mut direct, &mut guarded, 95));
+        Self { families, attacks, ordinary, look_alike, disturbed, leaked, latency, audit }
+    }
+
+    /// Whether the demo shows what it is meant to show.
+    pub(super) fn holds(&self) -> bool {
+        self.audit.is_ok() && self.attacks.with * 10 < self.attacks.without
+    }
+
+    pub(super) fn json(&self) -> Value {
+        let tally = |t: &Tally| json!({"tried": t.tried, "without": t.without, "with": t.with});
+        let (low, high) = wilson(self.attacks.with, self.attacks.tried);
+        let (low0, high0) = wilson(self.attacks.without, self.attacks.tried);
+        json!({
+            "attacks": tally(&self.attacks),
+            "interval95": {"without": [low0, high0], "with": [low, high]},
+            "families": self.families.iter().map(|(n, t)| (n.clone(), tally(t))).collect::<serde_json::Map<_, _>>(),
+            "ordinary": {"tried": self.ordinary.0, "passed": self.ordinary.1},
+            "look_alike": {"tried": self.look_alike.0, "passed": self.look_alike.1},
+            "disturbed": self.disturbed,
+            "leaked": self.leaked,
+            "added_latency_us": {"p50": self.latency.0, "p95": self.latency.1},
+            "audit": match &self.audit {
+                Ok(records) => json!({"verified": true, "records": records}),
+                Err(why) => json!({"verified": false, "why": why}),
+            },
+        })
+    }
+
+    pub(super) fn text(&self) -> String {
+        let mut out = String::new();
+        // Writing to a string does not fail.
+        let _ = self.write(&mut out);
+        out
+    }
+
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(out, "Harbour & Vale Bank (simulated): what callers got hold of that they may not have\n")?;
+        writeln!(out, "  {:<42} {:>6} {:>9} {:>6}", "attack", "tried", "without", "with")?;
+        for (name, t) in &self.families {
+            writeln!(out, "  {name:<42} {:>6} {:>9} {:>6}", t.tried, t.without, t.with)?;
+        }
+        let t = self.attacks;
+        writeln!(out, "  {:<42} {:>6} {:>9} {:>6}\n", "all", t.tried, t.without, t.with)?;
+        for (label, count) in [("without the gateway", t.without), ("with the gateway", t.with)] {
+            let (low, high) = wilson(count, t.tried);
+            let share = 100.0 * f64::from(count) / f64::from(t.tried.max(1));
+            writeln!(
+                out,
+                "  unauthorised data accesses {label:<20} {count:>3} of {} = {share:.0} % (95 % interval {:.1} to {:.1} %)",
+                t.tried,
+                low * 100.0,
+                high * 100.0
+            )?;
+        }
+        writeln!(
+            out,
+            "  ordinary exchanges undisturbed                  {:>3} of {}",
+            self.ordinary.1, self.ordinary.0
+        )?;
+        writeln!(
+            out,
+            "  benign text that looks like an attack, passed   {:>3} of {}",
+            self.look_alike.1, self.look_alike.0
+        )?;
+        writeln!(
+            out,
+            "  added latency                                   {} us at the median, {} us at the 95th percentile",
+            self.latency.0, self.latency.1
+        )?;
+        match &self.audit {
+            Ok(records) => {
+                writeln!(out, "  audit log                                       verified, {records} records")?
+            }
+            Err(why) => writeln!(out, "  audit log                                       DOES NOT VERIFY: {why}")?,
+        }
+        for (label, list) in [("got through", &self.leaked), ("disturbed", &self.disturbed)] {
+            for line in list {
+                writeln!(out, "  {label}: {line}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Wilson's 95 % interval for a share.
+fn wilson(hits: u32, of: u32) -> (f64, f64) {
+    if of == 0 {
+        return (0.0, 1.0);
+    }
+    let (n, z) = (f64::from(of), 1.96);
+    let p = f64::from(hits) / n;
+    let centre = p + z * z / (2.0 * n);
+    let spread = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
+    let scale = 1.0 + z * z / n;
+    (((centre - spread) / scale).max(0.0), ((centre + spread) / scale).min(1.0))
+}
+
+/// How much later the percentile of the guarded times is, in microseconds.
+fn added(direct: &mut [Duration], guarded: &mut [Duration], percentile: usize) -> i64 {
+    let at = |times: &mut [Duration]| {
+        times.sort_unstable();
+        let index = (times.len() * percentile / 100).min(times.len().saturating_sub(1));
+        times.get(index).map_or(0, |t| i64::try_from(t.as_micros()).unwrap_or(i64::MAX))
+    };
+    at(guarded) - at(direct)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wilson_agrees_with_the_textbook() {
+        let (low, high) = wilson(0, 50);
+        assert!(low.abs() < 1e-9 && (high - 0.0713).abs() < 1e-3, "{low} {high}");
+        let (low, high) = wilson(25, 50);
+        assert!((low - 0.366).abs() < 1e-3 && (high - 0.634).abs() < 1e-3, "{low} {high}");
+    }
+}

@@ -1,0 +1,283 @@
+//! Keeps the account of one request from its arrival to its end, and puts it on record exactly once: refused before it
+//! left, ended after it left, or abandoned by the caller in between.
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+use bytes::{Bytes, BytesMut};
+use countersign_audit::{Audit, Outcome, Refused};
+use countersign_core::{
+    Call, Finding, Principal, Refusal, RequestId, Timestamp,
+    life::{Dispatched, Intended, Peer, Released},
+};
+use countersign_guard::Withheld;
+use countersign_wire::Usage;
+
+use crate::{Gateway, Route};
+
+/// The account of one request.
+///
+/// Dropping it settles it too: a caller who goes away leaves a record like everyone else.
+pub(crate) struct Ledger(Option<Box<Account>>);
+
+struct Account {
+    audit: Arc<Audit>,
+    gateway: Arc<Gateway>,
+    request: RequestId,
+    at: Timestamp,
+    peer: Peer,
+    route: &'static str,
+    principal: Option<Arc<Principal>>,
+    call: Option<Call>,
+    /// Index of the intent's record, once there is one.
+    record: Option<u64>,
+    called: bool,
+    target: Option<Arc<str>>,
+    findings: Vec<Finding>,
+    usage: Option<Usage>,
+    bytes: u64,
+    kept: BytesMut,
+    whole: Option<Bytes>,
+    digest: Option<digest::Context>,
+    refusal: Option<Refusal>,
+    complete: bool,
+    span: tracing::Span,
+}
+
+impl Ledger {
+    pub(crate) fn open(
+        audit: Arc<Audit>,
+        gateway: Arc<Gateway>,
+        request: RequestId,
+        at: Timestamp,
+        peer: Peer,
+        route: Option<Route>,
+    ) -> Self {
+        gateway.metrics().in_flight.inc();
+        let route = route.map_or("unknown", Route::as_str);
+        let span = tracing::info_span!(
+            "gateway.request",
+            "countersign.request" = %request,
+            "gen_ai.operation.name" = route,
+            "gen_ai.request.model" = tracing::field::Empty,
+            "gen_ai.usage.input_tokens" = tracing::field::Empty,
+            "gen_ai.usage.output_tokens" = tracing::field::Empty,
+            "server.address" = tracing::field::Empty,
+            "error.type" = tracing::field::Empty,
+        );
+        Self(Some(Box::new(Account {
+            audit,
+            gateway,
+            request,
+            at,
+            peer,
+            route,
+            principal: None,
+            call: None,
+            record: None,
+            called: false,
+            target: None,
+            findings: Vec::new(),
+            usage: None,
+            bytes: 0,
+            kept: BytesMut::new(),
+            whole: None,
+            digest: None,
+            refusal: None,
+            complete: false,
+            span,
+        })))
+    }
+
+    /// Hands the account on; this one is left empty.
+    pub(crate) const fn take(&mut self) -> Self {
+        Self(self.0.take())
+    }
+
+    fn note(&mut self, write: impl FnOnce(&mut Account)) {
+        if let Some(account) = &mut self.0 {
+            write(account);
+        }
+    }
+
+    pub(crate) fn identified(&mut self, principal: &Arc<Principal>) {
+        self.note(|a| a.principal = Some(principal.clone()));
+    }
+
+    pub(crate) fn asked(&mut self, call: &Call) {
+        self.note(|a| {
+            a.span.record("gen_ai.request.model", &*call.model);
+            a.call = Some(call.clone());
+        });
+    }
+
+    pub(crate) fn intended(&mut self, intended: &Intended) {
+        self.note(|a| {
+            a.record = Some(intended.record());
+            // The intent's record holds what was found in the prompt.
+            a.findings.clear();
+        });
+    }
+
+    pub(crate) fn dispatched(&mut self, dispatched: &Dispatched) {
+        self.note(|a| {
+            a.called = true;
+            a.span.record("server.address", &**dispatched.target());
+            a.target = Some(dispatched.target().clone());
+        });
+    }
+
+    /// A request that no provider answered.
+    pub(crate) fn undelivered(&mut self, (refusal, called): (Refusal, bool)) -> Refusal {
+        self.note(|a| a.called = called);
+        refusal
+    }
+
+    /// Content that the guards withheld.
+    pub(crate) fn withheld(&mut self, withheld: Withheld) -> Refusal {
+        self.saw(&withheld.findings);
+        withheld.refusal
+    }
+
+    /// What was found, in all, in the prompt or in the answer so far.
+    pub(crate) fn saw(&mut self, findings: &[Finding]) {
+        self.note(|a| {
+            if a.findings.len() < findings.len() {
+                let new = &findings[a.findings.len()..];
+                a.gateway.metrics().found(new);
+                a.findings.extend_from_slice(new);
+            }
+        });
+    }
+
+    pub(crate) fn used(&mut self, usage: Usage) {
+        self.note(|a| a.usage = Some(usage));
+    }
+
+    /// Bytes on their way to the caller.
+    pub(crate) fn passing(&mut self, released: Released, last: bool) -> Released {
+        self.note(|a| {
+            let bytes = released.bytes();
+            a.bytes += bytes.len() as u64;
+            if last && a.digest.is_none() {
+                // A whole answer is kept as it is, without a copy.
+                a.whole = Some(bytes.slice(..bytes.len().min(KEPT)));
+            } else {
+                let room = KEPT.saturating_sub(a.kept.len()).min(bytes.len());
+                a.kept.extend_from_slice(&bytes[..room]);
+            }
+            a.digest.get_or_insert_with(|| digest::Context::new(&digest::SHA256)).update(bytes);
+        });
+        released
+    }
+
+    /// The answer came to its own end.
+    pub(crate) fn complete(&mut self) {
+        self.note(|a| a.complete = true);
+    }
+
+    pub(crate) fn refused(&mut self, refusal: &Refusal) {
+        self.note(|a| a.refusal = Some(refusal.clone()));
+    }
+
+    /// Puts the account on record and waits until it is durable.
+    pub(crate) async fn settle(mut self) -> Result<(), Refusal> {
+        match self.0.take() {
+            Some(account) => account.settle().await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        let Some(account) = self.0.take() else { return };
+        if account.record.is_some() {
+            // On its way when this returns; nobody is left to wait for it.
+            drop(account.outcome());
+        } else if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(account.settle());
+        }
+    }
+}
+
+impl Account {
+    async fn settle(mut self: Box<Self>) -> Result<(), Refusal> {
+        if self.record.is_some() {
+            return self.outcome().await.map(drop);
+        }
+        let now = self.gateway.now();
+        self.count(now);
+        let Some(refusal) = self.refusal.take() else { return Ok(()) };
+        let refused = Refused {
+            request: self.request,
+            at: now,
+            peer: self.peer,
+            who: self.principal,
+            call: self.call,
+            code: refusal.code,
+            reason: refusal.reason.into_owned(),
+            findings: self.findings,
+            body: None,
+        };
+        self.audit.refused(refused).await
+    }
+
+    /// The outcome of a request that left.
+    fn outcome(mut self) -> countersign_audit::Settled {
+        let now = self.gateway.now();
+        self.count(now);
+        let status = match (&self.refusal, self.complete) {
+            (Some(refusal), _) => refusal.code.status(),
+            (None, true) => 200,
+            (None, false) => CLIENT_CLOSED,
+        };
+        let answer = self.whole.take().or_else(|| (!self.kept.is_empty()).then(|| self.kept.split().freeze()));
+        let sha256 = self.digest.take().and_then(|d| d.finish().as_ref().try_into().ok());
+        self.audit.settle(Outcome {
+            request: self.request,
+            record: self.record.unwrap_or_default(),
+            tenant: self.principal.as_ref().map_or_else(|| "".into(), |p| p.tenant.clone()),
+            at: now,
+            status,
+            code: self.refusal.as_ref().map(|r| r.code),
+            reason: self.refusal.take().map(|r| r.reason.into_owned()),
+            target: self.target.take(),
+            findings: std::mem::take(&mut self.findings),
+            input_tokens: self.usage.map(|u| u.input),
+            output_tokens: self.usage.map(|u| u.output),
+            answer,
+            answer_sha256: sha256,
+            bytes: self.bytes,
+            duration: now.since(self.at),
+            upstream_called: self.called,
+        })
+    }
+
+    /// Metrics, trace and log line; none of them holds content.
+    fn count(&self, now: Timestamp) {
+        let outcome = match (&self.refusal, self.record, self.complete) {
+            (Some(refusal), _, _) => refusal.code.slug(),
+            (None, Some(_), false) => "client-closed",
+            (None, _, _) => "ok",
+        };
+        let metrics = self.gateway.metrics();
+        metrics.in_flight.dec();
+        metrics.ended(self.route, outcome, now.since(self.at).as_secs_f64());
+        if let (Some(usage), Some(call)) = (self.usage, &self.call) {
+            metrics.used(call.format, usage.input, usage.output);
+            self.span.record("gen_ai.usage.input_tokens", usage.input);
+            self.span.record("gen_ai.usage.output_tokens", usage.output);
+        }
+        if let Some(refusal) = &self.refusal {
+            self.span.record("error.type", refusal.code.id());
+            tracing::info!(parent: &self.span, request = %self.request, code = refusal.code.id(), reason = &*refusal.reason, "refused");
+        }
+    }
+}
+
+/// What the record calls a request whose caller went away before the answer was complete.
+pub const CLIENT_CLOSED: u16 = 499;
+
+/// Bytes of an answer that are kept, sealed, with the outcome; its digest covers all of it.
+const KEPT: usize = 256 * 1024;

@@ -1,0 +1,91 @@
+//! Counters for Prometheus. Labels come from closed sets or from the configuration, never from a caller's text.
+
+use std::fmt;
+
+use countersign_core::{Finding, Format};
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+
+/// The gateway's metrics.
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<Outcome, Counter>,
+    findings: Family<Found, Counter>,
+    tokens: Family<Tokens, Counter>,
+    seconds: Family<ByRoute, Histogram>,
+    pub(crate) in_flight: Gauge,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Outcome {
+    route: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ByRoute {
+    route: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Found {
+    kind: &'static str,
+    channel: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Tokens {
+    format: &'static str,
+    direction: &'static str,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::with_prefix("countersign");
+        let requests = Family::default();
+        let findings = Family::default();
+        let tokens = Family::default();
+        let seconds: Family<ByRoute, Histogram> = Family::new_with_constructor(|| Histogram::new(SECONDS));
+        let in_flight = Gauge::default();
+        registry.register("requests", "Requests by endpoint and how they ended", requests.clone());
+        registry.register("findings", "What detectors reported, by kind and channel", findings.clone());
+        registry.register("tokens", "Tokens as the providers count them", tokens.clone());
+        let help = "Time from a request's arrival to the last byte of its answer";
+        registry.register_with_unit("request_duration", help, Unit::Seconds, seconds.clone());
+        registry.register("in_flight", "Requests between arrival and settlement", in_flight.clone());
+        Self { registry, requests, findings, tokens, seconds, in_flight }
+    }
+
+    pub(crate) fn ended(&self, route: &'static str, outcome: &'static str, seconds: f64) {
+        self.requests.get_or_create(&Outcome { route, outcome }).inc();
+        self.seconds.get_or_create(&ByRoute { route }).observe(seconds);
+    }
+
+    pub(crate) fn found(&self, findings: &[Finding]) {
+        for finding in findings {
+            let labels = Found { kind: finding.kind.as_str(), channel: finding.channel.as_str() };
+            self.findings.get_or_create(&labels).inc();
+        }
+    }
+
+    pub(crate) fn used(&self, format: Format, input: u64, output: u64) {
+        for (direction, count) in [("input", input), ("output", output)] {
+            self.tokens.get_or_create(&Tokens { format: format.as_str(), direction }).inc_by(count);
+        }
+    }
+
+    /// The metrics in OpenMetrics text.
+    ///
+    /// # Errors
+    /// When formatting fails, which is a defect.
+    pub fn text(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+const SECONDS: [f64; 12] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 300.0];

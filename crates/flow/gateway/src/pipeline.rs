@@ -1,0 +1,315 @@
+//! The request's life, stage by stage. Read `steps` to know what the product does.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use countersign_audit::Audit;
+use countersign_core::{
+    Clock, Code, Format, Refusal, RequestId, Timestamp,
+    life::{Identified, Peer, Stamp, stage},
+};
+use countersign_guard::Guard;
+use countersign_identity::Identity;
+use countersign_policy::Stage as Policy;
+use countersign_provider::{Provider, Upstream};
+use countersign_wire::{answer::Answer, ask::Ask};
+use futures_util::FutureExt;
+use http::{HeaderMap, HeaderValue, Request, Response, header, request::Parts};
+use http_body::Body;
+
+use crate::{
+    AnswerBody, Route,
+    answer::Pump,
+    intake,
+    ledger::Ledger,
+    metrics::Metrics,
+    route,
+    speak::{Speaker, name_request},
+};
+
+/// The stages, as configured. A reload puts a new set in place; requests in flight end with the set they began with.
+pub struct Stages {
+    /// Who asks.
+    pub identity: Arc<Identity>,
+    /// May they.
+    pub policy: Arc<Policy>,
+    /// Is it safe.
+    pub guard: Arc<Guard>,
+    /// Who answers.
+    pub provider: Arc<Provider>,
+    /// What happened.
+    pub audit: Arc<Audit>,
+}
+
+/// Bounds on a single request.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Sizes and depths of bodies and events.
+    pub wire: countersign_wire::Limits,
+    /// For a body to arrive.
+    pub body_time: Duration,
+    /// For the audit record to be durable.
+    pub audit_time: Duration,
+    /// Requests in flight at once.
+    pub in_flight: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            wire: countersign_wire::Limits::default(),
+            body_time: Duration::from_secs(30),
+            audit_time: Duration::from_secs(10),
+            in_flight: 1024,
+        }
+    }
+}
+
+/// Everything between the listener and the providers.
+pub struct Gateway {
+    stages: ArcSwap<Stages>,
+    speaker: Speaker,
+    clock: Arc<dyn Clock>,
+    random: Box<dyn Fn() -> [u8; 10] + Send + Sync>,
+    limits: Limits,
+    metrics: Metrics,
+}
+
+/// A request at the door.
+struct Arrival<B> {
+    parts: Parts,
+    body: B,
+    peer: Peer,
+    certificate: Option<Arc<[u8]>>,
+    now: Timestamp,
+    request: RequestId,
+}
+
+impl Gateway {
+    /// Puts the stages together. `random` yields 80 fresh random bits for each request's id.
+    pub fn new(
+        stamp: Stamp<stage::Speak>,
+        stages: Stages,
+        limits: Limits,
+        clock: Arc<dyn Clock>,
+        random: Box<dyn Fn() -> [u8; 10] + Send + Sync>,
+    ) -> Arc<Self> {
+        let metrics = Metrics::new();
+        Arc::new(Self {
+            stages: ArcSwap::from_pointee(stages),
+            speaker: Speaker::new(stamp),
+            clock,
+            random,
+            limits,
+            metrics,
+        })
+    }
+
+    /// Puts another set of stages in place for the requests that come from now on.
+    pub fn replace(&self, stages: Stages) {
+        self.stages.store(Arc::new(stages));
+    }
+
+    /// The stages in place.
+    pub fn stages(&self) -> Arc<Stages> {
+        self.stages.load_full()
+    }
+
+    /// Takes one request through its life. Never fails: what goes wrong is a refusal, on record.
+    pub async fn handle<B>(
+        self: &Arc<Self>,
+        request: Request<B>,
+        peer: Peer,
+        certificate: Option<Arc<[u8]>>,
+    ) -> Response<AnswerBody>
+    where
+        B: Body<Data = Bytes> + Send,
+    {
+        let now = self.now();
+        let id = RequestId::new(now, (self.random)());
+        let (parts, body) = request.into_parts();
+        let found = Route::find(&parts.method, &parts.uri);
+        let route = found.as_ref().ok().copied();
+        let stages = self.stages.load_full();
+        match route {
+            Some(Route::Health) => return self.speaker.text(200, "ok\n"),
+            Some(Route::Ready) => return self.ready(&stages),
+            _ => {}
+        }
+        let mut ledger = Ledger::open(stages.audit.clone(), self.clone(), id, now, peer.clone(), route);
+        let arrival = Arrival { parts, body, peer, certificate, now, request: id };
+        let life = self.clone().steps(&stages, found, arrival, &mut ledger);
+        // A panic in any stage refuses like an error.
+        let outcome = AssertUnwindSafe(life).catch_unwind().await;
+        match outcome {
+            Ok(Ok(response)) => response,
+            Ok(Err(refusal)) => self.refuse(route, refusal, ledger, id).await,
+            Err(_) => self.refuse(route, Refusal::new(Code::Internal, "a stage panicked"), ledger, id).await,
+        }
+    }
+
+    /// The request's life.
+    async fn steps<B>(
+        self: Arc<Self>,
+        stages: &Stages,
+        found: Result<Route, Refusal>,
+        arrival: Arrival<B>,
+        ledger: &mut Ledger,
+    ) -> Result<Response<AnswerBody>, Refusal>
+    where
+        B: Body<Data = Bytes> + Send,
+    {
+        let Arrival { parts, body, peer, certificate, now, request } = arrival;
+
+        // Who asks: from the headers alone, before anything of a stranger's body is read.
+        let presented = route::presented(&parts.headers, certificate.as_deref())?;
+        let identified = stages.identity.identify(request, now, peer, &presented)?;
+        ledger.identified(identified.principal());
+
+        // What for.
+        let format = match found? {
+            Route::Api(Format::Models) => return Ok(self.models(stages, &identified, &parts.headers, ledger)),
+            Route::Metrics => return self.observe(&identified, ledger),
+            Route::Api(format) => format,
+            Route::Health | Route::Ready => return Err(Refusal::new(Code::Internal, "answered before")),
+        };
+        intake::announced(&parts.headers, &self.limits)?;
+        let body = intake::read(body, &self.limits).await?;
+        let ask = Ask::read(format, body, &self.limits.wire).map_err(|e| Refusal::new(e.code(), e.to_string()))?;
+        ledger.asked(&ask.call);
+
+        // May they.
+        let permitted = stages.policy.permit(identified, ask.call)?;
+        let reserved = stages.policy.reserve(permitted, now)?;
+
+        // Is the prompt safe.
+        let screened = stages.guard.screen(reserved, &ask.document).map_err(|w| ledger.withheld(w))?;
+        ledger.saw(screened.findings());
+
+        // On record before anything leaves.
+        let intended = tokio::time::timeout(self.limits.audit_time, stages.audit.intend(screened))
+            .await
+            .map_err(|_| Refusal::new(Code::AuditFailed, "the audit record was not durable in time"))??;
+        ledger.intended(&intended);
+
+        // Who answers.
+        let (dispatched, upstream) = stages.provider.dispatch(intended).await.map_err(|f| ledger.undelivered(f))?;
+        ledger.dispatched(&dispatched);
+
+        // May the answer return, and is it safe.
+        let readmitted = stages.policy.readmit(dispatched, self.now())?;
+        let mut response = match upstream {
+            Upstream::Whole(body) => {
+                let answer = Answer::read(format, body, &self.limits.wire)
+                    .map_err(|e| Refusal::new(Code::ProviderMalformed, e.to_string()))?;
+                if let Some(usage) = answer.usage {
+                    ledger.used(usage);
+                }
+                let (released, findings) = stages
+                    .guard
+                    .release_whole(&readmitted, &answer.document, self.now())
+                    .map_err(|w| ledger.withheld(w))?;
+                ledger.saw(&findings);
+                let released = ledger.passing(released, true);
+                ledger.complete();
+                typed(AnswerBody::whole(released), JSON)
+            }
+            Upstream::Stream(upstream) => {
+                let watch = stages.guard.watch(readmitted);
+                let pump = Pump::new(self.clone(), upstream, watch, ledger.take(), format, request);
+                match pump.open().await {
+                    Ok(body) => typed(body, EVENTS),
+                    Err((refusal, theirs)) => {
+                        *ledger = theirs;
+                        return Err(refusal);
+                    }
+                }
+            }
+        };
+        name_request(response.headers_mut(), format, request);
+        Ok(response)
+    }
+
+    /// Says a refusal, after it is on record. A refusal that cannot be recorded is still a refusal.
+    async fn refuse(
+        &self,
+        route: Option<Route>,
+        refusal: Refusal,
+        mut ledger: Ledger,
+        request: RequestId,
+    ) -> Response<AnswerBody> {
+        ledger.refused(&refusal);
+        let recorded = tokio::time::timeout(self.limits.audit_time, ledger.settle()).await;
+        let refusal = if matches!(recorded, Ok(Ok(()))) {
+            refusal
+        } else {
+            Refusal::new(Code::AuditFailed, "a refusal could not be recorded")
+        };
+        self.speaker.refuse(route, &refusal, request)
+    }
+}
+
+impl Gateway {
+    fn ready(&self, stages: &Stages) -> Response<AnswerBody> {
+        if stages.audit.healthy() {
+            self.speaker.text(200, "ready\n")
+        } else {
+            self.speaker.text(503, "not ready: the audit log cannot be written\n")
+        }
+    }
+
+    /// The models the caller may use, in the shape the caller's SDK expects.
+    fn models(
+        &self,
+        stages: &Stages,
+        who: &Identified,
+        headers: &HeaderMap,
+        ledger: &mut Ledger,
+    ) -> Response<AnswerBody> {
+        let (principal, peer) = (who.principal(), who.peer());
+        let mut models: Vec<(Arc<str>, u64)> = stages.provider.models().into_iter().map(|m| (m, 0)).collect();
+        models.retain(|(m, _)| stages.policy.may_use(principal, peer, who.at(), m, Format::Models));
+        ledger.complete();
+        self.speaker.models(headers.contains_key("anthropic-version"), &models, who.request())
+    }
+
+    /// The metrics, for who holds the role.
+    fn observe(&self, who: &Identified, ledger: &mut Ledger) -> Result<Response<AnswerBody>, Refusal> {
+        if !who.principal().roles.iter().any(|role| &**role == OBSERVER) {
+            return Err(Refusal::new(Code::NotPermitted, "metrics are for the role `observer`"));
+        }
+        let text = self.metrics.text().map_err(|_| Refusal::new(Code::Internal, "metrics cannot be written"))?;
+        ledger.complete();
+        Ok(self.speaker.text(200, text))
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) const fn speaker(&self) -> &Speaker {
+        &self.speaker
+    }
+
+    pub(crate) const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The gateway's metrics.
+    pub const fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+}
+
+fn typed(body: AnswerBody, kind: &'static str) -> Response<AnswerBody> {
+    let mut response = Response::new(body);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+/// The role that may read metrics.
+const OBSERVER: &str = "observer";
+
+const JSON: &str = "application/json";
+const EVENTS: &str = "text/event-stream; charset=utf-8";

@@ -1,0 +1,101 @@
+//! Which door a request knocks at.
+
+use countersign_core::{Code, Format, Refusal};
+use countersign_identity::Presented;
+use http::{HeaderMap, HeaderName, Method, header, uri::Uri};
+
+/// An endpoint of the gateway.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Route {
+    /// A provider API.
+    Api(Format),
+    /// `GET /healthz`: the process runs. One of the two endpoints that ask for no identity.
+    Health,
+    /// `GET /readyz`: requests would be served. The other endpoint that asks for no identity.
+    Ready,
+    /// `GET /metrics`: Prometheus text, for identities that policy lets observe.
+    Metrics,
+}
+
+/// Every endpoint: method, path, whether it demands identity.
+pub const ROUTES: [(Method, &str, Route); 10] = [
+    (Method::POST, Format::Chat.path(), Route::Api(Format::Chat)),
+    (Method::POST, Format::Responses.path(), Route::Api(Format::Responses)),
+    (Method::POST, Format::Completions.path(), Route::Api(Format::Completions)),
+    (Method::POST, Format::Embeddings.path(), Route::Api(Format::Embeddings)),
+    (Method::GET, Format::Models.path(), Route::Api(Format::Models)),
+    (Method::POST, Format::Messages.path(), Route::Api(Format::Messages)),
+    (Method::POST, Format::CountTokens.path(), Route::Api(Format::CountTokens)),
+    (Method::GET, "/healthz", Route::Health),
+    (Method::GET, "/readyz", Route::Ready),
+    (Method::GET, "/metrics", Route::Metrics),
+];
+
+impl Route {
+    /// Finds the endpoint. The path must be exact: no trailing slash, no encoded or doubled separators, so that no two
+    /// parties on the way can disagree about what was asked for.
+    ///
+    /// # Errors
+    /// `CS0103` for an unknown path, `CS0104` for a known path with another method.
+    pub fn find(method: &Method, uri: &Uri) -> Result<Self, Refusal> {
+        let mut known = false;
+        for (takes, path, route) in &ROUTES {
+            if uri.path() == *path {
+                if takes == method {
+                    return Ok(*route);
+                }
+                known = true;
+            }
+        }
+        let code = if known { Code::MethodNotAllowed } else { Code::NoSuchRoute };
+        Err(Refusal::new(code, "no route for this method and path"))
+    }
+
+    /// Whether refusals take Anthropic's shape.
+    pub(crate) const fn format(self) -> Format {
+        match self {
+            Self::Api(format) => format,
+            Self::Health | Self::Ready | Self::Metrics => Format::Chat,
+        }
+    }
+
+    /// The name in metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Api(format) => format.as_str(),
+            Self::Health => "healthz",
+            Self::Ready => "readyz",
+            Self::Metrics => "metrics",
+        }
+    }
+}
+
+/// What the caller presents. A header that is there twice is refused: which of the two would count?
+pub(crate) fn presented<'a>(headers: &'a HeaderMap, certificate: Option<&'a [u8]>) -> Result<Presented<'a>, Refusal> {
+    let single = |name: &HeaderName| {
+        let mut values = headers.get_all(name).iter();
+        match (values.next(), values.next()) {
+            (value, None) => Ok(value.map(http::HeaderValue::as_bytes)),
+            _ => Err(Refusal::new(Code::BadCredential, "a credential header is there twice")),
+        }
+    };
+    Ok(Presented { authorization: single(&header::AUTHORIZATION)?, api_key: single(&API_KEY)?, certificate })
+}
+
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_exact_path_is_a_route() {
+        let find = |method, path: &'static str| Route::find(&method, &Uri::from_static(path)).map_err(|r| r.code);
+        assert_eq!(find(Method::POST, "/v1/messages"), Ok(Route::Api(Format::Messages)));
+        assert_eq!(find(Method::GET, "/v1/messages"), Err(Code::MethodNotAllowed));
+        for path in ["/", "/v1/messages/", "/V1/messages", "//v1/messages", "/v1/%6dessages", "/v1/../v1/messages"] {
+            assert_eq!(find(Method::POST, path), Err(Code::NoSuchRoute), "{path}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What the gateway says itself: refusals, the list of models, health. The only place that makes bytes no guard has seen,
+//! and none of them come from a caller or a provider.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use countersign_core::{
+    Format, Refusal, RequestId,
+    life::{Released, Stamp, stage},
+};
+use countersign_wire::say;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+
+use crate::{AnswerBody, Route};
+
+pub(crate) struct Speaker {
+    stamp: Stamp<stage::Speak>,
+}
+
+impl Speaker {
+    pub(crate) const fn new(stamp: Stamp<stage::Speak>) -> Self {
+        Self { stamp }
+    }
+
+    /// A refusal as a whole answer, in the provider's own shape.
+    pub(crate) fn refuse(&self, route: Option<Route>, refusal: &Refusal, request: RequestId) -> Response<AnswerBody> {
+        let format = route.map_or(Format::Chat, Route::format);
+        let (status, body) = say::refusal(format, refusal.code, request);
+        let mut response = self.say(status, HeaderValue::from_static("application/json"), body);
+        let headers = response.headers_mut();
+        name_request(headers, format, request);
+        if let Some(wait) = refusal.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+        }
+        if status == 401 {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"countersign\""));
+        }
+        if !refusal.code.retryable() {
+            // The SDKs retry some refusals by themselves unless they are told not to.
+            headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+        }
+        if refusal.cut {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    /// The last event of a stream that is refused from here on.
+    pub(crate) fn refuse_stream(&self, format: Format, refusal: &Refusal, request: RequestId) -> Released {
+        Released::spoken(&self.stamp, say::refusal_event(format, refusal.code, request))
+    }
+
+    /// The models a caller may use.
+    pub(crate) fn models(
+        &self,
+        anthropic: bool,
+        models: &[(Arc<str>, u64)],
+        request: RequestId,
+    ) -> Response<AnswerBody> {
+        let json = HeaderValue::from_static("application/json");
+        let mut response = self.say(200, json, say::models(anthropic, models));
+        name_request(response.headers_mut(), Format::Models, request);
+        response
+    }
+
+    /// Plain text of our own.
+    pub(crate) fn text(&self, status: u16, body: impl Into<Bytes>) -> Response<AnswerBody> {
+        self.say(status, HeaderValue::from_static("text/plain; charset=utf-8"), body.into())
+    }
+
+    fn say(&self, status: u16, kind: HeaderValue, body: Bytes) -> Response<AnswerBody> {
+        let mut response = Response::new(AnswerBody::whole(Released::spoken(&self.stamp, body)));
+        *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        response
+    }
+}
+
+/// Puts the request's id where the provider's own SDK looks for it.
+pub(crate) fn name_request(headers: &mut HeaderMap, format: Format, request: RequestId) {
+    let name = if format.is_anthropic() { ANTHROPIC_ID } else { OPENAI_ID };
+    if let Ok(id) = HeaderValue::from_str(&request.to_string()) {
+        headers.insert(name, id);
+    }
+}
+
+const OPENAI_ID: HeaderName = HeaderName::from_static("x-request-id");
+const ANTHROPIC_ID: HeaderName = HeaderName::from_static("request-id");
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");

@@ -1,0 +1,52 @@
+//! What the end-to-end tests need besides Rust, by the ordinary package managers: Python and Node with the official SDKs.
+
+use std::{path::Path, process::Command};
+
+use crate::shell;
+
+/// Installs what is missing. Debian's packages need root; without it, and with a package missing, that is an error.
+pub(crate) fn install() -> anyhow::Result<()> {
+    debian(&[("python3", "python3"), ("npm", "npm"), ("node", "nodejs"), ("cc", "build-essential")])?;
+    python()?;
+    node()
+}
+
+fn debian(programs: &[(&str, &str)]) -> anyhow::Result<()> {
+    let missing: Vec<_> =
+        programs.iter().filter(|(program, _)| !on_path(program)).map(|(_, package)| *package).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    shell::run(Command::new("apt-get").args(["update", "-q"]))?;
+    shell::run(Command::new("apt-get").args(["install", "-qy", "--no-install-recommends"]).args(missing))
+}
+
+fn python() -> anyhow::Result<()> {
+    let wanted = std::fs::read_to_string("e2e/clients/requirements.txt")?;
+    let stamp = Path::new(".tools/venv/requirements.txt");
+    if std::fs::read_to_string(stamp).is_ok_and(|have| have == wanted) {
+        return Ok(());
+    }
+    std::fs::create_dir_all(".tools")?;
+    if shell::run(Command::new("python3").args(["-m", "venv", ".tools/venv"])).is_err() {
+        // Debian keeps venv in a package of its own.
+        debian(&[("no-such-program", "python3-venv")])?;
+        shell::run(Command::new("python3").args(["-m", "venv", ".tools/venv"]))?;
+    }
+    shell::run(Command::new(".tools/venv/bin/pip").args(["install", "-q", "-r", "e2e/clients/requirements.txt"]))?;
+    Ok(std::fs::write(stamp, wanted)?)
+}
+
+fn node() -> anyhow::Result<()> {
+    let wanted = std::fs::read_to_string("e2e/clients/package-lock.json")?;
+    let stamp = Path::new("e2e/clients/node_modules/.installed");
+    if std::fs::read_to_string(stamp).is_ok_and(|have| have == wanted) {
+        return Ok(());
+    }
+    shell::run(Command::new("npm").args(["ci", "--no-audit", "--no-fund", "--prefix", "e2e/clients"]))?;
+    Ok(std::fs::write(stamp, wanted)?)
+}
+
+fn on_path(program: &str) -> bool {
+    std::env::var_os("PATH").is_some_and(|paths| std::env::split_paths(&paths).any(|p| p.join(program).exists()))
+}
