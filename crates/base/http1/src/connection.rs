@@ -113,11 +113,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.reader.heard()
     }
 
-    /// Whether the connection is reusable and the stream shows neither an end nor stray bytes. Never waits.
-    pub async fn is_quiet(&mut self) -> bool {
-        self.reusable() && poll_fn(|cx| Poll::Ready(self.glance(cx))).await.is_none()
-    }
-
     /// What can be read without waiting, if anything.
     fn glance(&mut self, cx: &mut Context<'_>) -> Option<io::Result<usize>> {
         let mut byte = [0];

@@ -27,6 +27,8 @@ pub struct Body {
     idle: Duration,
     deadline: Instant,
     translation: Option<Box<Translation>>,
+    /// Said again if asked again: a stream that broke must never seem to have ended.
+    failed: Option<Refusal>,
 }
 
 struct Translation {
@@ -45,7 +47,7 @@ impl Body {
     ) -> Self {
         let idle = known.target.timeouts.idle;
         let translation = (from != to).then(|| Box::new(Translation::new(from, to)));
-        Self { connection: Some(connection), known, clock, idle, deadline, translation }
+        Self { connection: Some(connection), known, clock, idle, deadline, translation, failed: None }
     }
 
     /// All that has arrived, at most 64 KiB of it where nothing is translated; none at the end. Events may be cut anywhere.
@@ -68,7 +70,9 @@ impl Body {
     }
 
     async fn piece(&mut self) -> Result<Option<Bytes>, Refusal> {
-        let Some(connection) = &mut self.connection else { return Ok(None) };
+        let Some(connection) = &mut self.connection else {
+            return self.failed.clone().map_or(Ok(None), Err);
+        };
         let pause = after(self.idle);
         let fault = match timeout_at(pause.min(self.deadline), connection.read(PIECE)).await {
             Ok(Ok(Some(bytes))) => return Ok(Some(bytes)),
@@ -94,6 +98,7 @@ impl Body {
     fn broken(&mut self, fault: Fault) -> Refusal {
         self.connection = None;
         self.known.note(&fault, self.clock.now());
+        self.failed = Some(fault.refusal.clone());
         fault.refusal
     }
 }

@@ -122,7 +122,7 @@ async fn send(
     sent.map_err(|_| Fault::timeout("the provider did not begin its answer in time"))
 }
 
-/// An answer of the wrong kind is withheld, whatever it holds: pages of proxies, streams nobody asked for, compressed
+/// An answer of the wrong kind or announced as too long is withheld, whatever it holds: pages of proxies, streams nobody asked for, compressed
 /// bodies that no guard would see through.
 fn check(response: &ResponseHead, stream: bool) -> Result<(), Fault> {
     let kind = response.get("content-type").unwrap_or_default();
@@ -137,6 +137,9 @@ fn check(response: &ResponseHead, stream: bool) -> Result<(), Fault> {
     }
     if response.get("content-encoding").is_some_and(|e| !e.eq_ignore_ascii_case(b"identity")) {
         return Err(Fault::malformed("the provider compressed its answer, which it was asked not to do"));
+    }
+    if !stream && response.framing().length().is_some_and(|n| n > WHOLE as u64) {
+        return Err(Fault::malformed("the provider announced an answer longer than the gateway takes"));
     }
     Ok(())
 }

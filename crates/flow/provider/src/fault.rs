@@ -95,7 +95,8 @@ impl Fault {
             }
             408 => Self { again: Again::Anywhere, ..Self::new(Code::ProviderTimeout, reason) },
             429 => Self { blame: false, again: Again::Anywhere, ..Self::new(Code::ProviderLimited, reason) },
-            // By these a server says that it did not work on the request; 529 is Anthropic's for overload.
+            // No answer was made. Should the model have run behind a failing proxy, asking again costs tokens and no more.
+            // 529 is Anthropic's for overload.
             502..=504 | 529 => Self { again: Again::Anywhere, ..Self::new(Code::ProviderUnreachable, reason) },
             500..=599 => Self::new(Code::ProviderUnreachable, reason),
             _ => Self::new(Code::ProviderMalformed, reason),

@@ -16,8 +16,13 @@ const ASK: &str = r#"{"model":"m","messages":[{"role":"user","content":"canary-p
 /// Dispatches a chat request and reads its answer to the end.
 async fn ask(provider: &Provider, stream: bool) -> Result<Bytes, Refusal> {
     let intended = script::intended(Format::Chat, stream, ASK);
-    let (_, upstream) = provider.dispatch(intended).await.map_err(|(refusal, _)| refusal)?;
-    read(upstream).await
+    let (_, upstream) = movable(provider.dispatch(intended)).await.map_err(|(refusal, _)| refusal)?;
+    movable(read(upstream)).await
+}
+
+/// The stage is used from tasks that move between threads.
+fn movable<F: Future + Send>(future: F) -> F {
+    future
 }
 
 async fn read(upstream: Upstream) -> Result<Bytes, Refusal> {
@@ -25,12 +30,22 @@ async fn read(upstream: Upstream) -> Result<Bytes, Refusal> {
         Upstream::Whole(bytes) => Ok(bytes),
         Upstream::Stream(mut body) => {
             let mut all = Vec::new();
-            while let Some(piece) = body.next().await? {
-                assert!(!piece.is_empty());
-                all.extend_from_slice(&piece);
+            loop {
+                match body.next().await {
+                    Ok(Some(piece)) => {
+                        assert!(!piece.is_empty());
+                        all.extend_from_slice(&piece);
+                    }
+                    Ok(None) => {
+                        assert_eq!(body.next().await.unwrap(), None);
+                        return Ok(all.into());
+                    }
+                    Err(refusal) => {
+                        assert_eq!(body.next().await.unwrap_err().code, refusal.code, "a broken stream seemed to end");
+                        return Err(refusal);
+                    }
+                }
             }
-            assert_eq!(body.next().await.unwrap(), None);
-            Ok(all.into())
         }
     }
 }

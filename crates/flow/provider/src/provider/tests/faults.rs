@@ -114,6 +114,11 @@ async fn a_whole_answer_is_bounded() {
         Act::Repeat(chunk(&"x".repeat(1 << 20)).into()),
     ];
     assert_eq!(comes_to(false, endless.to_vec()).await, Code::ProviderMalformed);
+    // One that says so beforehand is not even read.
+    let long = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99999999999\r\n\r\n";
+    let start = Instant::now();
+    assert_eq!(comes_to(false, vec![say(long), Act::Hang]).await, Code::ProviderMalformed);
+    assert_eq!(start.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]

@@ -137,6 +137,17 @@ data: {"type":"message_start","message":{"id":"msg_1","type":"message","role":"a
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_that_one_target_cannot_be_asked_is_asked_of_the_next() {
+    let body = r#"{"model":"m","messages":1}"#;
+    let targets = || vec![target("a", Dialect::Anthropic), target("b", Dialect::OpenAi)];
+    let world = World::new([("b", Dialled::Serves(vec![json("{}")]))]);
+    assert!(provider(&world, targets()).dispatch(intended(Format::Chat, false, body)).await.is_ok());
+    let alone = provider(&World::new([]), targets().into_iter().take(1).collect());
+    let (refusal, called) = alone.dispatch(intended(Format::Chat, false, body)).await.err().unwrap();
+    assert_eq!((refusal.code, called), (Code::Malformed, false));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_has_no_translation_is_malformed() {
     for (stream, acts) in [
         (false, json(r#"["canary"]"#)),
