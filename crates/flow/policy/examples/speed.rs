@@ -28,7 +28,11 @@ fn main() -> std::io::Result<()> {
     let started = Instant::now();
     let policy = Policy::parse(&[("speed.cedar", &text)]).map_err(std::io::Error::other)?;
     let parsed = started.elapsed();
-    let stage = Stage::new(permit, reserve, Settings { policy: policy.into(), rules: Rules::standard(), rates: Rates::default() });
+    let stage = Stage::new(
+        permit,
+        reserve,
+        Settings { policy: policy.into(), rules: Rules::standard(), rates: Rates::default() },
+    );
     let (stamps, who) = (Stamps::issue(), principal());
     let now = |i: u64| Timestamp((1_800_000_000 + i) * 1_000_000);
     let peer = Peer { ip: Some([10, 0, 0, 1].into()), listener: "front".into() };

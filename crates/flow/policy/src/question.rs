@@ -58,24 +58,19 @@ impl Words {
             PrincipalKind::Agent => &self.agent,
         };
         let principal = uid(kind, &principal_id(&who.tenant, &who.subject));
-        let tenant = uid(&self.tenant, &who.tenant);
-        let roles: HashSet<EntityUid> = who.roles.iter().map(|role| uid(&self.role, role)).collect();
+        let mut parents: HashSet<EntityUid> = who.roles.iter().map(|role| uid(&self.role, role)).collect();
+        parents.insert(uid(&self.tenant, &who.tenant));
         let model = uid(&self.model, facts.model);
 
-        let mut entities = Vec::with_capacity(roles.len() + 3);
-        let in_tenant = HashSet::from([tenant.clone()]);
-        entities.extend(roles.iter().map(|role| Entity::new_no_attrs(role.clone(), in_tenant.clone())));
+        // Roles and tenants have no attributes and no parents, so that they need not be in the list.
         let attributes = HashMap::from([
             (String::from("subject"), string(&who.subject)),
             (String::from("tenant"), string(&who.tenant)),
         ]);
-        let mut parents = roles;
-        parents.insert(tenant.clone());
-        entities.push(Entity::new_no_attrs(tenant, HashSet::new()));
-        entities.push(Entity::new(principal.clone(), attributes, parents).map_err(defect)?);
+        let caller = Entity::new(principal.clone(), attributes, parents).map_err(defect)?;
         let attributes = HashMap::from([(String::from("name"), string(facts.model))]);
-        entities.push(Entity::new(model.clone(), attributes, HashSet::new()).map_err(defect)?);
-        let entities = Entities::from_entities(entities, None).map_err(defect)?;
+        let asked_for = Entity::new(model.clone(), attributes, HashSet::new()).map_err(defect)?;
+        let entities = Entities::from_entities([caller, asked_for], None).map_err(defect)?;
 
         let action = match facts.side {
             Side::Prompt => self.ask.clone(),

@@ -14,7 +14,7 @@ pub struct ActionRule {
     pub side: Option<Side>,
     /// What was found.
     pub kind: Option<Kind>,
-    /// The detector's rule, whole (`personal-data/iban`), or its first parts (`personal-data`).
+    /// The detector's rule, whole (`personal/iban`), or its first parts (`personal`).
     pub rule: Option<String>,
     /// The voice it was found in.
     pub channel: Option<Channel>,
@@ -97,7 +97,7 @@ impl Rules {
 }
 
 /// Personal data that ordinary correspondence is made of. Everything else of the kind is a number somebody can misuse.
-const HARMLESS_PERSONAL_DATA: [&str; 2] = ["personal-data/email", "personal-data/phone"];
+const HARMLESS_PERSONAL_DATA: [&str; 2] = ["personal/email", "personal/phone"];
 
 /// The table for callers with certain roles.
 struct Table(Box<[ActionRule]>);

@@ -51,11 +51,11 @@ fn the_standard_table_does_what_its_own_table_says() {
         (Prompt, Kind::Secret, "secret/x", User, 0.6, Mask),
         (Answer, Kind::Secret, "secret/x", ToolArguments, 0.6, Mask),
         (Answer, Kind::Secret, "secret/x", Assistant, 0.2, Allow),
-        (Prompt, Kind::PersonalData, "personal-data/card", User, 1.0, Allow),
-        (Answer, Kind::PersonalData, "personal-data/card", Assistant, 0.9, Mask),
-        (Answer, Kind::PersonalData, "personal-data/of-a-new-sort", Assistant, 0.9, Mask),
-        (Answer, Kind::PersonalData, "personal-data/email", Assistant, 1.0, Allow),
-        (Answer, Kind::PersonalData, "personal-data/email-book", Assistant, 1.0, Mask),
+        (Prompt, Kind::PersonalData, "personal/card", User, 1.0, Allow),
+        (Answer, Kind::PersonalData, "personal/card", Assistant, 0.9, Mask),
+        (Answer, Kind::PersonalData, "personal/of-a-new-sort", Assistant, 0.9, Mask),
+        (Answer, Kind::PersonalData, "personal/email", Assistant, 1.0, Allow),
+        (Answer, Kind::PersonalData, "personal/email-book", Assistant, 1.0, Mask),
         (Answer, Kind::Hidden, "hidden/x", Assistant, 1.0, Allow),
         (Prompt, Kind::Limit, "limit/x", User, 0.0, Refuse),
         (Prompt, Kind::Attachment, "attachment/x", User, 0.0, Refuse),
@@ -102,7 +102,7 @@ fn the_first_line_that_fits_decides_and_roles_count() {
         },
     );
     let judges = Judges::new(rules);
-    let card = finding(Kind::PersonalData, "personal-data/card", Channel::Assistant, 1.0);
+    let card = finding(Kind::PersonalData, "personal/card", Channel::Assistant, 1.0);
     assert_eq!(judges.of(&roles(&["records", "x"])).judge(Side::Answer, &card), Action::Allow);
     for not in [&[][..], &["record"], &["records "], &["Records"], &["personal-data"]] {
         assert_eq!(judges.of(&roles(not)).judge(Side::Answer, &card), Action::Mask);
