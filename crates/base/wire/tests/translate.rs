@@ -4,9 +4,12 @@
 
 use std::{fs, path::Path};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use countersign_core::Format;
-use countersign_wire::translate::{self, Stream};
+use countersign_wire::{
+    Answer, Ask, Events, Limits,
+    translate::{self, Stream},
+};
 use serde_json::Value;
 
 #[path = "replay/translate.rs"]
@@ -58,6 +61,45 @@ fn translations_are_what_they_were() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What is translated is screened next: the codecs have to read it, find its text and know its end.
+#[test]
+fn the_codecs_read_what_is_translated() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let limits = Limits::default();
+    for entry in fs::read_dir(&folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let mut parts = name.split('.');
+        let (Some(kind), Some(to), true) = (parts.next(), parts.nth(1), name.contains(".out.")) else { continue };
+        let (to, body) = (format(to), Bytes::from(fs::read(folder.join(&name)).unwrap()));
+        match kind {
+            "ask" => drop(Ask::read(to, body, &limits).unwrap_or_else(|e| panic!("{name}: {e}"))),
+            "answer" => {
+                let answer = Answer::read(to, body, &limits).unwrap_or_else(|e| panic!("{name}: {e}"));
+                assert_eq!(answer.usage.is_some(), !name.contains(".error."), "{name}");
+            }
+            _ => {
+                let mut events = Events::new(to, limits);
+                events.push(body);
+                let (mut text, mut used) = (String::new(), false);
+                while let Some(event) = events.next_event().unwrap_or_else(|e| panic!("{name}: {e}")) {
+                    let growing = event.document.leaves().filter(|leaf| leaf.grows.is_some());
+                    text.extend(growing.map(|leaf| leaf.text.to_owned()));
+                    used |= event.usage.is_some();
+                    assert!(!event.logprobs, "{name}");
+                }
+                events.finish().unwrap_or_else(|e| panic!("{name}: {e}"));
+                assert!(!text.is_empty(), "{name}");
+                assert!(used || name.contains(".error."), "{name}");
+                if name.contains(".everything.") {
+                    for expected in ["Let me ", "Looking \"ü😀\"\n", "{\"city\": \"Zürich\"}"] {
+                        assert!(text.contains(expected), "{name}: {text}");
+                    }
+                }
+            }
+        }
+    }
 }
 
 #[test]
