@@ -2,7 +2,7 @@
 //!
 //! It never sees a key or any other secret, decides nothing about who may do what, and is never asked while a request waits.
 //!
-//! Several processes may have the store open at once: a running gateway polls [`Store::changed`] and so notices what the
+//! Several processes may have the store open at once: a running gateway polls [`Store::keys_if_changed`] and so notices what the
 //! command line did in another.
 
 mod keys;
@@ -85,8 +85,8 @@ impl Store {
         Ok(Self { pool })
     }
 
-    /// Whether the keys changed since `seen`, which is brought up to date. Ask this before [`Store::keys`]: a change in
-    /// between is then seen twice and never missed.
+    /// Whether the keys changed since `seen`, which is brought up to date. Whoever reads the keys afterwards must not lose
+    /// the answer when that fails; [`Store::keys_if_changed`] does not.
     ///
     /// # Errors
     /// [`StoreError::Database`]; `seen` stays as it was.
@@ -95,6 +95,21 @@ impl Store {
             sqlx::query_scalar("SELECT number FROM revision WHERE part = 'keys'").fetch_one(&self.pool).await?;
         let now = Revision(number);
         Ok(std::mem::replace(seen, now) != now)
+    }
+
+    /// The keys, if they changed since `seen`. Until they have been read, `seen` stays as it was, so that a failure half-way
+    /// loses no change; a change in between is seen twice and never missed.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Database`].
+    pub async fn keys_if_changed(&self, seen: &mut Revision) -> Result<Option<Vec<KeyRecord>>, StoreError> {
+        let mut now = *seen;
+        if !self.changed(&mut now).await? {
+            return Ok(None);
+        }
+        let keys = self.keys().await?;
+        *seen = now;
+        Ok(Some(keys))
     }
 
     /// Closes the store; SQLite folds its log into the file.

@@ -86,6 +86,19 @@ async fn one_process_sees_what_another_did() {
     assert!(!gateway.changed(&mut seen).await.unwrap());
 }
 
+#[tokio::test]
+async fn a_change_that_could_not_be_read_is_not_lost() {
+    let (store, _folder) = store().await;
+    let mut seen = Revision::default();
+    assert_eq!(store.keys_if_changed(&mut seen).await.unwrap(), Some(vec![]));
+    store.insert_key(&key(1)).await.unwrap();
+    sqlx::query("UPDATE api_key SET created = -1").execute(&store.pool).await.unwrap();
+    assert!(store.keys_if_changed(&mut seen).await.is_err());
+    sqlx::query("UPDATE api_key SET created = 1").execute(&store.pool).await.unwrap();
+    assert_eq!(store.keys_if_changed(&mut seen).await.unwrap(), Some(vec![key(1)]));
+    assert_eq!(store.keys_if_changed(&mut seen).await.unwrap(), None);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_may_open_a_new_store_and_write_at_once() {
     let folder = tempfile::tempdir().unwrap();

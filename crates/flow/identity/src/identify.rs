@@ -2,7 +2,10 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use ahash::AHashMap;
@@ -27,6 +30,7 @@ pub struct Identity {
     hasher: KeyHasher,
     keys: ArcSwap<Snapshot>,
     loading: Mutex<()>,
+    suspended: AtomicBool,
     certificates: Certificates,
 }
 
@@ -39,6 +43,7 @@ impl Identity {
             hasher,
             keys: ArcSwap::default(),
             loading: Mutex::default(),
+            suspended: AtomicBool::new(false),
             certificates: Certificates::new(rules),
         }
     }
@@ -59,11 +64,19 @@ impl Identity {
         }
         let after = Arc::new(after);
         self.keys.store(after.clone());
+        self.suspended.store(false, Ordering::Release);
         for (place, entry) in &*before {
             if !after.get(place).is_some_and(|now| Arc::ptr_eq(now, entry)) {
                 entry.principal.lease.end();
             }
         }
+    }
+
+    /// Refuses every API key until the next [`Identity::load`]. For when the store cannot be read, so that nobody can say
+    /// whether a key has been revoked meanwhile. Answers in flight run on, as far as their lease goes.
+    pub fn suspend(&self) {
+        let _one_at_a_time = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        self.suspended.store(true, Ordering::Release);
     }
 
     /// Replaces the rules for certificates. The lease of a certificate that now maps to someone else, or to nobody, ends.
@@ -76,7 +89,7 @@ impl Identity {
     ///
     /// # Errors
     /// `CS0201` when nothing is presented, `CS0202` when it is malformed, unknown or contradicts itself, `CS0203` when it
-    /// has expired, `CS0204` when it was revoked, `CS0402` when more certificates are in use at once than can be held.
+    /// has expired, `CS0204` when it was revoked, `CS0901` while keys are suspended, `CS0402` when more certificates are in use at once than can be held.
     pub fn identify(
         &self,
         request: RequestId,
@@ -95,6 +108,9 @@ impl Identity {
     fn by_key(&self, text: &[u8], now: Timestamp) -> Result<Arc<Principal>, Refusal> {
         if !key::is_well_formed(text) {
             return Err(Refusal::new(Code::BadCredential, "the API key is malformed"));
+        }
+        if self.suspended.load(Ordering::Acquire) {
+            return Err(Refusal::new(Code::Internal, "the key store cannot be read, so no key can be confirmed"));
         }
         let keys = self.keys.load();
         let entry = self

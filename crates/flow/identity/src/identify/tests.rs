@@ -170,6 +170,18 @@ fn a_key_that_vanished_or_changed_is_cut_too() {
 }
 
 #[test]
+fn while_the_store_cannot_be_read_no_key_passes() {
+    let hasher = ring(&[1]);
+    let (identity, (text, record)) = (stage(hasher.clone()), key(&hasher));
+    identity.load(vec![record.clone()]);
+    let held = by_key(&identity, NOW, &text).unwrap();
+    identity.suspend();
+    assert_eq!(by_key(&identity, NOW, &text).unwrap_err(), Code::Internal);
+    identity.load(vec![record]);
+    assert!(Arc::ptr_eq(&by_key(&identity, NOW, &text).unwrap(), &held));
+}
+
+#[test]
 fn another_rings_key_is_unknown_and_a_rotated_rings_old_key_is_not() {
     let (old, rotated, foreign) = (ring(&[1]), ring(&[1, 2]), ring(&[2]));
     let (text, record) = key(&old);
