@@ -28,9 +28,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let untrusted = field("kind") == "indirect" || name == "long_documents";
             let document = document(field("text"), untrusted)?;
             let findings = guard.scan(Side::Prompt, &document);
-            let hit = findings
-                .iter()
-                .find(|f| matches!(f.kind, Kind::Injection | Kind::Extraction | Kind::Exfiltration));
+            let hit =
+                findings.iter().find(|f| matches!(f.kind, Kind::Injection | Kind::Extraction | Kind::Exfiltration));
             let at = usize::from(!attack) * 2;
             for key in [
                 ("1 file", name.clone()),
@@ -66,7 +65,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             _ => format!("{:.digits$} %", 100.0 * part as f64 / of as f64),
         };
         let row: String = row.chars().take(72).collect();
-        println!("{row:<72} {attacks:>8} {:>7}   {benign:>8} {:>8}", share(found, attacks, 1), share(flagged, benign, 2));
+        println!(
+            "{row:<72} {attacks:>8} {:>7}   {benign:>8} {:>8}",
+            share(found, attacks, 1),
+            share(flagged, benign, 2)
+        );
     }
     Ok(())
 }

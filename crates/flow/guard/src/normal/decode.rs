@@ -104,7 +104,9 @@ fn readable(bytes: &[u8]) -> Option<&str> {
     let (mut all, mut odd) = (0_usize, 0_usize);
     for c in text.chars() {
         all += 1;
-        odd += usize::from(c.is_control() && !c.is_whitespace() || c == '\u{fffd}' || ('\u{e000}'..='\u{f8ff}').contains(&c));
+        odd += usize::from(
+            c.is_control() && !c.is_whitespace() || c == '\u{fffd}' || ('\u{e000}'..='\u{f8ff}').contains(&c),
+        );
     }
     (all >= 4 && odd * 20 <= all).then_some(text)
 }

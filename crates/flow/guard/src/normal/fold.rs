@@ -71,7 +71,8 @@ pub fn fold(text: &str) -> Folded<'_> {
     if text.is_ascii() || u32::try_from(text.len()).is_err() {
         return unfolded;
     }
-    let mut folder = Folder { text, out: String::new(), parts: Vec::new(), hidden: Vec::new(), done: 0, word: 0, mixed: false };
+    let mut folder =
+        Folder { text, out: String::new(), parts: Vec::new(), hidden: Vec::new(), done: 0, word: 0, mixed: false };
     let bytes = text.as_bytes();
     let mut at = 0;
     while let Some(skip) = bytes.get(at..).and_then(|rest| rest.iter().position(|b| *b >= 0x80)) {
@@ -167,9 +168,9 @@ impl<'a> Folder<'a> {
     /// Where the byte of `out` at `at` came from.
     fn origin_of(&self, at: usize) -> usize {
         let next = self.parts.partition_point(|p| p.out as usize <= at);
-        next.checked_sub(1).and_then(|i| self.parts.get(i)).map_or(at, |p| {
-            if p.copied { p.orig as usize + (at - p.out as usize) } else { p.orig as usize }
-        })
+        next.checked_sub(1)
+            .and_then(|i| self.parts.get(i))
+            .map_or(at, |p| if p.copied { p.orig as usize + (at - p.out as usize) } else { p.orig as usize })
     }
 
     /// What the one character of `folded` is taken for, if it stands in a word of mixed scripts.

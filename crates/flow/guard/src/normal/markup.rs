@@ -49,16 +49,28 @@ pub(super) fn find(text: &str, mut found: impl FnMut(Range<usize>, Conceals)) {
 
 /// Whether what stands inside a tag hides its element.
 fn hides(tag: &str) -> bool {
-    let squeezed: String =
-        tag.chars().filter(|c| !c.is_ascii_whitespace()).map(|c| c.to_ascii_lowercase()).collect();
+    let squeezed: String = tag.chars().filter(|c| !c.is_ascii_whitespace()).map(|c| c.to_ascii_lowercase()).collect();
     STYLES.iter().any(|s| squeezed.contains(s))
         || tag.split_ascii_whitespace().skip(1).any(|a| a.eq_ignore_ascii_case("hidden") || a.starts_with("hidden="))
 }
 
 const STYLES: &[&str] = &[
-    "display:none", "visibility:hidden", "opacity:0;", "opacity:0\"", "opacity:0'", "font-size:0", "font-size:1px",
-    "font-size:.1", "color:white", "color:#fff", "color:transparent", "text-indent:-9", "left:-9", "aria-hidden=\"true\"",
-    "height:0;", "width:0;",
+    "display:none",
+    "visibility:hidden",
+    "opacity:0;",
+    "opacity:0\"",
+    "opacity:0'",
+    "font-size:0",
+    "font-size:1px",
+    "font-size:.1",
+    "color:white",
+    "color:#fff",
+    "color:transparent",
+    "text-indent:-9",
+    "left:-9",
+    "aria-hidden=\"true\"",
+    "height:0;",
+    "width:0;",
 ];
 
 /// Stretches reported of one text.

@@ -59,8 +59,7 @@ impl Grammar {
             let group = rest.get(..near).unwrap_or_default();
             rest = rest.get(here..).unwrap_or_default();
             for kind in [Kind::Injection, Kind::Extraction, Kind::Exfiltration] {
-                let Some(best) =
-                    group.iter().filter(|m| m.rule.kind == kind).max_by(|a, b| a.sure.total_cmp(&b.sure))
+                let Some(best) = group.iter().filter(|m| m.rule.kind == kind).max_by(|a, b| a.sure.total_cmp(&b.sure))
                 else {
                     continue;
                 };
@@ -184,8 +183,9 @@ impl Window {
 /// Tries every rule on the hits of one window.
 fn try_rules(window: &Window, hits: &[Hit], view: &Normal<'_>, untrusted: bool, out: &mut Vec<Match>) {
     let present = hits.iter().fold(0, |set, h| set | h.concept.bit());
-    let meta: Vec<usize> =
-        hits.iter().filter(|h| h.concept == Concept::Meta).map(|h| window.word(h.start)).collect();
+    let meta: Vec<usize> = hits.iter().filter(|h| h.concept == Concept::Meta).map(|h| window.word(h.start)).collect();
+    let mut negated: Vec<usize> = hits.iter().filter(|h| h.concept == Concept::Negated).map(|h| h.end).collect();
+    negated.sort_unstable();
     for rule in RULES.iter().filter(|r| r.terms.iter().all(|t| t & present != 0)) {
         let mut last: Option<usize> = None;
         for (i, lead) in hits.iter().enumerate().filter(|(_, h)| rule.terms[0] & h.concept.bit() != 0) {
@@ -198,13 +198,22 @@ fn try_rules(window: &Window, hits: &[Hit], view: &Normal<'_>, untrusted: bool, 
             let (Some(from), Some(to)) = (window.from.get(span.start), window.from.get(span.end)) else { continue };
             let concealed = !view.layers.is_empty() || view.conceals(*from..*to);
             let mut sure = if untrusted || concealed { rule.untrusted } else { rule.sure };
-            let near = meta.partition_point(|m| *m + ABOUT < word);
-            let about = meta.get(near).is_some_and(|m| *m <= word + ABOUT);
-            if concealed {
+            if concealed && rule.sure >= STRONG {
                 sure = 1.0 - (1.0 - sure) * 0.6;
-            } else if about && !untrusted && window.quoted(&span) {
-                // Somebody writes about attacks rather than attacking.
-                sure *= 0.4;
+            } else if concealed {
+                sure = rule.sure;
+            } else if !untrusted {
+                // Somebody writes about attacks rather than attacking, or forbids what an attack would ask for.
+                let near = meta.partition_point(|m| *m + ABOUT < word);
+                let about = meta.get(near).is_some_and(|m| *m <= word + ABOUT);
+                if about && window.quoted(&span) {
+                    sure *= 0.4;
+                }
+                let last =
+                    negated.partition_point(|end| *end <= span.start).checked_sub(1).and_then(|n| negated.get(n));
+                if last.is_some_and(|end| window.word(*end) + NEGATES >= window.word(span.start)) {
+                    sure *= 0.5;
+                }
             }
             out.push(Match { rule, word, span: *from..*to, sure });
         }
@@ -219,8 +228,7 @@ fn complete(window: &Window, hits: &[Hit], lead: usize, rule: &Rule) -> Option<R
     let mut used = [(first.start, first.end); 4];
     for (n, term) in rule.terms.iter().enumerate().skip(1) {
         let fits = |h: &&Hit| {
-            term & h.concept.bit() != 0
-                && !used.iter().take(n).any(|(start, end)| h.start < *end && *start < h.end)
+            term & h.concept.bit() != 0 && !used.iter().take(n).any(|(start, end)| h.start < *end && *start < h.end)
         };
         let after = hits.get(lead + 1..)?.iter().take_while(|h| window.word(h.start) <= here + rule.within).find(fits);
         let before = || {
@@ -244,5 +252,9 @@ const SENTENCE: usize = 5;
 const PARAGRAPH: usize = 2;
 /// Words around a match in which talk about attacks makes it less likely to be one.
 const ABOUT: usize = 30;
+/// Words before a match in which a negation counts.
+const NEGATES: usize = 3;
+/// How sure a rule must be for a disguise to make it surer: innocent text is encoded, too.
+const STRONG: f32 = 0.3;
 /// The strongest signal must be at least this sure by itself.
 const LEAST: f32 = 0.3;

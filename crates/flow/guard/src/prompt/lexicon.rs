@@ -36,9 +36,12 @@ pub(super) enum Concept {
     Meta,
     Marker,
     Address,
+    Norms,
+    Instead,
+    Negated,
 }
 
-const NAMES: [(&str, Concept); 28] = [
+const NAMES: [(&str, Concept); 31] = [
     ("ignore", Concept::Ignore),
     ("notfollow", Concept::NotFollow),
     ("prior", Concept::Prior),
@@ -67,6 +70,9 @@ const NAMES: [(&str, Concept); 28] = [
     ("meta", Concept::Meta),
     ("marker", Concept::Marker),
     ("address", Concept::Address),
+    ("norms", Concept::Norms),
+    ("instead", Concept::Instead),
+    ("negated", Concept::Negated),
 ];
 
 /// A set of concepts.
@@ -111,7 +117,8 @@ impl Lexicon {
         let (mut patterns, mut entries) = (Vec::new(), Vec::new());
         let (mut ascii, mut other) = (Vec::new(), Vec::new());
         let mut section: Option<(Concept, bool)> = None;
-        for line in include_str!("lexicon.txt").lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')) {
+        for line in include_str!("lexicon.txt").lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'))
+        {
             if let Some(head) = line.strip_prefix('@') {
                 let (name, opens) = head.strip_suffix(" !").map_or((head, false), |name| (name, true));
                 let (_, concept) = NAMES
@@ -122,7 +129,7 @@ impl Lexicon {
                 continue;
             }
             let (concept, opens) = section.ok_or_else(|| GuardError::Tables("an entry before any section".into()))?;
-            for entry in line.split('|').map(str::trim).filter(|e| !e.is_empty()) {
+            for entry in line.split(" | ").map(str::trim).filter(|e| !e.is_empty()) {
                 let (entry, open_ended) = entry.strip_suffix('*').map_or((entry, false), |stem| (stem, true));
                 let word = canonical(&fold(entry).text);
                 let runs_on = word.chars().any(runs_on);
@@ -182,7 +189,8 @@ impl Lexicon {
             for found in automaton.find_iter(text) {
                 let needs_start = self.at_start[*which].get(found.pattern().as_usize()).copied().unwrap_or(false);
                 // Letters outside ASCII end in a byte of 0x80 or more and are taken for the start of a word: a window too many.
-                let inside = found.start().checked_sub(1).and_then(|i| bytes.get(i)).is_some_and(u8::is_ascii_alphanumeric);
+                let inside =
+                    found.start().checked_sub(1).and_then(|i| bytes.get(i)).is_some_and(u8::is_ascii_alphanumeric);
                 if !(needs_start && inside) || joined {
                     out.push(found.start());
                 }
@@ -241,15 +249,121 @@ fn shortened(word: &str) -> &str {
 
 /// Words that ordinary text has on every line.
 const COMMON: &[&str] = &[
-    "about", "above", "access", "account", "address", "after", "again", "all", "always", "and", "answer", "any", "apply",
-    "are", "aside", "away", "back", "because", "before", "begin", "being", "below", "but", "can", "card", "character",
-    "code", "data", "date", "dear", "do", "email", "every", "exactly", "first", "follow", "for", "form", "free", "from",
-    "going", "have", "here", "home", "hypothetical", "i", "important", "in", "information", "is", "job", "know", "like",
-    "list", "longer", "message", "more", "must", "name", "need", "new", "no", "not", "note", "now", "number", "of", "on",
-    "only", "or", "order", "out", "output", "people", "personal", "phone", "play", "point", "private", "question",
-    "real", "respond", "response", "say", "security", "should", "show", "start", "state", "stay", "stop", "sure",
-    "system", "task", "team", "tell", "test", "text", "that", "the", "there", "this", "time", "to", "use", "user",
-    "want", "way", "will", "with", "without", "word", "words", "you", "your",
+    "about",
+    "above",
+    "access",
+    "account",
+    "address",
+    "after",
+    "again",
+    "all",
+    "always",
+    "and",
+    "answer",
+    "any",
+    "apply",
+    "are",
+    "aside",
+    "away",
+    "back",
+    "because",
+    "before",
+    "begin",
+    "being",
+    "below",
+    "but",
+    "can",
+    "card",
+    "character",
+    "code",
+    "data",
+    "date",
+    "dear",
+    "do",
+    "email",
+    "every",
+    "exactly",
+    "first",
+    "follow",
+    "for",
+    "form",
+    "free",
+    "from",
+    "going",
+    "have",
+    "here",
+    "home",
+    "hypothetical",
+    "i",
+    "important",
+    "in",
+    "information",
+    "is",
+    "job",
+    "know",
+    "like",
+    "list",
+    "longer",
+    "message",
+    "more",
+    "must",
+    "name",
+    "need",
+    "new",
+    "no",
+    "not",
+    "note",
+    "now",
+    "number",
+    "of",
+    "on",
+    "only",
+    "or",
+    "order",
+    "out",
+    "output",
+    "people",
+    "personal",
+    "phone",
+    "play",
+    "point",
+    "private",
+    "question",
+    "real",
+    "respond",
+    "response",
+    "say",
+    "security",
+    "should",
+    "show",
+    "start",
+    "state",
+    "stay",
+    "stop",
+    "sure",
+    "system",
+    "task",
+    "team",
+    "tell",
+    "test",
+    "text",
+    "that",
+    "the",
+    "there",
+    "this",
+    "time",
+    "to",
+    "use",
+    "user",
+    "want",
+    "way",
+    "will",
+    "with",
+    "without",
+    "word",
+    "words",
+    "you",
+    "your",
 ];
 
 #[cfg(test)]

@@ -41,8 +41,10 @@ fn repeats(bytes: &[u8], most: usize) -> bool {
             if !same(start, 2 * UNIT) {
                 return false;
             }
-            let after = bytes.iter().skip(start).zip(bytes.iter().skip(start + unit)).take(most).take_while(|(a, b)| a == b);
-            let before = (0..start.min(most)).take_while(|i| bytes.get(start - 1 - i) == bytes.get(start - 1 - i + unit));
+            let after =
+                bytes.iter().skip(start).zip(bytes.iter().skip(start + unit)).take(most).take_while(|(a, b)| a == b);
+            let before =
+                (0..start.min(most)).take_while(|i| bytes.get(start - 1 - i) == bytes.get(start - 1 - i + unit));
             after.count() + before.count() + unit >= most
         })
     })
@@ -61,7 +63,11 @@ mod tests {
             for lead in [0, 1, 77, 300] {
                 let long = format!("{}{}{}", "x1y2".repeat(lead / 4), unit.repeat(1024 / unit.len() + 8), "end");
                 assert!(repeats(long.as_bytes(), 1024), "{unit} {lead}");
-                let short = format!("{}{}", unit.repeat(900 / unit.len()), (0..600).map(|n| format!("{n},")).collect::<String>());
+                let short = format!(
+                    "{}{}",
+                    unit.repeat(900 / unit.len()),
+                    (0..600).map(|n| format!("{n},")).collect::<String>()
+                );
                 assert!(!repeats(short.as_bytes(), 1024), "{unit} {lead}");
             }
         }

@@ -37,7 +37,9 @@ const MARKER: u8 = 9;
 const ADDRESS: u8 = 10;
 
 const DROP: Set = C::Ignore.bit() | C::NotFollow.bit();
-const RULE: Set = C::Rules.bit() | C::System.bit();
+const RULE: Set = C::Rules.bit() | C::System.bit() | C::Norms.bit();
+/// What only a model has been given.
+const ORDERS: Set = C::Rules.bit() | C::System.bit();
 const ASK: Set = C::Show.bit() | C::Send.bit();
 
 const fn any(name: &'static str, family: u8, terms: &'static [Set], within: usize, sure: f32, untrusted: f32) -> Rule {
@@ -64,9 +66,10 @@ pub(super) const RULES: &[Rule] = &[
     then("injection/override", OVERRIDE, &[DROP, C::Prior.bit(), C::Said.bit()], 5, 0.5, 0.6),
     any("injection/override", OVERRIDE, &[DROP, RULE], 4, 0.35, 0.45),
     then("injection/override", OVERRIDE, &[DROP, C::All.bit(), C::Prior.bit()], 4, 0.4, 0.5),
-    any("injection/override", OVERRIDE, &[DROP, C::NewTask.bit()], 14, 0.4, 0.5),
+    any("injection/override", OVERRIDE, &[DROP, C::NewTask.bit() | C::Instead.bit()], 14, 0.4, 0.5),
     any("injection/new-task", TASK, &[C::NewTask.bit()], 1, 0.2, 0.35),
-    any("injection/new-task", TASK, &[C::NewTask.bit(), C::Authority.bit() | C::FromNow.bit()], 8, 0.6, 0.7),
+    any("injection/new-task", TASK, &[C::NewTask.bit(), C::Authority.bit()], 8, 0.6, 0.7),
+    any("injection/new-task", TASK, &[C::NewTask.bit(), C::FromNow.bit()], 8, 0.45, 0.55),
     any("injection/new-task", TASK, &[C::NewTask.bit(), C::Suppress.bit()], 14, 0.4, 0.5),
     any("injection/new-task", TASK, &[C::FromNow.bit(), RULE], 10, 0.45, 0.5),
     any("injection/new-task", TASK, &[C::FromNow.bit()], 1, 0.15, 0.25),
@@ -77,7 +80,14 @@ pub(super) const RULES: &[Rule] = &[
     any("injection/persona", PERSONA, &[C::Unbound.bit()], 1, 0.2, 0.3),
     any("injection/persona", PERSONA, &[C::YouAre.bit()], 1, 0.1, 0.25),
     any("injection/mode", MODE, &[C::Mode.bit()], 1, 0.35, 0.4),
-    any("injection/mode", MODE, &[C::Mode.bit(), C::YouAre.bit() | C::Unbound.bit() | C::Authority.bit() | C::FromNow.bit()], 14, 0.65, 0.7),
+    any(
+        "injection/mode",
+        MODE,
+        &[C::Mode.bit(), C::YouAre.bit() | C::Unbound.bit() | C::Authority.bit() | C::FromNow.bit()],
+        14,
+        0.65,
+        0.7,
+    ),
     any("injection/mode", MODE, &[C::Mode.bit(), C::Your.bit()], 8, 0.5, 0.5),
     any("injection/authority", AUTHORITY, &[C::Authority.bit()], 1, 0.2, 0.35),
     any("injection/authority", AUTHORITY, &[C::Authority.bit(), DROP], 14, 0.5, 0.6),
@@ -85,17 +95,52 @@ pub(super) const RULES: &[Rule] = &[
     any("injection/conceal", SUPPRESS, &[C::Conceal.bit()], 1, 0.2, 0.45),
     any("injection/conceal", SUPPRESS, &[C::Conceal.bit(), ASK], 12, 0.3, 0.55),
     any("injection/role-marker", MARKER, &[C::Marker.bit()], 1, 0.2, 0.3),
-    then("injection/role-marker", MARKER, &[C::Marker.bit(), DROP | C::YouAre.bit() | C::NewTask.bit() | C::Unbound.bit()], 12, 0.5, 0.6),
+    then(
+        "injection/role-marker",
+        MARKER,
+        &[C::Marker.bit(), DROP | C::YouAre.bit() | C::NewTask.bit() | C::Unbound.bit()],
+        12,
+        0.5,
+        0.6,
+    ),
     any("injection/addresses-model", ADDRESS, &[C::Address.bit()], 1, 0.1, 0.3),
-    any("injection/addresses-model", ADDRESS, &[C::Address.bit(), C::Url.bit() | C::Suppress.bit() | C::Records.bit()], 12, 0.2, 0.55),
+    any(
+        "injection/addresses-model",
+        ADDRESS,
+        &[C::Address.bit(), C::Url.bit() | C::Suppress.bit() | C::Records.bit()],
+        12,
+        0.2,
+        0.55,
+    ),
     any("extraction/system-prompt", EXTRACT, &[C::Show.bit(), C::System.bit()], 7, 0.7, 0.75),
-    any("extraction/system-prompt", EXTRACT, &[C::Show.bit(), C::Your.bit(), C::Rules.bit()], 6, 0.5, 0.6),
-    any("extraction/system-prompt", EXTRACT, &[C::Show.bit(), C::Prior.bit() | C::All.bit(), C::Rules.bit()], 6, 0.4, 0.5),
-    any("extraction/system-prompt", EXTRACT, &[C::Show.bit(), C::Verbatim.bit(), RULE], 12, 0.6, 0.65),
-    any("extraction/verbatim", EXTRACT, &[C::Show.bit(), C::Prior.bit(), C::Said.bit(), C::Verbatim.bit()], 12, 0.5, 0.6),
-    any("extraction/records", FISH, &[C::Records.bit(), C::Bulk.bit(), ASK], 10, 0.6, 0.65),
-    any("extraction/records", FISH, &[C::Records.bit(), C::All.bit(), C::People.bit(), ASK], 8, 0.5, 0.6),
+    any("extraction/system-prompt", EXTRACT, &[C::Show.bit(), C::Your.bit(), C::Rules.bit()], 6, 0.55, 0.6),
+    any(
+        "extraction/system-prompt",
+        EXTRACT,
+        &[C::Show.bit(), C::Prior.bit() | C::All.bit(), C::Rules.bit()],
+        6,
+        0.4,
+        0.4,
+    ),
+    any("extraction/system-prompt", EXTRACT, &[C::Show.bit(), C::Verbatim.bit(), ORDERS], 10, 0.5, 0.55),
+    any(
+        "extraction/verbatim",
+        EXTRACT,
+        &[C::Show.bit(), C::Prior.bit(), C::Said.bit(), C::Verbatim.bit()],
+        12,
+        0.5,
+        0.6,
+    ),
+    then("extraction/records", FISH, &[ASK, C::Records.bit(), C::Bulk.bit()], 9, 0.55, 0.6),
+    then("extraction/records", FISH, &[ASK, C::All.bit(), C::Records.bit(), C::People.bit()], 8, 0.5, 0.55),
     any("extraction/records", FISH, &[C::Records.bit(), C::Authority.bit() | C::Mode.bit(), ASK], 14, 0.5, 0.6),
-    any("exfiltration/send-out", CARRY, &[C::Send.bit(), C::Records.bit() | C::System.bit(), C::Url.bit()], 14, 0.5, 0.65),
-    any("exfiltration/send-out", CARRY, &[C::Send.bit(), C::Payload.bit(), C::Url.bit()], 12, 0.3, 0.4),
+    then(
+        "exfiltration/send-out",
+        CARRY,
+        &[C::Send.bit(), C::Records.bit() | C::System.bit(), C::Url.bit()],
+        14,
+        0.4,
+        0.6,
+    ),
+    then("exfiltration/send-out", CARRY, &[C::Send.bit(), C::Payload.bit(), C::Url.bit()], 10, 0.3, 0.4),
 ];

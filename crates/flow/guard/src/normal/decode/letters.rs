@@ -22,7 +22,11 @@ pub(super) fn find(text: &str, out: &mut Vec<Piece>) {
 fn alternates(bytes: &[u8]) -> bool {
     bytes.chunks_exact(8).any(|chunk| match chunk {
         [a, b, c, d, e, ..] => {
-            (separates(*b) && b == d && a.is_ascii_alphanumeric() && c.is_ascii_alphanumeric() && e.is_ascii_alphanumeric())
+            (separates(*b)
+                && b == d
+                && a.is_ascii_alphanumeric()
+                && c.is_ascii_alphanumeric()
+                && e.is_ascii_alphanumeric())
                 || (separates(*a) && a == c && c == e && b.is_ascii_alphanumeric() && d.is_ascii_alphanumeric())
         }
         _ => false,
@@ -95,7 +99,9 @@ fn spaced(text: &str, out: &mut Vec<Piece>) {
 fn digits_in_words(bytes: &[u8]) -> bool {
     let pairs = bytes.iter().zip(bytes.iter().skip(1));
     let count: usize = pairs
-        .map(|(a, b)| usize::from(a.is_ascii_alphabetic() & (b.is_ascii_digit() | (*b == b'@') | (*b == b'$') | (*b == b'|'))))
+        .map(|(a, b)| {
+            usize::from(a.is_ascii_alphabetic() & (b.is_ascii_digit() | (*b == b'@') | (*b == b'$') | (*b == b'|')))
+        })
         .sum();
     count >= 2
 }
@@ -109,7 +115,8 @@ fn leet(text: &str, out: &mut Vec<Piece>) {
         {
             let start = floor(text, start.saturating_sub(AROUND));
             let end = floor(text, end + AROUND);
-            let plain = text.get(start..end).unwrap_or_default().split_inclusive(char::is_whitespace).map(unleet).collect();
+            let plain =
+                text.get(start..end).unwrap_or_default().split_inclusive(char::is_whitespace).map(unleet).collect();
             out.push(Piece { span: start..end, text: plain, encoding: Encoding::Leet });
         }
     };
@@ -135,7 +142,9 @@ fn leet(text: &str, out: &mut Vec<Piece>) {
 fn is_leet(token: &str) -> bool {
     let token = token.trim_matches(|c: char| matches!(c, '.' | ',' | ':' | ';' | '?' | '"' | '\'' | '(' | ')'));
     let bytes = token.as_bytes();
-    if !(3..=24).contains(&bytes.len()) || !bytes.iter().all(|b| b.is_ascii_alphanumeric() || plain_letter(*b).is_some()) {
+    if !(3..=24).contains(&bytes.len())
+        || !bytes.iter().all(|b| b.is_ascii_alphanumeric() || plain_letter(*b).is_some())
+    {
         return false;
     }
     let letters = bytes.iter().filter(|b| b.is_ascii_alphabetic()).count();
@@ -231,9 +240,8 @@ static ASCII: LazyLock<Option<Turned>> = LazyLock::new(|| {
     automaton(patterns, rotated)
 });
 
-static OTHER: LazyLock<Option<Turned>> = LazyLock::new(|| {
-    automaton(WORDS.iter().filter(|w| !w.is_ascii()).map(|w| w.chars().rev().collect()).collect(), 0)
-});
+static OTHER: LazyLock<Option<Turned>> =
+    LazyLock::new(|| automaton(WORDS.iter().filter(|w| !w.is_ascii()).map(|w| w.chars().rev().collect()).collect(), 0));
 
 fn automaton(patterns: Vec<String>, rotated: usize) -> Option<Turned> {
     let built = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).ascii_case_insensitive(true).build(patterns);
@@ -242,14 +250,85 @@ fn automaton(patterns: Vec<String>, rotated: usize) -> Option<Turned> {
 
 /// Words that orders to a model are made of, long enough that their turned forms are no words.
 const WORDS: &[&str] = &[
-    "ignore", "instruction", "previous", "prompt", "reveal", "disregard", "password", "forget", "override", "system",
-    "unrestricted", "ignorier", "anweisung", "vergiss", "instruccion", "anterior", "olvida", "muestra", "consigne",
-    "oublie", "affiche", "istruzioni", "dimentica", "mostra", "instrucoes", "esqueca", "instructies", "vergeet",
-    "negeer", "polecenia", "zapomnij", "pokaz", "talimat", "goster", "pokyny", "zapomen", "instruktion", "glom",
-    "instruksi", "abaikan", "lupakan", "huong dan", "bo qua", "instrukc", "regler", "instrukser", "utasitas",
-    "игнорир", "инструкц", "забудь", "покажи", "систем", "предыдущ", "інструкц", "попередн", "ігнорує", "ігноруи",
-    "忽略", "指令", "提示词", "系统", "无视", "忘记", "無視", "指示", "プロンプト", "システム", "무시", "지시", "프롬프트", "시스템",
-    "تعليمات", "تجاهل", "النظام", "निर्देश", "सिस्टम", "अनदेखा", "دستور", "نادیده",
+    "ignore",
+    "instruction",
+    "previous",
+    "prompt",
+    "reveal",
+    "disregard",
+    "password",
+    "forget",
+    "override",
+    "system",
+    "unrestricted",
+    "ignorier",
+    "anweisung",
+    "vergiss",
+    "instruccion",
+    "anterior",
+    "olvida",
+    "muestra",
+    "consigne",
+    "oublie",
+    "affiche",
+    "istruzioni",
+    "dimentica",
+    "mostra",
+    "instrucoes",
+    "esqueca",
+    "instructies",
+    "vergeet",
+    "negeer",
+    "polecenia",
+    "zapomnij",
+    "pokaz",
+    "talimat",
+    "goster",
+    "pokyny",
+    "zapomen",
+    "instruktion",
+    "glom",
+    "instruksi",
+    "abaikan",
+    "lupakan",
+    "huong dan",
+    "bo qua",
+    "instrukc",
+    "regler",
+    "instrukser",
+    "utasitas",
+    "игнорир",
+    "инструкц",
+    "забудь",
+    "покажи",
+    "систем",
+    "предыдущ",
+    "інструкц",
+    "попередн",
+    "ігнорує",
+    "ігноруи",
+    "忽略",
+    "指令",
+    "提示词",
+    "系统",
+    "无视",
+    "忘记",
+    "無視",
+    "指示",
+    "プロンプト",
+    "システム",
+    "무시",
+    "지시",
+    "프롬프트",
+    "시스템",
+    "تعليمات",
+    "تجاهل",
+    "النظام",
+    "निर्देश",
+    "सिस्टम",
+    "अनदेखा",
+    "دستور",
+    "نادیده",
 ];
 
 /// Morse: at least eight letters of dots and dashes.
@@ -267,7 +346,10 @@ fn morse(text: &str, out: &mut Vec<Piece>) {
         at = end + MORSE - 1;
         let Some(run) = text.get(start..end).filter(|r| r.len() >= MORSE) else { continue };
         let words = run.split(['/', '\n']).map(|word| {
-            word.split(' ').filter(|l| !l.is_empty()).filter_map(|l| LETTERS.iter().position(|m| *m == l)).collect::<Vec<_>>()
+            word.split(' ')
+                .filter(|l| !l.is_empty())
+                .filter_map(|l| LETTERS.iter().position(|m| *m == l))
+                .collect::<Vec<_>>()
         });
         let mut plain = String::new();
         for word in words {

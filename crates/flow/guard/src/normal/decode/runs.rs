@@ -124,14 +124,16 @@ fn grouped(text: &str, out: &mut Vec<Piece>) {
         let Some(run) = text.get(start..end).filter(|r| r.len() >= GROUPS && r.contains([' ', ',', ':'])) else {
             continue;
         };
-        let groups = || {
-            run.split([' ', ',', ':', '\n']).filter(|g| !g.is_empty()).map(|g| g.strip_prefix("0x").unwrap_or(g))
-        };
+        let groups =
+            || run.split([' ', ',', ':', '\n']).filter(|g| !g.is_empty()).map(|g| g.strip_prefix("0x").unwrap_or(g));
         let radix = |digits: usize, radix: u32| -> Option<Vec<u8>> {
             // The words around the groups may hold the same letters; what does not fit at either end is left out.
             let fits = |g: &&str| g.len() == digits && u8::from_str_radix(g, radix).is_ok();
-            let bytes: Vec<u8> =
-                groups().skip_while(|g| !fits(g)).take_while(fits).filter_map(|g| u8::from_str_radix(g, radix).ok()).collect();
+            let bytes: Vec<u8> = groups()
+                .skip_while(|g| !fits(g))
+                .take_while(fits)
+                .filter_map(|g| u8::from_str_radix(g, radix).ok())
+                .collect();
             (bytes.len() >= 6).then_some(bytes)
         };
         let span = start..end;
