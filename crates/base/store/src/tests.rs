@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use countersign_core::{Timestamp, principal::PrincipalKind};
+use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
@@ -177,4 +178,40 @@ async fn a_damaged_record_is_named() {
     store.insert_key(&key(1)).await.unwrap();
     assert!(sqlx::query("UPDATE api_key SET kind = 'root'").execute(&store.pool).await.is_err());
     assert!(sqlx::query("DELETE FROM api_key").execute(&store.pool).await.is_err(), "grants would be orphans");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Whatever a record holds comes back, quotes, line ends and NUL included.
+    #[test]
+    fn any_record_round_trips(
+        hash: [u8; 32],
+        texts in proptest::array::uniform4(any::<String>()),
+        roles in proptest::collection::btree_set(any::<String>(), 0..4),
+        times in proptest::array::uniform3(0..=u64::MAX >> 1),
+        ends: bool,
+    ) {
+        let [id, tenant, subject, note] = texts;
+        let record = KeyRecord {
+            id: id.into(),
+            hash,
+            tenant: tenant.into(),
+            subject: subject.into(),
+            kind: PrincipalKind::Agent,
+            roles: roles.iter().map(|r| r.as_str().into()).collect(),
+            scopes: roles.iter().map(|r| format!("model:{r}").into()).collect(),
+            created: Timestamp(times[0]),
+            expires: ends.then_some(Timestamp(times[1])),
+            revoked_at: ends.then_some(Timestamp(times[2])),
+            note,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let read = runtime.block_on(async {
+            let (store, _folder) = store().await;
+            store.insert_key(&record).await.unwrap();
+            store.keys().await.unwrap()
+        });
+        prop_assert_eq!(read, [record]);
+    }
 }
