@@ -111,6 +111,8 @@ pub(crate) struct Growing {
     /// Text before this has left before it was cleared, because nothing came for long.
     passed: usize,
     stale: bool,
+    /// Length of the view when it was last scanned.
+    scanned: usize,
 }
 
 /// Text to be replaced.
@@ -147,9 +149,16 @@ impl Growing {
             self.take_rest(true);
             self.stale = true;
         }
-        if !self.stale && !last {
+        // What is held is read again; were that done for each new byte, a long hold would cost its square.
+        let held = self.scanned.saturating_sub(self.from);
+        let little = held > SMALL && (self.view.len() - self.scanned) * 8 < held;
+        if !last && (!self.stale || little) {
             return;
         }
+        self.scan_now(search, last);
+    }
+
+    fn scan_now(&mut self, search: &Search<'_>, last: bool) {
         self.stale = false;
         let mut hits = Vec::new();
         self.from = rules::scan(&self.text(search, last), &mut hits);
@@ -173,11 +182,13 @@ impl Growing {
             self.trail.drop_front(count);
             self.from -= count;
         }
+        self.scanned = self.view.len();
     }
 
     /// Lets held text go although more could come, when nothing is in it and nothing worth holding has begun in it.
     pub(crate) fn pass(&mut self, search: &Search<'_>) {
-        self.scan(search, false);
+        // Not `scan`, which may put it off: what is let go must not depend on when that was asked for.
+        self.scan_now(search, false);
         let held = self.view.get(self.from..).unwrap_or_default();
         let digits = held.iter().filter(|b| b.is_ascii_digit()).count();
         let harmless = held.len() <= 24
@@ -213,6 +224,9 @@ impl Growing {
         self.rest.drain(..done);
     }
 }
+
+/// A held text up to this long is read again whenever something new has come.
+const SMALL: usize = 128;
 
 /// Scanned text is forgotten when there is this much of it.
 const DROP: usize = 4 << 10;

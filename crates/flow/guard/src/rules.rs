@@ -3,6 +3,7 @@
 //! A *run* is a maximal piece without spaces, quotes, brackets and the like. Rules start at runs; those that reach further
 //! read ahead through a [`Cursor`](cursor::Cursor). What follows never changes what was reported: an outcome that could still change is held.
 
+mod around;
 mod assign;
 pub(crate) mod check;
 pub(crate) mod cursor;

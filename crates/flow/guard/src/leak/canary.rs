@@ -26,6 +26,8 @@ pub(crate) struct Canaries {
     depth: Vec<usize>,
     /// States at which a form is whole.
     whole: Vec<bool>,
+    /// Which bytes begin a form.
+    begins: Box<[bool; 256]>,
 }
 
 /// How far a text has been read.
@@ -42,7 +44,8 @@ impl Canaries {
     /// # Errors
     /// The index of a token that is too short.
     pub(crate) fn new(tokens: &[Secret<String>]) -> Result<Option<Self>, usize> {
-        let mut it = Self { next: vec![[0; SYMBOLS]], depth: vec![0], whole: vec![false] };
+        let mut it =
+            Self { next: vec![[0; SYMBOLS]], depth: vec![0], whole: vec![false], begins: Box::new([false; 256]) };
         for (index, token) in tokens.iter().enumerate() {
             let token = token.expose().trim();
             if symbols(token.as_bytes()).count() < LEAST {
@@ -53,12 +56,22 @@ impl Canaries {
             }
         }
         it.link();
+        for (byte, begins) in (0u8..=255).zip(it.begins.iter_mut()) {
+            *begins = symbol(byte).is_some_and(|s| it.next.first().and_then(|n| n.get(s)).is_some_and(|n| *n != 0));
+        }
         Ok((!tokens.is_empty()).then_some(it))
     }
 
     /// Reports whole tokens; returns where one that is not whole yet begins.
     pub(crate) fn scan(&self, place: &mut Place, view: &[u8], last: bool, out: &mut Vec<Hit>) -> usize {
-        while let Some(&byte) = view.get(place.at) {
+        loop {
+            if place.state == 0 {
+                // Most of a text begins no token.
+                let rest = view.get(place.at..).unwrap_or_default();
+                let skip = rest.iter().position(|b| self.begins.get(usize::from(*b)) == Some(&true));
+                place.at += skip.unwrap_or(rest.len());
+            }
+            let Some(&byte) = view.get(place.at) else { break };
             place.at += 1;
             let Some(symbol) = symbol(byte) else {
                 place.gap += 1;
@@ -173,14 +186,26 @@ fn symbols(text: &[u8]) -> impl Iterator<Item = usize> {
     text.iter().filter_map(|c| symbol(*c))
 }
 
-const fn symbol(byte: u8) -> Option<usize> {
-    match byte {
-        b'0'..=b'9' => Some((byte - b'0') as usize),
-        b'a'..=b'z' => Some((byte - b'a') as usize + 10),
-        b'A'..=b'Z' => Some((byte - b'A') as usize + 10),
-        _ => None,
-    }
+fn symbol(byte: u8) -> Option<usize> {
+    SYMBOL.get(usize::from(byte)).copied().filter(|s| *s != NONE).map(usize::from)
 }
+
+const NONE: u8 = u8::MAX;
+
+static SYMBOL: [u8; 256] = {
+    let mut table = [NONE; 256];
+    let mut i = 0;
+    while i < 128 {
+        table[i] = match i as u8 {
+            digit @ b'0'..=b'9' => digit - b'0',
+            letter @ b'a'..=b'z' => letter - b'a' + 10,
+            letter @ b'A'..=b'Z' => letter - b'A' + 10,
+            _ => NONE,
+        };
+        i += 1;
+    }
+    table
+};
 
 /// Where the last `count` letters and digits before `end` begin.
 fn back(view: &[u8], end: usize, count: usize) -> usize {

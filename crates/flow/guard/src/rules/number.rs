@@ -4,7 +4,12 @@
 
 use countersign_core::Kind;
 
-use super::{BACK, Hit, Text, check, cursor::Cursor};
+use super::{
+    Hit, Text,
+    around::{Around, topic},
+    check,
+    cursor::Cursor,
+};
 
 /// The most digits one number may have, and the most groups they may stand in.
 const DIGITS: usize = 22;
@@ -115,7 +120,7 @@ pub(super) fn probe(cur: &mut Cursor<'_>, text: &Text<'_>) -> Option<Hit> {
     if it.count < 3 {
         return None;
     }
-    let mut around = None;
+    let mut around = Lazy { view: bytes, start, around: None };
     for groups in (1..=it.groups).rev() {
         let (_, end, _) = *it.ends.get(groups - 1)?;
         // What follows must not make it a part of something longer; a space and more digits may follow.
@@ -124,7 +129,7 @@ pub(super) fn probe(cur: &mut Cursor<'_>, text: &Text<'_>) -> Option<Hit> {
         } else {
             cur.at = end;
             match cur.peek() {
-                Some(c) if c.is_ascii_alphanumeric() || c == b'_' => c != b'x' || it.count != 10,
+                Some(c) if c.is_ascii_alphanumeric() || c == b'_' => c != b'x' || !(10..=13).contains(&it.count),
                 Some(b'-' | b'@' | b'/' | b':' | b'%') => cur.peek_at(1).is_some_and(|c| c.is_ascii_alphanumeric()),
                 Some(b'.' | b',') => cur.peek_at(1).is_some_and(|c| c.is_ascii_digit()),
                 _ => false,
@@ -133,8 +138,7 @@ pub(super) fn probe(cur: &mut Cursor<'_>, text: &Text<'_>) -> Option<Hit> {
         if glued {
             continue;
         }
-        let around = around.get_or_insert_with(|| Around::before(bytes, start));
-        if let Some((rule, confidence)) = known(&it, groups, before, around) {
+        if let Some((rule, confidence)) = known(&it, groups, before, &mut around) {
             let mut end = end;
             if rule == "personal/phone" && groups == it.groups {
                 cur.at = end;
@@ -150,7 +154,7 @@ pub(super) fn probe(cur: &mut Cursor<'_>, text: &Text<'_>) -> Option<Hit> {
 }
 
 /// Which rule takes the first groups, and how surely.
-fn known(it: &Groups, groups: usize, before: u8, around: &Around) -> Option<(&'static str, f32)> {
+fn known(it: &Groups, groups: usize, before: u8, around: &mut Lazy<'_>) -> Option<(&'static str, f32)> {
     let digits = it.digits(groups);
     let shape = it.shape(groups);
     let separator = it.separator(groups);
@@ -169,17 +173,17 @@ fn known(it: &Groups, groups: usize, before: u8, around: &Around) -> Option<(&'s
 }
 
 /// Numbers that carry their own proof.
-fn checked(digits: &[u8], shape: u64, separator: Option<u8>, around: &Around) -> Option<(&'static str, f32)> {
+fn checked(digits: &[u8], shape: u64, separator: Option<u8>, around: &mut Lazy<'_>) -> Option<(&'static str, f32)> {
     let card_shape = matches!(shape, 0xd | 0xe | 0xf | 0x4444 | 0x465 | 0x464 | 0x44443 | 0x44442 | 0x4443 | 0x3333)
         || shape == 0xf && digits.len() >= 15;
     if (13..=19).contains(&digits.len()) && card_shape && check::card_prefix(digits) && check::luhn(digits) {
         let repeated = digits.windows(2).all(|w| w.first() == w.last());
-        if !repeated && !around.says(&["order", "tracking", "invoice", "timestamp", "isbn", "imei", "serial"]) {
+        if !repeated && !around.get().says(topic::NOT_CARD) {
             return Some(("personal/card", if separator.is_some() { 0.99 } else { 0.95 }));
         }
     }
     match shape {
-        0x324 if separator == Some(b'-') || around.says(SSN) => {
+        0x324 if separator == Some(b'-') || around.get().says(topic::SSN) => {
             if check::ssn(digits) {
                 return Some(("personal/us-ssn", 0.95));
             }
@@ -187,26 +191,26 @@ fn checked(digits: &[u8], shape: u64, separator: Option<u8>, around: &Around) ->
                 return Some(("personal/us-itin", 0.9));
             }
         }
-        0x9 if around.says(SSN) && (check::ssn(digits) || check::itin(digits)) => {
+        0x9 if around.get().says(topic::SSN) && (check::ssn(digits) || check::itin(digits)) => {
             return Some(("personal/us-ssn", 0.9));
         }
-        0xa | 0x334 if check::nhs(digits) && around.says(&["nhs"]) => return Some(("personal/nhs", 0.95)),
-        0xa if check::npi(digits) && around.says(&["npi", "provider"]) => return Some(("personal/npi", 0.9)),
+        0xa | 0x334 if check::nhs(digits) && around.get().says(topic::NHS) => return Some(("personal/nhs", 0.95)),
+        0xa if check::npi(digits) && around.get().says(topic::NPI) => return Some(("personal/npi", 0.9)),
         0x444 if digits.first().is_some_and(|d| *d > 1) && check::verhoeff(digits) => {
             return Some(("personal/aadhaar", 0.9));
         }
-        0xc if check::verhoeff(digits) && around.says(&["aadhaar", "aadhar", "uidai", "national id", "identity"]) => {
+        0xc if check::verhoeff(digits) && around.get().says(topic::NATIONAL) => {
             return Some(("personal/aadhaar", 0.9));
         }
         0x3332 if check::cpf(digits) => return Some(("personal/cpf", 0.97)),
-        0xb if check::cpf(digits) && around.says(&["cpf"]) => return Some(("personal/cpf", 0.95)),
-        0xb if check::pesel(digits) && around.says(&["pesel", "national id", "identity", "identyfik"]) => {
+        0xb if check::cpf(digits) && around.get().says(topic::CPF) => return Some(("personal/cpf", 0.95)),
+        0xb if check::pesel(digits) && around.get().says(topic::NATIONAL) => {
             return Some(("personal/pesel", 0.95));
         }
-        0x9 if check::bsn(digits) && around.says(&["bsn", "burgerservice", "sofinummer", "national id"]) => {
+        0x9 if check::bsn(digits) && around.get().says(topic::BSN | topic::NATIONAL) => {
             return Some(("personal/bsn", 0.95));
         }
-        0x9 if check::routing(digits) && around.says(&["routing", "aba "]) => {
+        0x9 if check::routing(digits) && around.get().says(topic::ROUTING) => {
             return Some(("personal/bank-routing", 0.9));
         }
         _ => {}
@@ -214,62 +218,24 @@ fn checked(digits: &[u8], shape: u64, separator: Option<u8>, around: &Around) ->
     None
 }
 
-const SSN: &[&str] = &["ssn", "social security", "social-security", "itin", "tax id", "taxpayer"];
-
 /// Numbers that only the words before them make personal.
-fn named(digits: &[u8], groups: usize, around: &Around) -> Option<(&'static str, f32)> {
-    if groups > 3 && digits.len() < 8 {
+fn named(digits: &[u8], groups: usize, around: &mut Lazy<'_>) -> Option<(&'static str, f32)> {
+    if digits.len() < 5 && groups > 1 || groups > 3 && digits.len() < 8 {
         return None;
     }
+    let around = around.get();
     match digits.len() {
-        3..=4 if groups == 1 && around.ends(&["cvv", "cvc", "cvv2", "cid", "security code"]) => {
-            Some(("personal/card-code", 0.9))
-        }
-        6..=18
-            if around.ends(&[
-                "account",
-                "account number",
-                "account no",
-                "acct",
-                "acct no",
-                "account #",
-                "a/c",
-                "konto",
-                "kontonummer",
-                "bank account",
-                "compte",
-                "cuenta",
-                "rekening",
-            ]) =>
-        {
-            Some(("personal/bank-account", 0.7))
-        }
-        5..=12
-            if around.ends(&[
-                "mrn",
-                "medical record",
-                "medical record number",
-                "patient id",
-                "patient no",
-                "patient number",
-            ]) =>
-        {
-            Some(("personal/medical-record", 0.85))
-        }
-        7..=10 if around.ends(&["passport", "passport number", "passport no", "passport is", "passport number is"]) => {
-            Some(("personal/passport", 0.8))
-        }
-        8..=12
-            if around.ends(&["member id", "member number", "insurance id", "insurance number", "policy holder id"]) =>
-        {
-            Some(("personal/health-plan", 0.8))
-        }
+        3..=4 if around.names(topic::CARD_CODE) => Some(("personal/card-code", 0.9)),
+        6..=18 if around.names(topic::ACCOUNT) => Some(("personal/bank-account", 0.7)),
+        5..=12 if around.names(topic::RECORD) => Some(("personal/medical-record", 0.85)),
+        7..=10 if around.names(topic::PASSPORT) => Some(("personal/passport", 0.8)),
+        8..=12 if around.names(topic::HEALTH) => Some(("personal/health-plan", 0.8)),
         _ => None,
     }
 }
 
 /// Telephone numbers in forms that nothing else has, or that the words before them name.
-fn phone(it: &Groups, groups: usize, around: &Around) -> bool {
+fn phone(it: &Groups, groups: usize, around: &mut Lazy<'_>) -> bool {
     let digits = it.digits(groups);
     let shape = it.shape(groups);
     let separator = it.separator(groups);
@@ -277,96 +243,35 @@ fn phone(it: &Groups, groups: usize, around: &Around) -> bool {
     if it.plus {
         return *a != 0 && (8..=15).contains(&digits.len());
     }
-    let american = digits.len() == 10 && (2..=9).contains(a) && digits.get(3).is_some_and(|d| (2..=9).contains(d));
+    let american = digits.len() == 10 && shape == 0x334 && *a != 0;
     let with_one = digits.len() == 11 && *a == 1 && shape == 0x1334;
     if it.inside == Some(0) {
         let area = shape >> (4 * (groups - 1)) & 15;
-        return (american && area == 3)
-            || ((2..=5).contains(&area) && (9..=12).contains(&digits.len()) && groups >= 2 && *a == 0);
+        return american || groups > 1 && *a == 0 && (2..=5).contains(&area) && (9..=12).contains(&digits.len());
     }
-    if (american && shape == 0x334 || with_one) && matches!(separator, Some(b'-' | b'.')) {
+    if american && separator == Some(b'-')
+        || with_one && (matches!(separator, Some(b'-' | b'.')) || it.inside == Some(1))
+    {
         return true;
     }
-    if with_one && it.inside == Some(1) {
-        return true;
-    }
-    let called = around.says(PHONE);
-    let long = (7..=15).contains(&digits.len());
     // 00 and a country, in groups.
-    (long && called)
-        || ((*a, *b) == (0, 0) && groups > 2 && (10..=15).contains(&digits.len()) && digits.get(2) != Some(&0))
+    if (*a, *b) == (0, 0) && groups > 2 && (10..=15).contains(&digits.len()) && digits.get(2) != Some(&0) {
+        return true;
+    }
+    let date = matches!(shape, 0x422 | 0x224 | 0x8 | 0x4224 | 0x4222) && separator != Some(b' ');
+    (7..=15).contains(&digits.len()) && !date && around.get().says(topic::PHONE)
 }
 
-const PHONE: &[&str] = &[
-    "phone",
-    "mobile",
-    "call me",
-    "call at",
-    "dial",
-    "fax",
-    "whatsapp",
-    "cell",
-    "telefon",
-    "handy",
-    "tel:",
-    "tel.",
-    "tel ",
-    "téléphone",
-    "teléfono",
-    "numero di tel",
-    "電話",
-    "电话",
-    "number is",
-    "reach me",
-    "contact number",
-    "sms",
-];
-
-/// The words before a number, in lower case.
-struct Around {
-    text: [u8; BACK],
-    len: usize,
+/// The words before a number, looked at when they are asked for.
+struct Lazy<'a> {
+    view: &'a [u8],
+    start: usize,
+    around: Option<Around>,
 }
 
-impl Around {
-    fn before(view: &[u8], start: usize) -> Self {
-        let from = start.saturating_sub(48);
-        let mut it = Self { text: [0; BACK], len: 0 };
-        // Only what stands on the same line, or in the same field, speaks of the number.
-        let before = view.get(from..start).unwrap_or_default();
-        let line = before.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
-        for (to, byte) in it.text.iter_mut().zip(before.get(line..).unwrap_or_default()) {
-            *to = byte.to_ascii_lowercase();
-            it.len += 1;
-        }
-        it
-    }
-
-    fn get(&self) -> &[u8] {
-        self.text.get(..self.len).unwrap_or_default()
-    }
-
-    /// Whether one of the words stands before the number.
-    fn says(&self, words: &[&str]) -> bool {
-        words.iter().any(|w| memchr::memmem::find(self.get(), w.as_bytes()).is_some())
-    }
-
-    /// Whether one of the words stands directly before the number.
-    fn ends(&self, words: &[&str]) -> bool {
-        let mut text = self.get();
-        loop {
-            let len = text.len();
-            while let [head @ .., b' ' | b':' | b'=' | b'"' | b'\'' | b'#' | b'.' | b'*' | b'`' | b'>' | b'('] = text {
-                text = head;
-            }
-            text = text.strip_suffix(b" is").unwrap_or(text);
-            if text.len() == len {
-                break;
-            }
-        }
-        words.iter().any(|w| {
-            text.strip_suffix(w.as_bytes()).is_some_and(|head| head.last().is_none_or(|c| !c.is_ascii_alphanumeric()))
-        })
+impl Lazy<'_> {
+    fn get(&mut self) -> Around {
+        *self.around.get_or_insert_with(|| Around::before(self.view, self.start))
     }
 }
 
@@ -421,23 +326,17 @@ pub(super) fn lettered(run: &[u8], start: usize, text: &Text<'_>, out: &mut Vec<
             return push("personal/dni", 0.85);
         }
     }
-    if (6..=12).contains(&run.len()) && run.iter().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit()) {
+    if (6..=16).contains(&run.len()) && run.iter().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || *c == b'-') {
         let around = Around::before(text.view, start);
-        if around.ends(&["passport", "passport number", "passport no"]) {
-            push("personal/passport", 0.8);
-        } else if around.ends(&["mrn", "medical record", "medical record number", "patient id"]) {
-            push("personal/medical-record", 0.85);
-        } else if around.ends(&["member id", "insurance member id", "insurance id"]) {
-            push("personal/health-plan", 0.8);
-        } else if around.ends(&[
-            "licence",
-            "license",
-            "driver licence",
-            "driver license",
-            "licence number",
-            "license number",
-        ]) {
-            push("personal/driver-license", 0.7);
+        for (topic, rule, confidence) in [
+            (topic::PASSPORT, "personal/passport", 0.8),
+            (topic::RECORD, "personal/medical-record", 0.85),
+            (topic::HEALTH, "personal/health-plan", 0.8),
+            (topic::LICENCE, "personal/driver-license", 0.7),
+        ] {
+            if around.names(topic) {
+                return push(rule, confidence);
+            }
         }
     }
 }

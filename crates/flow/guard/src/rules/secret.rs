@@ -225,7 +225,11 @@ fn token(&Token(rule, prefix, body, least): &Token, rest: &[u8]) -> Option<(&'st
     {
         return None;
     }
-    let mixed = tail.iter().any(u8::is_ascii_digit) || matches!(body, Body::Upper);
+    let mixed = tail.iter().any(u8::is_ascii_digit)
+        || matches!(body, Body::Upper)
+        || matches!(body, Body::Alnum)
+            && tail.iter().any(u8::is_ascii_uppercase)
+            && tail.iter().any(u8::is_ascii_lowercase);
     if !mixed && prefix.len() < 5 {
         return None;
     }
