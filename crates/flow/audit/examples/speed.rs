@@ -1,10 +1,11 @@
 //! How fast records become durable: 16 submitters, each recording an intent, awaiting it and recording its outcome.
 //!
-//! `cargo run --release -p countersign-audit --example speed -- DIRECTORY [SECONDS] [BODY BYTES]`
+//! `cargo run --release -p countersign-audit --example speed -- DIRECTORY [SECONDS] [BODY BYTES] [RUNTIME THREADS]`
 //!
 //! Prints requests (an intent and an outcome each) per second and CPU microseconds per request by the process's own account.
 
 use std::{
+    collections::BTreeMap,
     io::Write as _,
     sync::{
         Arc,
@@ -35,12 +36,20 @@ fn now() -> Timestamp {
     Timestamp(u64::try_from(micros).unwrap_or(u64::MAX))
 }
 
-/// CPU time of all threads of this process, in microseconds.
-fn cpu() -> u64 {
-    // utime and stime, in ticks of 10 ms; the command's name may hold spaces, so count from its end.
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    fields.get(11..13).into_iter().flatten().filter_map(|f| f.parse::<u64>().ok()).sum::<u64>() * 10_000
+/// CPU time by thread name, in microseconds: in user space and in the kernel.
+fn cpu() -> BTreeMap<String, [u64; 2]> {
+    let mut threads = BTreeMap::new();
+    for task in std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
+        // `id (name) state ...`: utime and stime stand 11 fields after the state, in ticks of 10 ms.
+        let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        let Some((name, rest)) = stat.split_once('(').and_then(|(_, r)| r.rsplit_once(')')) else { continue };
+        let fields: Vec<u64> = rest.split_whitespace().skip(11).take(2).filter_map(|f| f.parse().ok()).collect();
+        let sum = threads.entry(name.to_owned()).or_insert([0; 2]);
+        for (to, ticks) in sum.iter_mut().zip(fields) {
+            *to += ticks * 10_000;
+        }
+    }
+    threads
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -75,7 +84,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let done = Arc::new(AtomicU64::new(0));
     let waited = Arc::new(AtomicU64::new(0));
 
-    let (begun, spent) = (Instant::now(), cpu());
+    let begun = Instant::now();
     runtime.block_on(async {
         let tasks: Vec<_> = (0..16_u64)
             .map(|task| {
@@ -134,7 +143,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let _ = task.await;
         }
     });
-    let (spent, elapsed) = (cpu() - spent, begun.elapsed());
+    let (threads, elapsed) = (cpu(), begun.elapsed());
+    let spent: u64 = threads.values().flatten().sum();
     runtime.block_on(audit.close());
     let requests = done.load(Ordering::Relaxed).max(1);
     writeln!(
@@ -145,5 +155,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         spent as f64 / requests as f64,
         waited.load(Ordering::Relaxed) as f64 / requests as f64,
     )?;
+    for (name, [user, system]) in threads {
+        let each = |micros: u64| micros as f64 / requests as f64;
+        writeln!(std::io::stdout(), "  {name:16} {:6.2} us user {:6.2} us kernel", each(user), each(system))?;
+    }
     Ok(())
 }

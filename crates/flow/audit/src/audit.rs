@@ -311,14 +311,14 @@ fn encode(record: &Record, body: Vec<u8>, body_hash: Hash) -> Result<Item, Refus
 }
 
 /// A log that is ready to grow.
-struct Ready {
-    journal: Journal,
-    tiles: Tiles,
-    signed: Signed,
+pub(crate) struct Ready {
+    pub(crate) journal: Journal,
+    pub(crate) tiles: Tiles,
+    pub(crate) signed: Signed,
 }
 
 impl Ready {
-    fn make(dir: &dyn Dir, keys: &Keys, clock: &dyn Clock) -> Result<Self, AuditError> {
+    pub(crate) fn make(dir: &dyn Dir, keys: &Keys, clock: &dyn Clock) -> Result<Self, AuditError> {
         if !note::is_name(&keys.origin) {
             return Err(AuditError::Origin);
         }
@@ -343,6 +343,10 @@ impl Ready {
         }
         for (leaf, entry) in &recovered.entries {
             tiles.push(*leaf, entry);
+        }
+        if tiles.size() > size {
+            // Before anything is added: a log of more than one record always has a checkpoint.
+            publisher::publish(dir, &mut tiles, &keys.origin, &signer).map_err(AuditError::Directory)?;
         }
         let mut journal = recovered.journal;
         let at = micros(clock.now());

@@ -53,7 +53,7 @@ pub trait Tail: Send {
         self.len() == 0
     }
 
-    /// Appends bytes. Not durable before `sync`.
+    /// Appends bytes. Not durable before `sync`. Zeros may stand after them, as long as the file is open or after a crash.
     ///
     /// # Errors
     /// When not all were written. Some may have been; `truncate` takes them back.

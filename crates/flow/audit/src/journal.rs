@@ -43,6 +43,8 @@ pub(crate) struct Journal {
     next: u64,
     buffer: Vec<u8>,
     poisoned: bool,
+    /// A file that is this long is followed by a new one.
+    pub(crate) segment: u64,
 }
 
 /// What opening a journal found.
@@ -84,7 +86,7 @@ impl Journal {
                 if acknowledged {
                     return Err(damaged(next, bad));
                 }
-                let tail = bytes.get(scan.whole..).unwrap_or_default();
+                let tail = trimmed(bytes.get(scan.whole..).unwrap_or_default());
                 torn = Some(Torn { bytes: tail.len() as u64, sha256: sha256(tail) });
             }
             if end.is_none() {
@@ -97,16 +99,15 @@ impl Journal {
         let tail = match recovered {
             Some((path, whole)) => {
                 let mut tail = dir.append(path).map_err(AuditError::Directory)?;
-                if tail.len() > whole {
-                    tail.truncate(whole).map_err(AuditError::Directory)?;
-                }
+                // Cuts off zeros, too, and gives a file that a crash left too short its length.
+                tail.truncate(whole).map_err(AuditError::Directory)?;
                 // What a crash left unsynced may be read back and still be lost by the next one.
                 tail.sync().map_err(AuditError::Directory)?;
                 tail
             }
             None => dir.append(&path(0)).map_err(AuditError::Directory)?,
         };
-        let journal = Self { tail, next, buffer: Vec::new(), poisoned: false };
+        let journal = Self { tail, next, buffer: Vec::new(), poisoned: false, segment: SEGMENT };
         Ok(Recovered { journal, entries, torn })
     }
 
@@ -124,7 +125,7 @@ impl Journal {
         if self.poisoned {
             return Err(Failure::Poisoned(io::Error::other("an earlier sync failed")));
         }
-        if self.tail.len() >= SEGMENT {
+        if self.tail.len() >= self.segment {
             self.tail = dir.append(&path(self.next)).map_err(Failure::Again)?;
         }
         self.buffer.clear();
@@ -173,6 +174,7 @@ impl<'a> Scan<'a> {
                     next += 1;
                 }
                 Ok(_) => return Self { bytes, whole, next, bad: Some(BadFrame::Header) },
+                Err(_) if trimmed(rest).is_empty() => break,
                 Err(bad) => return Self { bytes, whole, next, bad: Some(bad) },
             }
         }
@@ -188,6 +190,12 @@ impl<'a> Scan<'a> {
             Some(frame)
         })
     }
+}
+
+/// Without the zeros that were written ahead of records to come. To be asked only of what does not begin with a whole
+/// frame, for a frame may end in zeros.
+pub(crate) fn trimmed(bytes: &[u8]) -> &[u8] {
+    bytes.get(..bytes.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1)).unwrap_or_default()
 }
 
 /// The journal's files by the index of their first record, in order.

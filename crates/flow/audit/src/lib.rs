@@ -18,6 +18,8 @@ mod walk;
 mod writer;
 
 #[cfg(test)]
+mod sim;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod tests;

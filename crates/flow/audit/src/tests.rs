@@ -1,5 +1,7 @@
 //! The stage from outside: what goes in comes back, and nothing else does.
 
+mod crash;
+
 use countersign_core::Code;
 
 use crate::{

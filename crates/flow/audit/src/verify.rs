@@ -38,7 +38,7 @@ pub struct Against<'a> {
 pub struct Report {
     /// The log's own checkpoint, if it can be believed.
     pub checkpoint: Option<Checkpoint>,
-    /// Records in the journal that hold in every respect.
+    /// Records in the journal that hold in every respect; none where no signed root speaks for any.
     pub held: u64,
     /// Of these, how many come after the first damaged record.
     pub held_after: u64,
@@ -110,13 +110,14 @@ pub fn verify(dir: &dyn Dir, against: &Against<'_>) -> Report {
     let mut bad = BTreeSet::new();
     read_journal(dir, against, &mut report, &mut copies, &mut bad);
     read_tiles(dir, &files, &mut report, &mut copies);
-    judge(dir, &files, against, &mut report, &mut copies, &mut bad);
-    let total = copies.journal.iter().flatten().count() as u64;
-    let present = |record: &&u64| copies.journal.get(**record as usize).is_some_and(Option::is_some);
-    report.held = total - bad.iter().filter(present).count() as u64;
-    if let Some(first) = bad.first() {
-        let after = copies.journal.iter().skip(*first as usize).flatten().count() as u64;
-        report.held_after = after - bad.iter().filter(present).count() as u64;
+    let proved = judge(dir, &files, against, &mut report, &copies, &mut bad);
+    if proved {
+        let present = |record: &&u64| copies.journal.get(**record as usize).is_some_and(Option::is_some);
+        let bad_here = bad.iter().filter(present).count() as u64;
+        report.held = copies.journal.iter().flatten().count() as u64 - bad_here;
+        if let Some(first) = bad.first() {
+            report.held_after = copies.journal.iter().skip(*first as usize).flatten().count() as u64 - bad_here;
+        }
     }
     report.damage.sort_by(|a, b| (a.record.unwrap_or(u64::MAX), &a.file).cmp(&(b.record.unwrap_or(u64::MAX), &b.file)));
     report
@@ -183,7 +184,7 @@ fn read_journal(
             Vec::new()
         });
         let mut walk = Walk::new(&bytes, *start);
-        while let Some(step) = walk.next() {
+        for step in walk.by_ref() {
             match step {
                 Step::Whole(frame) => {
                     if let Err(what) = contents(&frame, against, report) {
@@ -274,15 +275,15 @@ fn read_tiles(dir: &dyn Dir, files: &[String], report: &mut Report, copies: &mut
     }
 }
 
-/// Finds which copies the signed root speaks for, and names those that say otherwise.
+/// Finds which copies the signed root speaks for, and names those that say otherwise. Gives whether it speaks for any.
 fn judge(
     dir: &dyn Dir,
     files: &[String],
     against: &Against<'_>,
     report: &mut Report,
-    copies: &mut Copies,
+    copies: &Copies,
     bad: &mut BTreeSet<u64>,
-) {
+) -> bool {
     let of = |holds: Holds| {
         move |journal: Option<Hash>, others: &[(String, Holds, Hash)]| {
             others.iter().find(|(_, h, _)| *h == holds).map(|(.., hash)| *hash).or(journal)
@@ -304,7 +305,7 @@ fn judge(
         let what = format!("no copy of the records leads to the root that was signed over {} records", checkpoint.size);
         report.wrong(None, CHECKPOINT, what);
     }
-    let Some(truth) = proved.or_else(|| candidates.iter().rev().flatten().next()) else { return };
+    let Some(truth) = proved.or_else(|| candidates.iter().rev().flatten().next()) else { return false };
     for (record, hash) in (0_u64..).zip(truth) {
         let journal = copies.journal.get(record as usize).copied().flatten();
         if journal.is_some_and(|j| j != *hash) {
@@ -315,13 +316,12 @@ fn judge(
     for (record, others) in &copies.others {
         let journal = || copies.journal.get(*record as usize).copied().flatten();
         let right = truth.get(*record as usize).copied().or_else(journal);
-        for (file, holds, hash) in others.iter().filter(|(.., hash)| Some(*hash) != right) {
+        for (file, holds, _) in others.iter().filter(|(.., hash)| Some(*hash) != right) {
             let what = match (right, holds) {
                 (None, _) => "the journal lacks this record",
                 (_, Holds::Entries) => "its copy of the record is not the one that was signed",
                 (_, Holds::Hashes(_)) => "its hash of the record is not the one that was signed",
             };
-            let _ = hash;
             report.wrong(Some(*record), file, what);
         }
     }
@@ -329,6 +329,7 @@ fn judge(
     if let Some(remembered) = against.remembered {
         remember(remembered, truth, report);
     }
+    proved.is_some()
 }
 
 /// Checks the tiles above level 0, and that no tile is wanting.

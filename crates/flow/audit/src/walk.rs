@@ -1,6 +1,9 @@
 //! Goes through a journal that may be damaged, and past the damage.
 
-use crate::frame::{self, Frame};
+use crate::{
+    frame::{self, Frame},
+    journal::trimmed,
+};
 
 /// What stands at the next place in a segment.
 #[derive(Debug)]
@@ -60,12 +63,13 @@ impl<'a> Iterator for Walk<'a> {
                 self.next = frame.index;
                 Some(Step::Missing { from, to: Some(frame.index), what: "it is not there".to_owned(), bytes: 0 })
             }
+            Err(_) if trimmed(rest).is_empty() => None,
             Err(bad) => {
                 // A damaged frame's own length cannot be believed: look for the next one that holds.
                 let found = frame::find(rest, 1, |f| f.index >= from);
-                let bytes = found.unwrap_or(rest.len());
+                let bytes = found.unwrap_or_else(|| trimmed(rest).len());
                 let to = found.and_then(|at| frame::decode(rest.get(at..)?).ok()).map(|f| f.index);
-                self.at += bytes;
+                self.at += found.unwrap_or(rest.len());
                 self.next = to.unwrap_or(from);
                 Some(Step::Missing { from, to, what: bad.to_string(), bytes })
             }

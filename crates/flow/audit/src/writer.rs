@@ -61,8 +61,8 @@ impl Writer {
         };
         match written {
             Ok(leaves) => {
-                taken.done(Ok(first + offset as u64));
                 self.healthy.store(true, Ordering::Release);
+                taken.done(Ok(first + offset as u64));
                 let kept = std::mem::take(&mut self.kept);
                 let items = std::mem::take(&mut taken.items).into_iter().map(|(_, item)| item);
                 let entries = gap.into_iter().chain(kept).chain(items).map(|item| item.entry);

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -65,13 +65,13 @@ impl Dir for DiskDir {
         if fresh {
             make_folder(parent(&full))?;
         }
-        let file = owner_only(OpenOptions::new().create(true).append(true)).open(&full)?;
+        let file = owner_only(OpenOptions::new().create(true).write(true).truncate(false)).open(&full)?;
         if fresh {
             file.sync_all()?;
             sync_folder(parent(&full))?;
         }
         let len = file.metadata()?.len();
-        Ok(Box::new(DiskTail { file, len }))
+        Ok(Box::new(DiskTail { file, len, reserved: len }))
     }
 
     fn put(&self, files: &[(String, Vec<u8>)]) -> io::Result<()> {
@@ -106,9 +106,13 @@ impl Dir for DiskDir {
     }
 }
 
+/// The growing end of a file, with zeros written ahead of it: a sync that need not record a new length costs the disk half
+/// as much and takes a fraction of the time.
 struct DiskTail {
     file: File,
     len: u64,
+    /// Where the zeros end.
+    reserved: u64,
 }
 
 impl Tail for DiskTail {
@@ -117,8 +121,16 @@ impl Tail for DiskTail {
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)?;
+        self.file.write_all_at(bytes, self.len)?;
         self.len += bytes.len() as u64;
+        if self.len > self.reserved {
+            self.reserved = self.len;
+            let zeros = [0; 16 << 10];
+            // A disk too full for zeros may still have room for records.
+            while self.reserved - self.len < RESERVE && self.file.write_all_at(&zeros, self.reserved).is_ok() {
+                self.reserved += zeros.len() as u64;
+            }
+        }
         Ok(())
     }
 
@@ -128,8 +140,15 @@ impl Tail for DiskTail {
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {
         self.file.set_len(len)?;
-        self.len = len;
+        (self.len, self.reserved) = (len, len);
         Ok(())
+    }
+}
+
+impl Drop for DiskTail {
+    fn drop(&mut self) {
+        // Zeros that stay are known for what they are when the log is opened.
+        let _ = self.file.set_len(self.len);
     }
 }
 
@@ -190,3 +209,5 @@ fn owner_only(options: &mut OpenOptions) -> &mut OpenOptions {
 
 const LOCK: &str = "lock";
 const TEMPORARY: &str = ".tmp";
+/// So many zeros are written ahead.
+const RESERVE: u64 = 1 << 20;

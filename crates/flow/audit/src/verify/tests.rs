@@ -65,7 +65,8 @@ fn any_byte_of_any_file_is_named() {
                 assert_eq!(report.held, frames.len() as u64 - 1, "{path} at {at}");
             } else {
                 assert_eq!(report.damage[0].file, path, "at {at}: {:?}", report.damage);
-                assert_eq!(report.held, frames.len() as u64);
+                let held = if path == "checkpoint" { 0 } else { frames.len() as u64 };
+                assert_eq!(report.held, held);
             }
         }
         dir.put(&[(path, whole)]).unwrap();
