@@ -65,11 +65,17 @@ impl Assembly {
 
     /// Reads the keys again if they changed since `seen`; whether they had.
     pub(crate) async fn refresh_keys(&self, seen: &mut Revision) -> anyhow::Result<bool> {
-        let changed = self.state.store().changed(seen).await?;
-        if changed {
-            self.gateway.stages().identity.load(self.state.store().keys().await?);
+        let changed = self.state.store().keys_if_changed(seen).await?;
+        let any = changed.is_some();
+        if let Some(keys) = changed {
+            self.gateway.stages().identity.load(keys);
         }
-        Ok(changed)
+        Ok(any)
+    }
+
+    /// Refuses every key until [`Assembly::refresh_keys`] has read them again: a revocation may have gone unnoticed.
+    pub(crate) fn distrust_keys(&self) {
+        self.gateway.stages().identity.suspend();
     }
 
     /// Puts another configuration in place of the one that runs, wholly or not at all.

@@ -32,12 +32,25 @@ pub(crate) async fn watch(assembly: Arc<Assembly>, file: PathBuf, tls: Vec<(Stri
     let mut tick = interval(KEY_CHECK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut seen = Revision::default();
+    let mut failures = 0_u32;
     loop {
         tokio::select! {
             _ = tick.tick() => match assembly.refresh_keys(&mut seen).await {
-                Ok(false) => {}
-                Ok(true) => tracing::info!("keys changed"),
-                Err(error) => tracing::error!(%error, "the key store cannot be read; keys stay as they were"),
+                Ok(changed) => {
+                    failures = 0;
+                    if changed {
+                        tracing::info!("keys changed");
+                    }
+                }
+                Err(error) => {
+                    failures += 1;
+                    tracing::error!(%error, failures, "the key store cannot be read");
+                    if failures >= TOLERATED {
+                        // Whoever was revoked meanwhile must not go on; the next good read starts anew.
+                        assembly.distrust_keys();
+                        seen = Revision::default();
+                    }
+                }
             },
             _ = hangup.recv() => match apply(&assembly, &file, &tls).await {
                 Ok(()) => tracing::info!("reloaded"),
@@ -67,3 +80,6 @@ fn renew_certificates(config: &Config, tls: &[(String, Arc<ArcSwap<ServerConfig>
 
 /// How long a key that was created or revoked by another process may go unnoticed.
 const KEY_CHECK: Duration = Duration::from_millis(250);
+
+/// Failures to read the key store in a row before no key is believed any more.
+const TOLERATED: u32 = 8;

@@ -1,6 +1,7 @@
 //! The workshop's one door: what CI does, in the same order, by the same commands.
 
 mod audit;
+mod bench;
 mod fuzz;
 mod generate;
 mod shell;
@@ -36,6 +37,9 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Measure, side by side with others
+    #[command(subcommand)]
+    Bench(Bench),
     /// Run every fuzz target for a while
     Fuzz {
         /// Only this target
@@ -46,6 +50,19 @@ enum Task {
     },
 }
 
+#[derive(Subcommand)]
+enum Bench {
+    /// What one request through the gateway costs
+    Gateway {
+        /// Seconds for each line
+        #[arg(long, default_value_t = 4)]
+        seconds: u64,
+        /// Only the subject whose name holds this
+        #[arg(long)]
+        only: Option<String>,
+    },
+}
+
 fn main() -> anyhow::Result<()> {
     std::env::set_current_dir(shell::root())?;
     match Cli::parse().task {
@@ -53,6 +70,7 @@ fn main() -> anyhow::Result<()> {
         Task::Tidy => tidy::run(),
         Task::Audit => audit::run(),
         Task::Gen { check } => generate::run(check),
+        Task::Bench(Bench::Gateway { seconds, only }) => bench::gateway(seconds, only.as_deref()),
         Task::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
     }
 }

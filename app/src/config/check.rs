@@ -75,6 +75,8 @@ impl Check<'_> {
             let _: Option<()> =
                 self.wrong(0, "`workers` is 0", "write at least 1, or leave it out for one a processor");
         }
+        let telemetry = fields::telemetry(&raw.telemetry);
+        let _: Option<()> = self.take_at(0, telemetry);
         let listeners: Vec<_> = raw.listeners.into_iter().filter_map(|l| self.listener(l)).collect();
         let targets: Vec<_> = raw.targets.into_iter().filter_map(|t| self.target(t)).collect();
         let policy = self.policy(&raw.policy.files);

@@ -1,6 +1,6 @@
 //! Single fields: from the words a person writes to the values the stages take.
 
-use std::path::Path;
+use std::{path::Path, str::FromStr};
 
 use countersign_core::{Action, Channel, Code, Kind, Side, principal::PrincipalKind};
 use countersign_identity::{CertificateField, CertificateRule, NamePattern};
@@ -9,7 +9,7 @@ use countersign_provider::{Base, Dialect, ModelRoute};
 
 use super::{
     Problem,
-    raw::{RawCertificate, RawDialect, RawModel, RawRates, RawRule, RawTarget},
+    raw::{RawCertificate, RawDialect, RawModel, RawRates, RawRule, RawTarget, Telemetry},
 };
 
 /// What is wrong with a field and what to write instead.
@@ -55,6 +55,19 @@ pub(super) fn rule(raw: &RawRule) -> Result<ActionRule, Wrong> {
         at_least: raw.at_least,
         action,
     })
+}
+
+pub(super) fn telemetry(raw: &Telemetry) -> Result<(), Wrong> {
+    if tracing::Level::from_str(&raw.level).is_err() {
+        return Err(unknown("telemetry.level", &raw.level, "error, warn, info, debug, trace"));
+    }
+    match raw.otlp.as_deref().map(str::parse::<Base>) {
+        None | Some(Ok(_)) => Ok(()),
+        Some(Err(e)) => Err(Wrong {
+            what: format!("`telemetry.otlp` is {e}"),
+            fix: "write the collector's base address, as in \"http://127.0.0.1:4318\"".into(),
+        }),
+    }
 }
 
 pub(super) fn certificate(raw: &RawCertificate) -> Result<CertificateRule, Wrong> {

@@ -7,7 +7,7 @@ use aws_lc_rs::digest;
 use bytes::{Bytes, BytesMut};
 use countersign_audit::{Audit, Outcome, Refused};
 use countersign_core::{
-    Call, Finding, Principal, Refusal, RequestId, Timestamp,
+    Call, Finding, Format, Principal, Refusal, RequestId, Timestamp,
     life::{Dispatched, Intended, Peer, Released},
 };
 use countersign_guard::Withheld;
@@ -58,7 +58,9 @@ impl Ledger {
         let span = tracing::info_span!(
             "gateway.request",
             "countersign.request" = %request,
-            "gen_ai.operation.name" = route,
+            "otel.kind" = "server",
+            "gen_ai.operation.name" = tracing::field::Empty,
+            "countersign.route" = route,
             "gen_ai.request.model" = tracing::field::Empty,
             "gen_ai.usage.input_tokens" = tracing::field::Empty,
             "gen_ai.usage.output_tokens" = tracing::field::Empty,
@@ -105,15 +107,15 @@ impl Ledger {
     }
 
     pub(crate) fn asked(&mut self, call: &Call) {
-        self.note(|a| {
-            a.span.record("gen_ai.request.model", &*call.model);
-            a.call = Some(call.clone());
-        });
+        self.note(|a| a.call = Some(call.clone()));
     }
 
     pub(crate) fn intended(&mut self, intended: &Intended) {
         self.note(|a| {
             a.record = Some(intended.record());
+            // Known to be a configured model only now; before, it is whatever a caller wrote.
+            a.span.record("gen_ai.request.model", &*intended.call().model);
+            a.span.record("gen_ai.operation.name", operation(intended.call().format));
             // The intent's record holds what was found in the prompt.
             a.findings.clear();
         });
@@ -273,6 +275,16 @@ impl Account {
             self.span.record("error.type", refusal.code.id());
             tracing::info!(parent: &self.span, request = %self.request, code = refusal.code.id(), reason = &*refusal.reason, "refused");
         }
+    }
+}
+
+/// The operation's name in OpenTelemetry's conventions for generative AI.
+const fn operation(format: Format) -> &'static str {
+    match format {
+        Format::Chat | Format::Responses | Format::Messages => "chat",
+        Format::Completions => "text_completion",
+        Format::Embeddings => "embeddings",
+        Format::Models | Format::CountTokens => "other",
     }
 }
 

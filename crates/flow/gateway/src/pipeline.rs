@@ -10,7 +10,7 @@ use countersign_core::{
     life::{Identified, Peer, Stamp, stage},
 };
 use countersign_guard::Guard;
-use countersign_identity::Identity;
+use countersign_identity::{Identity, Presented};
 use countersign_policy::Stage as Policy;
 use countersign_provider::{Provider, Upstream};
 use countersign_wire::{answer::Answer, ask::Ask};
@@ -24,7 +24,6 @@ use crate::{
     intake,
     ledger::Ledger,
     metrics::Metrics,
-    route,
     speak::{Speaker, name_request},
 };
 
@@ -163,7 +162,8 @@ impl Gateway {
         let Arrival { parts, body, peer, certificate, now, request } = arrival;
 
         // Who asks: from the headers alone, before anything of a stranger's body is read.
-        let presented = route::presented(&parts.headers, certificate.as_deref())?;
+        let headers = parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let presented = Presented::gather(headers, certificate.as_deref())?;
         let identified = stages.identity.identify(request, now, peer, &presented)?;
         ledger.identified(identified.principal());
 

@@ -1,8 +1,7 @@
 //! Which door a request knocks at.
 
 use countersign_core::{Code, Format, Refusal};
-use countersign_identity::Presented;
-use http::{HeaderMap, HeaderName, Method, header, uri::Uri};
+use http::{Method, uri::Uri};
 
 /// An endpoint of the gateway.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -70,20 +69,6 @@ impl Route {
         }
     }
 }
-
-/// What the caller presents. A header that is there twice is refused: which of the two would count?
-pub(crate) fn presented<'a>(headers: &'a HeaderMap, certificate: Option<&'a [u8]>) -> Result<Presented<'a>, Refusal> {
-    let single = |name: &HeaderName| {
-        let mut values = headers.get_all(name).iter();
-        match (values.next(), values.next()) {
-            (value, None) => Ok(value.map(http::HeaderValue::as_bytes)),
-            _ => Err(Refusal::new(Code::BadCredential, "a credential header is there twice")),
-        }
-    };
-    Ok(Presented { authorization: single(&header::AUTHORIZATION)?, api_key: single(&API_KEY)?, certificate })
-}
-
-const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 #[cfg(test)]
 mod tests {

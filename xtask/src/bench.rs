@@ -1,0 +1,161 @@
+//! `cargo xtask bench gateway`: what one request costs, side by side with the proxies the field runs, in one run.
+//!
+//! Every subject gets one worker, the same upstream and the same 16 connections. What is reported is processor time as the
+//! operating system accounts it to the subject's processes, and their resident memory, not time on the clock.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::ensure;
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::aws_lc_rs,
+    pki_types::{CertificateDer, pem::PemObject},
+    version::TLS13,
+};
+
+use crate::shell;
+use load::{Ask, drive};
+use subjects::Subject;
+
+mod load;
+mod subjects;
+mod upstream;
+
+/// One line of the table.
+struct Row {
+    subject: &'static str,
+    wire: &'static str,
+    prompt: &'static str,
+    answer: &'static str,
+    micros: f64,
+    resident: u64,
+    rate: f64,
+}
+
+pub(crate) fn gateway(seconds: u64, only: Option<&str>) -> anyhow::Result<()> {
+    shell::run(&mut shell::cargo(["build", "--release", "--package", "countersign"]))?;
+    shell::run(&mut shell::cargo(["build", "--release", "--package", "countersign-gateway", "--example", "relay"]))?;
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(measure(seconds, only))
+}
+
+async fn measure(seconds: u64, only: Option<&str>) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(vec!["localhost".into(), "127.0.0.1".into()])?;
+    std::fs::write(folder.path().join("chain.pem"), cert.pem())?;
+    std::fs::write(folder.path().join("key.pem"), signing_key.serialize_pem())?;
+    let upstream = upstream::open().await?;
+    let tls = Arc::new(trusting(&cert.pem())?);
+    let time = Duration::from_secs(seconds);
+    let mut rows = Vec::new();
+    for (name, start) in subjects::ALL {
+        if only.is_some_and(|only| !name.contains(only)) {
+            continue;
+        }
+        let subject = match start(folder.path(), upstream).await {
+            Ok(subject) => subject,
+            Err(why) => {
+                shell::say(&format!("{name}: left out: {why:#}"));
+                continue;
+            }
+        };
+        for (wire, address) in [("clear", subject.ways.clear), ("TLS 1.3", subject.ways.tls)] {
+            let Some(address) = address else { continue };
+            for (prompt, size) in [("1 KB", 1024), ("16 KB", 16 * 1024)] {
+                for (answer, stream) in [("whole", false), ("stream", true)] {
+                    let ask = Ask {
+                        address,
+                        tls: (wire != "clear").then(|| tls.clone()),
+                        request: request(size, stream, subject.key.as_deref()),
+                        must_hold: if stream { b"[DONE]" } else { b"\"total_tokens\":380" },
+                    };
+                    rows.push(one(&subject, name, wire, prompt, answer, &ask, time).await?);
+                }
+            }
+        }
+    }
+    ensure!(!rows.is_empty(), "no subject was measured");
+    print(&rows);
+    Ok(())
+}
+
+async fn one(
+    subject: &Subject,
+    name: &'static str,
+    wire: &'static str,
+    prompt: &'static str,
+    answer: &'static str,
+    ask: &Ask,
+    time: Duration,
+) -> anyhow::Result<Row> {
+    drive(ask, Duration::from_millis(500)).await?;
+    let before = subject.processor_time()?;
+    let answers = drive(ask, time).await?;
+    let used = subject.processor_time()? - before;
+    let row = Row {
+        subject: name,
+        wire,
+        prompt,
+        answer,
+        micros: used.as_secs_f64() * 1e6 / answers as f64,
+        resident: subject.resident()?,
+        rate: answers as f64 / time.as_secs_f64(),
+    };
+    shell::say(&format!("{name} {wire} {prompt} {answer}: {:.1} us, {:.0}/s", row.micros, row.rate));
+    Ok(row)
+}
+
+#[expect(clippy::print_stdout, reason = "the table is the result")]
+fn print(rows: &[Row]) {
+    println!("| subject | listener | prompt | answer | CPU us a request | x nginx | resident MiB | answers a second |");
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
+    for row in rows {
+        let same =
+            |r: &&Row| r.subject == "nginx" && (r.wire, r.prompt, r.answer) == (row.wire, row.prompt, row.answer);
+        let times = rows.iter().find(same).map_or_else(|| "-".into(), |n| format!("{:.2}", row.micros / n.micros));
+        println!(
+            "| {} | {} | {} | {} | {:.1} | {times} | {:.1} | {:.0} |",
+            row.subject,
+            row.wire,
+            row.prompt,
+            row.answer,
+            row.micros,
+            row.resident as f64 / 1024.0,
+            row.rate
+        );
+    }
+}
+
+/// A chat request with a prompt of `size` bytes.
+fn request(size: usize, stream: bool, key: Option<&str>) -> Arc<[u8]> {
+    let body = format!(
+        r#"{{"model":"bench","stream":{stream},"messages":[{{"role":"system","content":"You help customers of a shop."}},{{"role":"user","content":"{}"}}]}}"#,
+        words(size)
+    );
+    let key = key.map_or_else(String::new, |key| format!("authorization: Bearer {key}\r\n"));
+    format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n{key}content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+    .into()
+}
+
+/// Ordinary prose of `size` bytes.
+fn words(size: usize) -> String {
+    let text = "The parcel left our house on Monday and should reach you within three days, unless the weather in the hills \
+                closes the road again. If nothing has come by Friday, please write to us and we will send another one at once. ";
+    text.chars().cycle().take(size).collect()
+}
+
+fn trusting(authority: &str) -> anyhow::Result<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(authority.as_bytes())?)?;
+    let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+    Ok(builder.with_protocol_versions(&[&TLS13])?.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// A loopback port that is free now.
+fn free_port() -> anyhow::Result<SocketAddr> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
