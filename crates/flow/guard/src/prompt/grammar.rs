@@ -228,7 +228,7 @@ fn complete(window: &Window, hits: &[Hit], lead: usize, rule: &Rule) -> Option<R
     let mut used = [(first.start, first.end); 4];
     for (n, term) in rule.terms.iter().enumerate().skip(1) {
         let fits = |h: &&Hit| {
-            term & h.concept.bit() != 0 && !used.iter().take(n).any(|(start, end)| h.start < *end && *start < h.end)
+            term & h.concept.bit() != 0 && !used.iter().take(n).any(|(start, end)| within(h, *start, *end))
         };
         let after = hits.get(lead + 1..)?.iter().take_while(|h| window.word(h.start) <= here + rule.within).find(fits);
         let before = || {
@@ -240,6 +240,11 @@ fn complete(window: &Window, hits: &[Hit], lead: usize, rule: &Rule) -> Option<R
         span = span.start.min(hit.start)..span.end.max(hit.end);
     }
     Some(span)
+}
+
+/// Whether one of two hits is part of the other; hits that merely share a word speak for themselves.
+const fn within(hit: &Hit, start: usize, end: usize) -> bool {
+    (hit.start >= start && hit.end <= end) || (hit.start <= start && hit.end >= end)
 }
 
 /// How far a window reaches to each side of the word that opened it, in bytes.

@@ -39,9 +39,11 @@ pub(super) enum Concept {
     Norms,
     Instead,
     Negated,
+    Define,
+    Reply,
 }
 
-const NAMES: [(&str, Concept); 31] = [
+const NAMES: [(&str, Concept); 33] = [
     ("ignore", Concept::Ignore),
     ("notfollow", Concept::NotFollow),
     ("prior", Concept::Prior),
@@ -73,10 +75,12 @@ const NAMES: [(&str, Concept); 31] = [
     ("norms", Concept::Norms),
     ("instead", Concept::Instead),
     ("negated", Concept::Negated),
+    ("define", Concept::Define),
+    ("reply", Concept::Reply),
 ];
 
 /// A set of concepts.
-pub(super) type Set = u32;
+pub(super) type Set = u64;
 
 impl Concept {
     pub(super) const fn bit(self) -> Set {

@@ -22,7 +22,7 @@ pub(super) struct Rule {
     pub(super) untrusted: f32,
 }
 
-pub(super) const FAMILIES: usize = 11;
+pub(super) const FAMILIES: usize = 12;
 
 const OVERRIDE: u8 = 0;
 const TASK: u8 = 1;
@@ -35,6 +35,7 @@ const FISH: u8 = 7;
 const CARRY: u8 = 8;
 const MARKER: u8 = 9;
 const ADDRESS: u8 = 10;
+const REPLY: u8 = 11;
 
 const DROP: Set = C::Ignore.bit() | C::NotFollow.bit();
 const RULE: Set = C::Rules.bit() | C::System.bit() | C::Norms.bit();
@@ -71,6 +72,7 @@ pub(super) const RULES: &[Rule] = &[
     any("injection/new-task", TASK, &[C::NewTask.bit(), C::Authority.bit()], 8, 0.6, 0.7),
     any("injection/new-task", TASK, &[C::NewTask.bit(), C::FromNow.bit()], 8, 0.45, 0.55),
     any("injection/new-task", TASK, &[C::NewTask.bit(), C::Suppress.bit()], 14, 0.4, 0.5),
+    any("injection/new-task", TASK, &[C::FromNow.bit(), C::Your.bit(), RULE], 8, 0.6, 0.65),
     any("injection/new-task", TASK, &[C::FromNow.bit(), RULE], 10, 0.45, 0.5),
     any("injection/new-task", TASK, &[C::FromNow.bit()], 1, 0.15, 0.25),
     any("injection/persona", PERSONA, &[C::YouAre.bit(), C::Unbound.bit()], 16, 0.75, 0.8),
@@ -94,6 +96,8 @@ pub(super) const RULES: &[Rule] = &[
     any("injection/suppress-refusal", SUPPRESS, &[C::Suppress.bit()], 1, 0.15, 0.25),
     any("injection/conceal", SUPPRESS, &[C::Conceal.bit()], 1, 0.2, 0.45),
     any("injection/conceal", SUPPRESS, &[C::Conceal.bit(), ASK], 12, 0.3, 0.55),
+    any("injection/steers-reply", REPLY, &[C::Reply.bit(), C::Send.bit() | C::Suppress.bit() | C::Url.bit()], 10, 0.1, 0.45),
+    any("injection/steers-reply", REPLY, &[C::Reply.bit()], 1, 0.05, 0.25),
     any("injection/role-marker", MARKER, &[C::Marker.bit()], 1, 0.2, 0.3),
     then(
         "injection/role-marker",
@@ -112,6 +116,9 @@ pub(super) const RULES: &[Rule] = &[
         0.2,
         0.55,
     ),
+    any("extraction/system-prompt", EXTRACT, &[C::Define.bit(), C::System.bit(), C::Your.bit()], 7, 0.65, 0.7),
+    any("extraction/system-prompt", EXTRACT, &[C::Define.bit(), C::System.bit()], 6, 0.4, 0.4),
+    any("extraction/system-prompt", EXTRACT, &[C::Define.bit(), C::Your.bit(), C::Rules.bit()], 6, 0.5, 0.55),
     any("extraction/system-prompt", EXTRACT, &[C::Show.bit(), C::System.bit()], 7, 0.7, 0.75),
     any("extraction/system-prompt", EXTRACT, &[C::Show.bit(), C::Your.bit(), C::Rules.bit()], 6, 0.55, 0.6),
     any(

@@ -297,6 +297,8 @@ const WORDS: &[&str] = &[
     "regler",
     "instrukser",
     "utasitas",
+    "rules", "regras", "reglas", "regole", "regles", "regeln", "administra", "assistant", "assistent", "asistente",
+    "restric", "restrizioni", "indicacion", "mensaje", "mensagem", "nutzer", "usuario", "utilisateur", "password",
     "игнорир",
     "инструкц",
     "забудь",
