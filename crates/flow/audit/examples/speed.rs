@@ -63,7 +63,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         1 => tokio::runtime::Builder::new_current_thread(),
         _ => tokio::runtime::Builder::new_multi_thread(),
     };
-    let runtime = if threads > 1 { builder.worker_threads(threads).build()? } else { builder.build()? };
+    let runtime = if threads > 1 {
+        builder.enable_all().worker_threads(threads).build()?
+    } else {
+        builder.enable_all().build()?
+    };
     let ring = Arc::new(KeyRing::from_bytes(Secret::new(vec![5; 32]))?);
     let stamps = Arc::new(Stamps::issue());
     let keys = Keys { ring, origin: "example.com/speed".to_owned() };

@@ -118,7 +118,8 @@ pub(crate) fn publish(dir: &dyn Dir, tiles: &mut Tiles, origin: &str, signer: &S
     let note = checkpoint.sign(signer).map_err(io::Error::other)?;
     dir.put(&[(CHECKPOINT.to_owned(), note.clone().into_bytes())])?;
     for path in stale {
-        dir.remove(&path)?;
+        // What stays is true still, and only in the way.
+        let _ = dir.remove(&path);
     }
     Ok(Signed { checkpoint, note })
 }

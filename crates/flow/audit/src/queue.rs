@@ -47,7 +47,7 @@ enum Waiting {
     ForEver,
 }
 
-/// What the writer took. Dropped without a result, it fails those who wait for it.
+/// What the writer took. Dropped, it wakes all who still wait for it, and fails them if it has no result.
 pub(crate) struct Taken {
     pub(crate) items: Vec<(Haste, Item)>,
     pub(crate) closed: bool,
@@ -105,7 +105,8 @@ impl Queue {
     }
 
     /// Waits for work and takes all there is. With `retry`, comes back after a second even when there is none.
-    pub(crate) fn take(&self, retry: bool) -> Taken {
+    /// `last` is what was taken before; it is let go once whoever waited for it has had time to pass the word on.
+    pub(crate) fn take(&self, retry: bool, mut last: Option<Taken>) -> Taken {
         let mut inner = self.lock();
         let mut quiet = 0;
         while !inner.urgent && inner.closed.is_none() {
@@ -123,6 +124,7 @@ impl Queue {
             let (again, wait) = self.ready.wait_timeout(inner, patience).unwrap_or_else(PoisonError::into_inner);
             inner = again;
             if wait.timed_out() {
+                drop(last.take());
                 if retry || !inner.items.is_empty() {
                     break;
                 }
@@ -148,7 +150,7 @@ impl Queue {
     /// Takes nothing more and fails what is queued: the writer is gone.
     pub(crate) fn kill(&self) {
         self.shut(Code::AuditFailed);
-        drop(self.take(false));
+        drop(self.take(false, None));
     }
 
     fn shut(&self, code: Code) {
@@ -173,9 +175,15 @@ impl Taken {
 impl Drop for Taken {
     fn drop(&mut self) {
         self.batch.done(Err(Refusal::new(Code::AuditFailed, "the audit writer stopped")));
+        self.batch.wake_all();
     }
 }
 
+/// One batch, as those see it who wait for it.
+///
+/// The writer wakes only the first of them, who wakes the others: from within the runtime that is a push to a queue, where
+/// from another thread it is a system call for each. Should the first never run, the writer wakes the rest when it lets go
+/// of the batch, some 50 ms later.
 #[derive(Default)]
 struct Batch {
     state: Mutex<BatchState>,
@@ -190,15 +198,26 @@ struct BatchState {
 impl Batch {
     /// Only the first result counts.
     fn done(&self, result: Result<u64, Refusal>) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
         if state.result.is_none() {
             state.result = Some(result);
-            let wakers = std::mem::take(&mut state.wakers);
+            let first = state.wakers.pop();
             drop(state);
-            for (_, waker) in wakers {
+            if let Some((_, waker)) = first {
                 waker.wake();
             }
         }
+    }
+
+    fn wake_all(&self) {
+        let wakers = std::mem::take(&mut self.lock().wakers);
+        for (_, waker) in wakers {
+            waker.wake();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BatchState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -212,17 +231,33 @@ impl Future for Ack {
     type Output = Result<u64, Refusal>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.batch.state.lock().unwrap_or_else(PoisonError::into_inner);
-        match &state.result {
-            Some(Ok(first)) => Poll::Ready(Ok(first + self.slot)),
-            Some(Err(refusal)) => Poll::Ready(Err(refusal.clone())),
+        let mut state = self.batch.lock();
+        let result = match &state.result {
+            Some(Ok(first)) => Ok(first + self.slot),
+            Some(Err(refusal)) => Err(refusal.clone()),
             None => {
                 match state.wakers.iter_mut().find(|(slot, _)| *slot == self.slot) {
                     Some((_, waker)) => waker.clone_from(context.waker()),
                     None => state.wakers.push((self.slot, context.waker().clone())),
                 }
-                Poll::Pending
+                return Poll::Pending;
             }
+        };
+        drop(state);
+        self.batch.wake_all();
+        Poll::Ready(result)
+    }
+}
+
+impl Drop for Ack {
+    fn drop(&mut self) {
+        let mut state = self.batch.lock();
+        if state.result.is_none() {
+            state.wakers.retain(|(slot, _)| *slot != self.slot);
+        } else if !state.wakers.is_empty() {
+            // Woken as the first and then given up: the others must hear of it all the same.
+            drop(state);
+            self.batch.wake_all();
         }
     }
 }
@@ -268,3 +303,6 @@ const LINGER: Duration = Duration::from_millis(50);
 const RETRY: Duration = Duration::from_secs(1);
 /// So many empty timed waits (a second) before the writer sleeps until it is woken.
 const QUIET: u32 = 20;
+
+#[cfg(test)]
+mod tests;

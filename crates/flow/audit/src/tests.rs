@@ -96,6 +96,34 @@ fn a_log_on_disk_is_opened_again_and_goes_on() {
     });
 }
 
+/// What a power cut leaves of a log that is in use: the records, and the zeros written ahead of those to come.
+#[test]
+fn a_copy_of_a_log_in_use_opens() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let (used, copy) = (folder.path().join("used"), folder.path().join("copy"));
+        let audit = open(DiskDir::open(&used).unwrap()).unwrap();
+        for n in 0..20 {
+            audit.intend(screened(n, "hello")).await.unwrap();
+        }
+        let from = DiskDir::read_only(&used).unwrap();
+        let files: Vec<_> =
+            from.list("").unwrap().into_iter().map(|path| (path.clone(), from.read(&path).unwrap())).collect();
+        assert!(files.iter().any(|(path, bytes)| path.starts_with("journal/") && bytes.ends_with(&[0; 1000])));
+        let to = DiskDir::open(&copy).unwrap();
+        to.put(&files).unwrap();
+        assert!(verify(&to).is_whole());
+
+        let again = open(to).unwrap();
+        assert_eq!(again.intend(screened(99, "on it goes")).await.unwrap().record(), 22);
+        again.close().await;
+        let copied = DiskDir::read_only(&copy).unwrap();
+        assert!(verify(&copied).is_whole());
+        let Record::Opened(opened) = show::records(&copied).unwrap().nth(21).unwrap().unwrap().record else { panic!() };
+        assert_eq!(opened.torn, None);
+    });
+}
+
 #[test]
 fn many_at_once_all_get_their_own_place() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();

@@ -34,17 +34,18 @@ impl Writer {
     pub(crate) fn run(mut self) {
         // However this ends, nobody is left waiting.
         let _end = End { queue: self.queue.clone(), publisher: self.publisher.clone(), healthy: self.healthy.clone() };
+        let mut last = None;
         loop {
-            let taken = self.queue.take(self.gap.is_some());
-            let closed = taken.closed;
-            self.write(taken);
-            if closed {
+            let mut taken = self.queue.take(self.gap.is_some(), last);
+            self.write(&mut taken);
+            if taken.closed {
                 break;
             }
+            last = Some(taken);
         }
     }
 
-    fn write(&mut self, mut taken: Taken) {
+    fn write(&mut self, taken: &mut Taken) {
         let gap = self.gap.as_ref().and_then(|gap| {
             let gap = Gap { until: micros(self.clock.now()), ..gap.clone() };
             item(&Record::Gap(gap), Vec::new()).ok()
@@ -71,7 +72,7 @@ impl Writer {
             }
             Err(failure) => {
                 self.healthy.store(false, Ordering::Release);
-                self.failed(&failure, &mut taken);
+                self.failed(&failure, taken);
             }
         }
     }
