@@ -9,6 +9,7 @@ use crate::{
     Limits, WireError,
     json::{Doc, Kind, Value},
     walk::Walk,
+    words::{Word, word},
 };
 
 /// A request that has been read.
@@ -34,62 +35,104 @@ impl Ask {
         }
         let doc = Doc::read(&body, limits)?;
         let root = doc.root();
-        let call = call(format, root)?;
+        let top = Top::of(root)?;
+        let call = call(format, &top)?;
         let walk = Walk::ask(format, root)?;
-        let (slots, attachments, logprobs) = (walk.slots, walk.attachments, asks_logprobs(root));
+        let (slots, attachments, logprobs) = (walk.slots, walk.attachments, top.logprobs);
         let document = crate::document(body, slots)?;
         Ok(Self { call: Call { attachments, ..call }, document, logprobs })
     }
 }
 
-fn call(format: Format, root: Value<'_>) -> Result<Call, WireError> {
-    if root.kind() != Kind::Object {
-        return bad("$", "is not an object");
+/// The members of a request that decide something, found in one look.
+#[derive(Default)]
+struct Top<'d> {
+    model: Option<Value<'d>>,
+    stream: Option<Value<'d>>,
+    messages: Option<Value<'d>>,
+    system: Option<Value<'d>>,
+    instructions: Option<Value<'d>>,
+    input: Option<Value<'d>>,
+    prompt: Option<Value<'d>>,
+    /// Under each of the names it may have.
+    max_tokens: [Option<(&'static str, Value<'d>)>; 3],
+    tools: [Option<(&'static str, Value<'d>)>; 3],
+    logprobs: bool,
+}
+
+impl<'d> Top<'d> {
+    fn of(root: Value<'d>) -> Result<Self, WireError> {
+        if root.kind() != Kind::Object {
+            return bad("$", "is not an object");
+        }
+        let mut top = Self::default();
+        for (name, value) in root.members() {
+            let Some(name) = name.as_str().and_then(|name| word(&name)) else { continue };
+            match name {
+                Word::Model => top.model = Some(value),
+                Word::Stream => top.stream = Some(value),
+                Word::Messages => top.messages = Some(value),
+                Word::System => top.system = Some(value),
+                Word::Instructions => top.instructions = Some(value),
+                Word::Input => top.input = Some(value),
+                Word::Prompt => top.prompt = Some(value),
+                Word::MaxTokens => top.max_tokens[0] = Some(("max_tokens", value)),
+                Word::MaxCompletionTokens => top.max_tokens[1] = Some(("max_completion_tokens", value)),
+                Word::MaxOutputTokens => top.max_tokens[2] = Some(("max_output_tokens", value)),
+                Word::Tools => top.tools[0] = Some(("tools", value)),
+                Word::Functions => top.tools[1] = Some(("functions", value)),
+                Word::McpServers => top.tools[2] = Some(("mcp_servers", value)),
+                Word::Logprobs | Word::TopLogprobs | Word::PromptLogprobs | Word::Include => {
+                    top.logprobs |= asks_logprobs(name, value);
+                }
+                _ => {}
+            }
+        }
+        Ok(top)
     }
-    let model = match root.get("model").and_then(Value::as_str) {
+}
+
+fn call(format: Format, top: &Top<'_>) -> Result<Call, WireError> {
+    let model = match top.model.and_then(Value::as_str) {
         Some(model) if !model.is_empty() => Arc::from(&*model),
         _ => return bad("model", "is missing or is not a string"),
     };
-    let stream = match root.get("stream").map(Value::kind) {
+    let stream = match top.stream.map(Value::kind) {
         Some(Kind::True) => true,
         None | Some(Kind::False | Kind::Null) => false,
         Some(_) => return bad("stream", "is neither true nor false"),
     };
     let mut max_tokens = None;
-    for name in ["max_tokens", "max_completion_tokens", "max_output_tokens"] {
-        match root.get(name) {
-            None => {}
-            Some(n) if n.kind() == Kind::Null => {}
-            Some(n) => match n.as_u64() {
-                Some(n) => max_tokens = max_tokens.max(Some(n)),
-                None => return bad(name, "is not a whole number"),
-            },
+    for (name, n) in top.max_tokens.iter().flatten().filter(|(_, n)| n.kind() != Kind::Null) {
+        match n.as_u64() {
+            Some(n) => max_tokens = max_tokens.max(Some(n)),
+            None => return bad(*name, "is not a whole number"),
         }
     }
-    shape(format, root)?;
-    let tools = tools(root)?;
+    shape(format, top)?;
+    let tools = tools(top)?;
     Ok(Call { format, model, stream: stream && format.streams(), max_tokens, tools, attachments: 0 })
 }
 
 /// Whether the members that carry the text are of the kind that the format says.
-fn shape(format: Format, root: Value<'_>) -> Result<(), WireError> {
+fn shape(format: Format, top: &Top<'_>) -> Result<(), WireError> {
     match format {
         Format::Chat | Format::Messages | Format::CountTokens => {
-            let Some(messages) = root.get("messages").filter(|m| m.kind() == Kind::Array) else {
+            let Some(messages) = top.messages.filter(|m| m.kind() == Kind::Array) else {
                 return bad("messages", "is missing or is not an array");
             };
             for (i, message) in messages.items().enumerate() {
                 self::message(i, message)?;
             }
-            text_or(root, "system", Kind::Array)
+            text_or("system", top.system, Kind::Array)
         }
         Format::Responses => {
-            text_or(root, "instructions", Kind::String)?;
-            text_or(root, "input", Kind::Array)
+            text_or("instructions", top.instructions, Kind::String)?;
+            text_or("input", top.input, Kind::Array)
         }
-        Format::Embeddings if root.get("input").is_none() => bad("input", "is missing"),
-        Format::Embeddings => text_or(root, "input", Kind::Array),
-        Format::Completions => text_or(root, "prompt", Kind::Array),
+        Format::Embeddings if top.input.is_none() => bad("input", "is missing"),
+        Format::Embeddings => text_or("input", top.input, Kind::Array),
+        Format::Completions => text_or("prompt", top.prompt, Kind::Array),
         Format::Models => bad("$", "is not taken by this endpoint"),
     }
 }
@@ -102,15 +145,14 @@ fn message(i: usize, message: Value<'_>) -> Result<(), WireError> {
         return bad(format!("messages[{i}].role"), "is missing or is not a string");
     }
     match message.get("content").map(Value::kind) {
-        None | Some(Kind::Null | Kind::String | Kind::Array) => Ok(()),
-        // One part without its array, which some servers take.
-        Some(Kind::Object) => Ok(()),
+        // An object is one part without its array, which some servers take.
+        None | Some(Kind::Null | Kind::String | Kind::Array | Kind::Object) => Ok(()),
         Some(_) => bad(format!("messages[{i}].content"), "is neither text nor an array of parts"),
     }
 }
 
-fn text_or(root: Value<'_>, name: &'static str, other: Kind) -> Result<(), WireError> {
-    match root.get(name).map(Value::kind) {
+fn text_or(name: &'static str, value: Option<Value<'_>>, other: Kind) -> Result<(), WireError> {
+    match value.map(Value::kind) {
         None | Some(Kind::Null | Kind::String) => Ok(()),
         Some(kind) if kind == other => Ok(()),
         Some(_) => bad(name, "is of the wrong type"),
@@ -118,12 +160,11 @@ fn text_or(root: Value<'_>, name: &'static str, other: Kind) -> Result<(), WireE
 }
 
 /// Names of the tools offered; the type of those that have no name, which the provider runs itself.
-fn tools(root: Value<'_>) -> Result<Vec<Arc<str>>, WireError> {
+fn tools(top: &Top<'_>) -> Result<Vec<Arc<str>>, WireError> {
     let mut names = Vec::new();
-    for member in ["tools", "functions", "mcp_servers"] {
-        let Some(list) = root.get(member).filter(|list| list.kind() != Kind::Null) else { continue };
+    for (member, list) in top.tools.iter().flatten().filter(|(_, list)| list.kind() != Kind::Null) {
         if list.kind() != Kind::Array {
-            return bad(member, "is not an array");
+            return bad(*member, "is not an array");
         }
         for (i, tool) in list.items().enumerate() {
             let inner = tool.get("function").or_else(|| tool.get("custom")).unwrap_or(tool);
@@ -135,18 +176,16 @@ fn tools(root: Value<'_>) -> Result<Vec<Arc<str>>, WireError> {
     Ok(names)
 }
 
-fn asks_logprobs(root: Value<'_>) -> bool {
-    let wanted = |name| match root.get(name).map(|v| (v.kind(), v.raw())) {
-        None | Some((Kind::Null | Kind::False, _)) => false,
+fn asks_logprobs(name: Word, value: Value<'_>) -> bool {
+    match value.kind() {
+        Kind::Null | Kind::False => false,
+        Kind::Array if name == Word::Include => {
+            value.items().filter_map(Value::as_str).any(|name| name.contains("logprobs"))
+        }
         // `top_logprobs: 0` asks for none beyond what `logprobs` asks for.
-        Some((Kind::Number, "0")) => name == "logprobs",
-        Some(_) => true,
-    };
-    let included = || {
-        let list = root.get("include").into_iter().flat_map(Value::items);
-        list.filter_map(Value::as_str).any(|name| name.contains("logprobs"))
-    };
-    wanted("logprobs") || wanted("top_logprobs") || wanted("prompt_logprobs") || included()
+        Kind::Number => name == Word::Logprobs || value.raw() != "0",
+        _ => name != Word::Include,
+    }
 }
 
 fn bad<T>(path: impl Into<String>, what: &'static str) -> Result<T, WireError> {

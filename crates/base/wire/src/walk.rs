@@ -317,6 +317,3 @@ fn is_time(raw: &str) -> bool {
     let (whole, fraction) = raw.split_once('.').unwrap_or((raw, ""));
     whole.len() <= 10 && fraction.len() <= 9 && fraction.bytes().all(|b| b.is_ascii_digit())
 }
-
-#[cfg(test)]
-mod tests;

@@ -40,7 +40,7 @@ struct Frame<'a> {
     /// One bit for each kind of name met; a clear bit means the name is new.
     met: u64,
     /// The names met, once there are more than a few.
-    names: Option<Box<HashSet<Cow<'a, str>, ahash::RandomState>>>,
+    names: Option<HashSet<Cow<'a, str>, ahash::RandomState>>,
 }
 
 impl<'a> Scanner<'a> {
@@ -150,17 +150,11 @@ impl<'a> Scanner<'a> {
         if fresh && frame.members <= FEW {
             return true;
         }
-        let mut earlier = Vec::with_capacity(FEW as usize);
-        let mut other = frame.node + 1;
-        while other < at {
-            earlier.push(name_at(text, &self.nodes, other));
-            other = self.nodes.get(other + 1).map_or(at, |value| value.next as usize);
-        }
+        let mut others = Names { text, nodes: &self.nodes, at: frame.node + 1, end: at };
         if frame.members <= FEW {
-            return !earlier.contains(&name);
+            return !others.any(|other| other == name);
         }
-        let names = frame.names.insert(Box::default());
-        names.extend(earlier);
+        let names = frame.names.insert(others.collect());
         names.insert(name)
     }
 
@@ -239,6 +233,27 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// The names of an open object's members before node `end`.
+struct Names<'a, 'n> {
+    text: &'a str,
+    nodes: &'n [Node],
+    at: usize,
+    end: usize,
+}
+
+impl<'a> Iterator for Names<'a, '_> {
+    type Item = Cow<'a, str>;
+
+    fn next(&mut self) -> Option<Cow<'a, str>> {
+        if self.at >= self.end {
+            return None;
+        }
+        let name = name_at(self.text, self.nodes, self.at);
+        self.at = self.nodes.get(self.at + 1).map_or(self.end, |value| value.next as usize);
+        Some(name)
+    }
+}
+
 fn name_at<'a>(text: &'a str, nodes: &[Node], at: usize) -> Cow<'a, str> {
     let Some(node) = nodes.get(at) else { return Cow::Borrowed("") };
     text::decoded(text.get(node.start as usize..node.end as usize).unwrap_or_default(), node.escaped)
@@ -246,7 +261,7 @@ fn name_at<'a>(text: &'a str, nodes: &[Node], at: usize) -> Cow<'a, str> {
 
 /// One of 64 bits that two equal names share and two different ones mostly do not.
 fn kind_bit(name: &str) -> u64 {
-    let bytes = name.as_bytes();
-    let pick = |i: usize| usize::from(bytes.get(i).copied().unwrap_or(0));
-    1 << ((bytes.len() * 7 + pick(0) * 5 + pick(1) * 3 + pick(bytes.len().saturating_sub(1))) % 64)
+    let (first, last) = (name.bytes().next().unwrap_or(0), name.bytes().next_back().unwrap_or(0));
+    let mixed = (name.len() as u32 ^ u32::from(first) << 8 ^ u32::from(last) << 16).wrapping_mul(0x9E37_79B1);
+    1 << (mixed >> 26)
 }

@@ -58,14 +58,29 @@ pub(crate) fn decoded(raw: &str, escaped: bool) -> Cow<'_, str> {
 }
 
 /// Index of the first quote, backslash or control character from `at` on, or the length.
-fn plain_end(bytes: &[u8], mut at: usize) -> usize {
+fn plain_end(bytes: &[u8], at: usize) -> usize {
+    // Most strings end soon; for the others it pays to look for the end first and for control characters after.
+    let soon = bytes.len().min(at + 32);
+    let found = near_end(bytes, at, soon);
+    if found < soon {
+        return found;
+    }
+    let rest = bytes.get(soon..).unwrap_or_default();
+    let length = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
+    let lowest = rest.iter().take(length).fold(u8::MAX, |least, b| least.min(*b));
+    if lowest >= 0x20 { soon + length } else { near_end(bytes, soon, soon + length) }
+}
+
+/// As [`plain_end`], eight bytes at a time, up to `end`.
+fn near_end(bytes: &[u8], mut at: usize, end: usize) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
-    // Eight bytes at a time. The lowest bit set is exact; those above it may be echoes of a borrow.
+    let bytes = bytes.get(..end).unwrap_or(bytes);
     while let Some((word, _)) = bytes.get(at..).and_then(<[u8]>::split_first_chunk::<8>) {
         let w = u64::from_le_bytes(*word);
         let quote = w ^ (ONES * b'"' as u64);
         let slash = w ^ (ONES * b'\\' as u64);
+        // The lowest bit set is exact; those above it may be echoes of a borrow.
         let hit = (quote.wrapping_sub(ONES) & !quote)
             | (slash.wrapping_sub(ONES) & !slash)
             | (w.wrapping_sub(ONES * 0x20) & !w);

@@ -1,0 +1,32 @@
+//! Any bytes as a request and as an answer. The first byte chooses the format.
+
+use bytes::Bytes;
+use countersign_core::{Document, Edit, Format};
+use countersign_wire::{Answer, Ask, Limits, json::Doc};
+
+/// Reads; a body whose every leaf was replaced is still JSON, and no leaf of it is left.
+///
+/// # Panics
+/// When that is not so.
+pub(crate) fn check(data: &[u8]) {
+    let Some((way, body)) = data.split_first() else { return };
+    let format = Format::ALL[usize::from(way.wrapping_sub(b'a')) % Format::ALL.len()];
+    let (body, limits) = (Bytes::copy_from_slice(body), Limits::default());
+    if let Ok(ask) = Ask::read(format, body.clone(), &limits) {
+        replaced(&ask.document);
+    }
+    if let Ok(answer) = Answer::read(format, body, &limits) {
+        replaced(&answer.document);
+    }
+}
+
+fn replaced(document: &Document) {
+    let edits: Vec<Edit> = document
+        .leaves()
+        .enumerate()
+        // Names made alike would be twins.
+        .map(|(leaf, l)| Edit { leaf, span: 0..l.text.len(), with: format!("\"\n{leaf}") })
+        .collect();
+    let bytes = document.edited(&edits).expect("the leaves can be replaced");
+    Doc::read(&bytes, &Limits::default()).expect("what was edited is still JSON");
+}
