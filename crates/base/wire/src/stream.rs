@@ -179,27 +179,13 @@ impl Events {
         }
         self.seen.last.clear();
         let padding: Vec<usize> = holes.iter().filter_map(Hole::slot).collect();
+        let mut i = 0;
+        slots.retain(|slot| {
+            i += 1;
+            padding.contains(&(i - 1)) || self.seen.shows(slot, text)
+        });
         let document = crate::document(raw.clone(), slots)?;
-        let document = self.without_seen(document, raw, &padding)?;
         Ok(Event { document, usage, terminal, logprobs })
-    }
-
-    /// The document without the leaves that were shown before; notes those that may be left out from now on.
-    fn without_seen(&mut self, document: Document, raw: Bytes, padding: &[usize]) -> Result<Document, WireError> {
-        let mut kept = Vec::with_capacity(document.slots().len());
-        for (i, slot) in document.slots().iter().enumerate() {
-            let text = document.text(i);
-            if padding.contains(&i) || !Seen::takes(slot, text) {
-                kept.push(slot.clone());
-            } else if !self.seen.hides(slot, text) {
-                self.seen.last.push(text.into());
-                kept.push(slot.clone());
-            }
-        }
-        if kept.len() == document.slots().len() {
-            return Ok(document);
-        }
-        crate::document(raw, kept)
     }
 }
 
@@ -210,6 +196,18 @@ impl Seen {
             && slot.trust == Trust::Model
             && slot.kind != SlotKind::Number
             && text.len() <= 128
+    }
+
+    /// Whether a leaf of an event that was read in full must be shown; notes it if it need not be again.
+    fn shows(&mut self, slot: &Slot, event: &str) -> bool {
+        let text = slot.decoded.as_deref().or_else(|| event.get(slot.span.clone())).unwrap_or_default();
+        if self.hides(slot, text) {
+            return false;
+        }
+        if Self::takes(slot, text) {
+            self.last.push(text.into());
+        }
+        true
     }
 
     fn hides(&self, slot: &Slot, text: &str) -> bool {
