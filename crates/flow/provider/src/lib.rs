@@ -10,6 +10,33 @@
 //!   fault              statuses and errors to refusals    answer    whole, or a stream piece by piece
 //! ```
 //!
+//! A request that is on record can be dispatched; one that has only been screened cannot, nor one twice:
+//!
+//! ```
+//! # use countersign_core::life::Intended;
+//! # use countersign_provider::Provider;
+//! async fn right(provider: &Provider, request: Intended) {
+//!     let _ = provider.dispatch(request).await;
+//! }
+//! ```
+//!
+//! ```compile_fail,E0308
+//! # use countersign_core::life::Screened;
+//! # use countersign_provider::Provider;
+//! async fn around_the_record(provider: &Provider, request: Screened) {
+//!     let _ = provider.dispatch(request).await;
+//! }
+//! ```
+//!
+//! ```compile_fail,E0382
+//! # use countersign_core::life::Intended;
+//! # use countersign_provider::Provider;
+//! async fn twice(provider: &Provider, request: Intended) {
+//!     let _ = provider.dispatch(request).await;
+//!     let _ = provider.dispatch(request).await;
+//! }
+//! ```
+//!
 //! [`Intended`]: countersign_core::life::Intended
 
 mod answer;
