@@ -178,7 +178,7 @@ impl Check<'_> {
         let at = raw.span().start;
         let raw = raw.into_inner();
         let dialect = fields::dialect(&raw);
-        let base = fields::base(&raw.url);
+        let base = fields::base(&raw.url, raw.cleartext.as_deref());
         let dialect = self.take_at(at, dialect)?;
         let base = self.take_at(at, base)?;
         if raw.models.is_empty() {

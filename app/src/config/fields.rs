@@ -1,6 +1,6 @@
 //! Single fields: from the words a person writes to the values the stages take.
 
-use std::{path::Path, str::FromStr};
+use std::{net::IpAddr, path::Path, str::FromStr};
 
 use countersign_core::{Action, Channel, Code, Kind, Side, principal::PrincipalKind};
 use countersign_identity::{CertificateField, CertificateRule, NamePattern};
@@ -116,11 +116,25 @@ pub(super) fn dialect(raw: &RawTarget) -> Result<Dialect, Wrong> {
     }
 }
 
-pub(super) fn base(url: &str) -> Result<Base, Wrong> {
-    url.parse::<Base>().map_err(|e| Wrong {
+pub(super) fn base(url: &str, cleartext: Option<&str>) -> Result<Base, Wrong> {
+    let base = url.parse::<Base>().map_err(|e| Wrong {
         what: format!("`url` is {e}"),
         fix: "write a base address without `/v1`, as in \"https://api.openai.com\"".into(),
-    })
+    })?;
+    let clear = match &base {
+        Base::Http(address) => {
+            address.host != "localhost" && !address.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        }
+        Base::Https(_) | Base::Unix(_) => false,
+    };
+    match cleartext {
+        None if clear => Err(Wrong {
+            what: format!("`{url}` would send prompts and the provider's key in the clear to another machine"),
+            fix: format!("write an https address, or cleartext = \"{CLEARTEXT}\""),
+        }),
+        Some(words) if words != CLEARTEXT => Err(unknown("cleartext", words, CLEARTEXT)),
+        _ => Ok(base),
+    }
 }
 
 pub(super) fn model(raw: &RawModel) -> ModelRoute {
@@ -163,3 +177,5 @@ const CHANNELS: [Channel; 7] = [
     Channel::Reasoning,
     Channel::Other,
 ];
+
+const CLEARTEXT: &str = "i-accept-cleartext-to-this-provider";

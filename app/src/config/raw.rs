@@ -81,6 +81,8 @@ pub(crate) struct RawTarget {
     pub(crate) speaks: RawDialect,
     /// Base address without `/v1`: `https://host`, `http://127.0.0.1:11434`, or `unix:/path`.
     pub(crate) url: String,
+    /// Speak to a provider on another machine in the clear. The only value is `"i-accept-cleartext-to-this-provider"`.
+    pub(crate) cleartext: Option<String>,
     /// Where the provider's key comes from; none for servers without one.
     pub(crate) key: Option<RawKey>,
     /// Models it serves.
