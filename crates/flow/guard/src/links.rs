@@ -15,7 +15,7 @@ pub(crate) struct Links {
 }
 
 /// The longest markup that is read to its end.
-const MARKUP: usize = 2 << 10;
+const MARKUP: usize = 1 << 10;
 
 impl Links {
     pub(crate) fn new(hosts: &[String]) -> Self {

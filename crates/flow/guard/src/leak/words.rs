@@ -37,20 +37,9 @@ impl Words {
                 }
                 continue;
             }
-            let mut hash = 0xcbf2_9ce4_8422_2325u64;
-            let mut end = start;
             let rest = view.get(start..).unwrap_or_default();
-            for byte in rest.iter().take(LONGEST) {
-                let folded = match byte {
-                    b'A'..=b'Z' => byte | 0x20,
-                    b'a'..=b'z' | b'0'..=b'9' => *byte,
-                    // Scripts up to U+1FFF are words like any other; what follows is punctuation, symbols and ideographs.
-                    0x80..=0xe1 => *byte,
-                    _ => break,
-                };
-                hash = (hash ^ u64::from(folded)).wrapping_mul(0x0100_0000_01b3);
-                end += 1;
-            }
+            let len = rest.iter().take(LONGEST).position(|b| !is_word(*b)).unwrap_or(rest.len().min(LONGEST));
+            let end = start + len;
             if end == view.len() && !last && end - start < LONGEST {
                 return None;
             }
@@ -58,9 +47,10 @@ impl Words {
                 self.at = boundary(view, start + 1);
                 continue;
             }
+            let hash = hash(rest.get(..len).unwrap_or_default());
             let end = boundary(view, end);
             self.at = end;
-            return Some(Word { hash: super::mix(hash), start, end, weight: 2, strong: end - start >= 5 });
+            return Some(Word { hash, start, end, weight: 2, strong: end - start >= 5 });
         }
     }
 
@@ -72,6 +62,32 @@ impl Words {
     pub(crate) fn drop_front(&mut self, count: usize) {
         self.at = self.at.saturating_sub(count);
     }
+}
+
+/// Letters and digits. Scripts up to U+1FFF are words like any other; what follows is punctuation, symbols and ideographs.
+fn is_word(byte: u8) -> bool {
+    WORD.get(usize::from(byte)) == Some(&true)
+}
+
+static WORD: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut i = 0;
+    while i < 256 {
+        table[i] = matches!(i as u8, b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | 0x80..=0xe1);
+        i += 1;
+    }
+    table
+};
+
+/// The hash of a word without its case. Setting the bit of lower case changes no digit, and other scripts alike everywhere.
+fn hash(word: &[u8]) -> u64 {
+    word.chunks(8).fold(word.len() as u64, |hash, chunk| {
+        let mut eight = [0x20; 8];
+        for (to, from) in eight.iter_mut().zip(chunk) {
+            *to = from | 0x20;
+        }
+        super::mix(hash.rotate_left(29) ^ u64::from_le_bytes(eight))
+    })
 }
 
 /// The end of the character that `at` may stand in.

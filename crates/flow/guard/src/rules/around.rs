@@ -120,7 +120,7 @@ const WORDS: &[(&str, u32)] = &[
 static AUTOMATON: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     AhoCorasick::builder()
         .ascii_case_insensitive(true)
-        .kind(Some(AhoCorasickKind::ContiguousNFA))
+        .kind(Some(AhoCorasickKind::DFA))
         .prefilter(false)
         .build(WORDS.iter().map(|w| w.0))
         .ok()

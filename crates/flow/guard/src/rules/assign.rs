@@ -40,13 +40,17 @@ const NAMES: &[(&[u8], Promise)] = &[
     (b"credentials", Promise::Token),
 ];
 
-/// Whether a run could name a value: a cheap look before the real one.
+/// Whether a run could name a value: a cheap look before the real one, which most words do not survive.
 pub(super) fn may_name(run: &[u8], flags: u8) -> bool {
-    if flags & ALPHA == 0 || run.len() < 3 {
+    if flags & ALPHA == 0 {
         return false;
     }
-    flags & JOIN != 0 || run.last().is_some_and(|c| matches!(c | 0x20, b'd' | b't' | b'n' | b'y' | b'e' | b'r' | b's'))
+    flags & JOIN != 0 || matches!(run, [.., a, b, c] if ENDS.contains(&[a | 0x20, b | 0x20, c | 0x20]))
 }
+
+/// How the names end.
+const ENDS: &[[u8; 3]] =
+    &[*b"ord", *b"swd", *b"ase", *b"ort", *b"pwd", *b"ret", *b"key", *b"ken", *b"rer", *b"ial", *b"als"];
 
 /// The value named by the run, inside the run or behind it.
 pub(super) fn value(cur: &mut Cursor<'_>, text: &Text<'_>, run: &Range<usize>) -> Option<Hit> {
@@ -172,4 +176,16 @@ fn placeholder(value: &[u8]) -> bool {
             .iter()
             .any(|w| lower.starts_with(w))
         || lower.contains(&b'(') && lower.ends_with(b")")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_ends_as_the_cheap_look_expects() {
+        for (name, _) in NAMES {
+            assert!(may_name(name, ALPHA), "{}", name.escape_ascii());
+        }
+    }
 }

@@ -48,6 +48,10 @@ pub(super) fn inside(run: &[u8], start: usize, flags: u8, text: &Text<'_>, out: 
 /// Letters one by one, `s k - a b c`: read as the word they spell. Nothing but the word is held.
 pub(super) fn spaced(cur: &mut Cursor<'_>, text: &Text<'_>) -> Option<Hit> {
     let start = cur.at;
+    // `a b ` or it is no such word; a single letter is common.
+    if cur.peek_at(1) != Some(b' ') || cur.peek_at(3) != Some(b' ') {
+        return None;
+    }
     let mut word = Vec::new();
     let mut end = start;
     while word.len() < SPACED {
@@ -102,7 +106,10 @@ fn decode(token: &[u8]) -> Option<Vec<u8>> {
     (0..4).find_map(|skip| {
         let token = token.get(skip..)?;
         // A few characters tell text from noise; most tokens end here.
-        let probe = base64(token.get(..12)?)?;
+        let mut probe = [0; 9];
+        for (chunk, to) in token.get(..12)?.chunks(4).zip(probe.chunks_mut(3)) {
+            to.copy_from_slice(&quad(chunk)?);
+        }
         if !printable(&probe) {
             return None;
         }
@@ -127,23 +134,27 @@ fn hex(token: &[u8]) -> Option<Vec<u8>> {
 fn base64(token: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(token.len() / 4 * 3 + 3);
     for chunk in token.chunks(4) {
-        let mut bits = 0u32;
-        for c in chunk {
-            let value = match c {
-                b'A'..=b'Z' => c - b'A',
-                b'a'..=b'z' => c - b'a' + 26,
-                b'0'..=b'9' => c - b'0' + 52,
-                b'+' | b'-' => 62,
-                b'/' | b'_' => 63,
-                _ => return None,
-            };
-            bits = bits << 6 | u32::from(value);
-        }
-        bits <<= 6 * (4 - chunk.len());
-        let [_, a, b, c] = bits.to_be_bytes();
-        out.extend([a, b, c].iter().take(chunk.len() * 6 / 8));
+        out.extend(quad(chunk)?.iter().take(chunk.len() * 6 / 8));
     }
     Some(out)
+}
+
+/// The bytes that up to four characters stand for.
+fn quad(chunk: &[u8]) -> Option<[u8; 3]> {
+    let mut bits = 0u32;
+    for c in chunk {
+        let value = match c {
+            b'A'..=b'Z' => c - b'A',
+            b'a'..=b'z' => c - b'a' + 26,
+            b'0'..=b'9' => c - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u32::from(value);
+    }
+    let [_, a, b, c] = (bits << (6 * (4 - chunk.len()))).to_be_bytes();
+    Some([a, b, c])
 }
 
 /// Whether these bytes are text: no control characters but white space, and UTF-8 but for a cut end.

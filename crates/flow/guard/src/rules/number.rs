@@ -20,8 +20,8 @@ const GROUPS: usize = 10;
 struct Groups {
     digits: [u8; DIGITS],
     count: usize,
-    /// For each group: digits before it ends, place where it ends, what stands before it.
-    ends: [(usize, usize, u8); GROUPS],
+    /// For each group: digits before it ends, bytes before it ends, what stands before it.
+    ends: [(u8, u8, u8); GROUPS],
     groups: usize,
     plus: bool,
     /// The group that stands in parentheses.
@@ -30,7 +30,7 @@ struct Groups {
 
 impl Groups {
     fn digits(&self, groups: usize) -> &[u8] {
-        let count = groups.checked_sub(1).and_then(|i| self.ends.get(i)).map_or(0, |e| e.0);
+        let count = groups.checked_sub(1).and_then(|i| self.ends.get(i)).map_or(0, |e| usize::from(e.0));
         self.digits.get(..count).unwrap_or_default()
     }
 
@@ -38,7 +38,7 @@ impl Groups {
     fn shape(&self, groups: usize) -> u64 {
         let mut before = 0;
         self.ends.iter().take(groups).fold(0, |shape, (count, ..)| {
-            let len = (count - before).min(15) as u64;
+            let len = u64::from((count - before).min(15));
             before = *count;
             shape << 4 | len
         })
@@ -54,6 +54,7 @@ impl Groups {
     /// Reads groups of digits: one space, dash or dot between them, one group possibly in parentheses.
     fn read(cur: &mut Cursor<'_>) -> Self {
         let mut it = Self::default();
+        let begin = cur.at;
         it.plus = cur.eat(b'+');
         let mut separator = 0;
         loop {
@@ -84,7 +85,7 @@ impl Groups {
                 }
             }
             if let Some(end) = it.ends.get_mut(it.groups) {
-                *end = (it.count, cur.at, separator);
+                *end = (it.count as u8, (cur.at - begin) as u8, separator);
                 it.groups += 1;
             }
             // What may stand before the next group.
@@ -122,7 +123,7 @@ pub(super) fn probe(cur: &mut Cursor<'_>, text: &Text<'_>) -> Option<Hit> {
     }
     let mut around = Lazy { view: bytes, start, around: None };
     for groups in (1..=it.groups).rev() {
-        let (_, end, _) = *it.ends.get(groups - 1)?;
+        let end = start + usize::from(it.ends.get(groups - 1)?.1);
         // What follows must not make it a part of something longer; a space and more digits may follow.
         let glued = if groups < it.groups {
             it.ends.get(groups).is_none_or(|e| e.2 != b' ')
