@@ -41,6 +41,11 @@ impl Answer {
         Planted { system, documents: self.documents.as_ref(), canaries: self.canaries.as_ref() }
     }
 
+    /// What has no business in a prompt either.
+    pub(crate) fn planted_anywhere(&self) -> Planted<'_> {
+        Planted { canaries: self.canaries.as_ref(), ..Planted::default() }
+    }
+
     pub(crate) const fn search<'a>(&'a self, planted: &'a Planted<'a>) -> Search<'a> {
         Search { links: Some(&self.links), planted }
     }

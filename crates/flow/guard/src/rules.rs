@@ -59,7 +59,7 @@ pub(crate) struct Text<'a> {
     pub(crate) grows: bool,
     /// Rules about links apply (answers only).
     pub(crate) links: Option<&'a Links>,
-    /// What decoded texts are compared with (answers only).
+    /// What decoded texts are compared with; canaries alone in prompts.
     pub(crate) planted: Option<&'a Planted<'a>>,
     /// How many encodings this text was taken out of.
     pub(crate) depth: u8,
@@ -98,11 +98,15 @@ pub(crate) fn scan(text: &Text<'_>, out: &mut Vec<Hit>) -> usize {
     hold
 }
 
-/// Reports credentials and personal data in a prompt's leaf; spans are bytes of `text`.
-pub(crate) fn prompt(text: &str, out: &mut Vec<Found>) {
+/// Reports credentials, personal data and what is planted in a prompt's leaf; spans are bytes of `text`.
+pub(crate) fn prompt(text: &str, planted: &Planted<'_>, out: &mut Vec<Found>) {
     let (bytes, map) = view::view(text);
     let mut hits = Vec::new();
-    scan(&Text { view: &bytes, from: 0, last: true, grows: false, links: None, planted: None, depth: 0 }, &mut hits);
+    let planted = Some(planted).filter(|p| p.canaries.is_some());
+    scan(&Text { view: &bytes, from: 0, last: true, grows: false, links: None, planted, depth: 0 }, &mut hits);
+    if let Some(planted) = planted {
+        planted.whole(&bytes, &mut hits);
+    }
     out.extend(hits.into_iter().map(|hit| Found {
         kind: hit.kind,
         rule: hit.rule,
@@ -164,13 +168,19 @@ impl Sweep<'_, '_> {
                 number::lettered(bytes, run.start, self.text, self.out);
             }
         }
-        if lead == b'-' && bytes.starts_with(b"-----BEGIN") {
-            if let Some(end) = self.read(run.start, secret::private_key) {
-                return end.max(run.end);
-            }
+        if lead == b'-'
+            && bytes.starts_with(b"-----BEGIN")
+            && let Some(end) = self.read(run.start, secret::private_key)
+        {
+            return end.max(run.end);
         }
-        if bytes.len() == 1
-            && let Some(end) = self.read(run.start, |cur, text| encoded::spaced(cur, text))
+        if bytes.len() <= 2
+            && let Some(end) = self.read(run.start, encoded::spaced)
+        {
+            return end.max(run.end);
+        }
+        if bytes.len() >= encoded::LINE
+            && let Some(end) = self.read(run.start, encoded::wrapped)
         {
             return end.max(run.end);
         }

@@ -76,7 +76,7 @@ impl Guard {
                 found.push(prompt::hidden::encoded(&view));
             }
         }
-        rules::prompt(leaf.text, found);
+        rules::prompt(leaf.text, &self.answer.planted_anywhere(), found);
     }
 }
 

@@ -186,3 +186,15 @@ fn the_system_prompt_is_remembered_by_its_fingerprint() {
     let screened = screen(Kind::Limit, Action::Refuse, &document).unwrap();
     assert_eq!(*screened.system(), leak::fingerprint(system));
 }
+
+#[test]
+fn a_planted_token_is_found_in_prompts_too() {
+    let config =
+        Config { canaries: vec![countersign_core::Secret::new("kestrel-4471-otter".into())], ..Config::default() };
+    let guard = Guard::new(Stamps::issue().screen, config).unwrap();
+    for text in ["see kestrel-4471-otter", "KESTREL 4471 otter", "retto-1744-lertsek", "a2VzdHJlbC00NDcxLW90dGVy"] {
+        let findings = guard.scan(Side::Prompt, &user(text));
+        assert!(findings.iter().any(|f| f.kind == Kind::Canary), "{text}: {findings:?}");
+    }
+    assert!(guard.scan(Side::Prompt, &user("a kestrel and an otter, at 44:71")).is_empty());
+}
