@@ -143,8 +143,8 @@ impl Growing {
         }
     }
 
-    /// Scans what is new.
-    pub(crate) fn scan(&mut self, search: &Search<'_>, last: bool) {
+    /// Scans what is new; false when that was put off until there is more.
+    pub(crate) fn scan(&mut self, search: &Search<'_>, last: bool) -> bool {
         if last && !self.rest.is_empty() {
             self.take_rest(true);
             self.stale = true;
@@ -153,9 +153,10 @@ impl Growing {
         let held = self.scanned.saturating_sub(self.from);
         let little = held > SMALL && (self.view.len() - self.scanned) * 8 < held;
         if !last && (!self.stale || little) {
-            return;
+            return !self.stale;
         }
         self.scan_now(search, last);
+        true
     }
 
     fn scan_now(&mut self, search: &Search<'_>, last: bool) {

@@ -5,6 +5,7 @@
 
 use std::{collections::VecDeque, fmt, sync::Arc};
 
+use ahash::AHashMap;
 use bytes::{Bytes, BytesMut};
 use countersign_core::{
     Action, Channel, Document, Edit, Finding, Refusal, Timestamp,
@@ -13,7 +14,7 @@ use countersign_core::{
 
 use crate::{
     Guard,
-    growing::{Growing, Mask, Spot, whole},
+    growing::{Growing, Mask, Search, Spot, whole},
     leak::Protected,
     release::{self, Standing},
 };
@@ -33,7 +34,9 @@ pub struct Watch {
     of: Readmitted,
     system: Option<Protected>,
     queue: VecDeque<Event>,
-    texts: Vec<(u32, Growing)>,
+    texts: Texts,
+    /// Texts in the order they grew, with the event they grew in, for as long as patience lasts.
+    recent: VecDeque<(u64, usize)>,
     /// The last event, where nothing was found in what stood for itself: what it repeats need not be scanned again.
     last: Option<Document>,
     findings: Vec<Finding>,
@@ -67,7 +70,8 @@ impl Guard {
             system: release::system(of.system()),
             of,
             queue: VecDeque::new(),
-            texts: Vec::new(),
+            texts: Texts::default(),
+            recent: VecDeque::new(),
             last: None,
             findings: Vec::new(),
             count: 0,
@@ -102,12 +106,19 @@ impl Watch {
                 }
                 continue;
             };
-            let growing = text_of(&mut self.texts, id);
+            let at = self.texts.place(id);
+            let Some(growing) = self.texts.all.get_mut(at) else { continue };
             starts.push(growing.total);
             growing.push(text, self.count);
+            self.texts.stale.push(at);
+            self.recent.push_back((self.count, at));
         }
-        for (_, text) in &mut self.texts {
-            if text.grown + PATIENCE == self.count && text.cleared < text.total {
+        while let Some((grown, at)) = self.recent.front().copied().filter(|(grown, _)| grown + PATIENCE <= self.count) {
+            self.recent.pop_front();
+            if let Some(text) = self.texts.all.get_mut(at)
+                && text.grown == grown
+                && text.cleared < text.total
+            {
                 text.pass(&search);
             }
         }
@@ -150,9 +161,7 @@ impl Watch {
         }
         let planted = self.guard.answer.planted(self.system.as_ref());
         let search = self.guard.answer.search(&planted);
-        for (_, text) in &mut self.texts {
-            text.scan(&search, last);
-        }
+        self.texts.scan(&search, last);
         let mut out = Joined::default();
         let mut ended = None;
         while let Some(event) = self.queue.front_mut() {
@@ -178,7 +187,7 @@ impl Watch {
         if ended.is_some() {
             self.ended = true;
             self.queue.clear();
-            self.texts.clear();
+            self.texts = Texts::default();
             self.held = 0;
         }
         Step { released, ended }
@@ -191,26 +200,42 @@ impl fmt::Debug for Watch {
     }
 }
 
-/// The growing text `id`.
-fn text_of(texts: &mut Vec<(u32, Growing)>, id: u32) -> &mut Growing {
-    let at = match texts.iter().position(|(i, _)| *i == id) {
-        Some(at) => at,
-        None => {
-            texts.push((id, Growing::default()));
-            texts.len() - 1
+/// The growing texts of a stream.
+#[derive(Default)]
+struct Texts {
+    places: AHashMap<u32, usize>,
+    all: Vec<Growing>,
+    /// Those that grew since they were scanned.
+    stale: Vec<usize>,
+}
+
+impl Texts {
+    /// Where the text `id` is kept.
+    fn place(&mut self, id: u32) -> usize {
+        *self.places.entry(id).or_insert_with(|| {
+            self.all.push(Growing::default());
+            self.all.len() - 1
+        })
+    }
+
+    fn get(&mut self, id: u32) -> Option<&mut Growing> {
+        self.places.get(&id).and_then(|at| self.all.get_mut(*at))
+    }
+
+    fn scan(&mut self, search: &Search<'_>, last: bool) {
+        if last {
+            self.stale.clear();
+            for text in &mut self.all {
+                text.scan(search, true);
+            }
         }
-    };
-    &mut texts[at].1
+        self.stale.retain(|at| self.all.get_mut(*at).is_some_and(|text| !text.scan(search, false)));
+    }
 }
 
 impl Event {
     /// Judges slot by slot what is certain; true when all of the event is.
-    fn judge(
-        &mut self,
-        of: &Readmitted,
-        texts: &mut Vec<(u32, Growing)>,
-        findings: &mut Vec<Finding>,
-    ) -> Result<bool, Refusal> {
+    fn judge(&mut self, of: &Readmitted, texts: &mut Texts, findings: &mut Vec<Finding>) -> Result<bool, Refusal> {
         while let Some(slot) = self.document.slots().get(self.next) {
             let index = self.next;
             let text = self.document.text(index);
@@ -222,7 +247,7 @@ impl Event {
                 }
                 Some(id) => {
                     let start = self.starts.get(index).copied().unwrap_or_default();
-                    let growing = text_of(texts, id);
+                    let Some(growing) = texts.get(id) else { return Ok(false) };
                     if !part(of, growing, id, slot.channel, start, text, findings, index, &mut self.edits)? {
                         return Ok(false);
                     }

@@ -11,7 +11,7 @@ pub(crate) fn luhn(digits: &[u8]) -> bool {
             if i % 2 == 0 { d } else { d * 2 / 10 + d * 2 % 10 }
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// Whether a number of this length is issued under this prefix (ISO/IEC 7812 ranges of the large card schemes).
@@ -232,7 +232,7 @@ pub(crate) fn crc32(bytes: &[u8]) -> u32 {
 
 fn weighted(digits: &[u8], weights: &[u32], modulus: u32) -> bool {
     let sum: u32 = digits.iter().zip(weights).map(|(d, w)| u32::from(*d) * w).sum();
-    digits.len() == weights.len() && sum % modulus == 0
+    digits.len() == weights.len() && sum.is_multiple_of(modulus)
 }
 
 #[cfg(test)]

@@ -1,12 +1,16 @@
 //! Texts hidden in a run: base64, hex, percent signs, letters with spaces between them. What is inside is scanned like any text.
 
-use super::{ESCAPE, Hit, Text, cursor::Cursor, view};
+use super::{DASH, ESCAPE, HOLD, Hit, OTHER, Text, cursor::Cursor, view};
 
 /// How many encodings are undone, one inside the other.
 const DEPTH: u8 = 3;
 
 /// The shortest run worth decoding: sixteen characters of base64 hold twelve bytes.
 const SHORTEST: usize = 16;
+
+/// Lines of encoded text have this length at least, but for the last one, and this at most.
+pub(super) const LINE: usize = 56;
+const LONGEST_LINE: usize = 128;
 
 /// The longest sequence of single letters that is read as one word.
 const SPACED: usize = 512;
@@ -18,6 +22,11 @@ pub(super) fn inside(run: &[u8], start: usize, flags: u8, text: &Text<'_>, out: 
     }
     if flags & ESCAPE != 0
         && let Some(plain) = percent(run)
+    {
+        rescan(&plain, start, run.len(), text, out);
+    }
+    if flags & (DASH | OTHER) != 0
+        && let Some(plain) = separated(run)
     {
         rescan(&plain, start, run.len(), text, out);
     }
@@ -45,24 +54,30 @@ pub(super) fn inside(run: &[u8], start: usize, flags: u8, text: &Text<'_>, out: 
     }
 }
 
-/// Letters one by one, `s k - a b c`: read as the word they spell. Nothing but the word is held.
+/// Letters one by one, `s k - a b c`, or pairs of hex digits: read as what they spell.
 pub(super) fn spaced(cur: &mut Cursor<'_>, text: &Text<'_>) -> Option<Hit> {
     let start = cur.at;
+    let width = if cur.peek_at(1) == Some(b' ') { 1 } else { 2 };
     // `a b ` or it is no such word; a single letter is common.
-    if cur.peek_at(1) != Some(b' ') || cur.peek_at(3) != Some(b' ') {
+    if cur.peek_at(width) != Some(b' ') || cur.peek_at(2 * width + 1) != Some(b' ') {
         return None;
     }
     let mut word = Vec::new();
     let mut end = start;
     while word.len() < SPACED {
-        let Some(letter) = cur.peek().filter(u8::is_ascii_graphic) else { break };
-        let gap = cur.peek_at(1);
+        if (0..width)
+            .any(|i| cur.peek_at(i).is_none_or(|c| !c.is_ascii_graphic() || width == 2 && !c.is_ascii_hexdigit()))
+        {
+            break;
+        }
+        let gap = cur.peek_at(width);
         if gap.is_some_and(|g| g.is_ascii_graphic()) {
             break;
         }
-        word.push(letter);
-        end = cur.at + 1;
-        cur.at += 1;
+        let from = cur.at;
+        cur.at += width;
+        word.extend_from_slice(cur.since(from));
+        end = cur.at;
         if gap != Some(b' ') {
             break;
         }
@@ -74,6 +89,50 @@ pub(super) fn spaced(cur: &mut Cursor<'_>, text: &Text<'_>) -> Option<Hit> {
     let mut found = Vec::new();
     rescan(&word, start, end - start, text, &mut found);
     found.pop()
+}
+
+/// Base64 in lines, as tools write it.
+pub(super) fn wrapped(cur: &mut Cursor<'_>, text: &Text<'_>) -> Option<Hit> {
+    let start = cur.at;
+    let mut joined = Vec::new();
+    // Length and end without the last line, which may be a word that follows.
+    let (mut lines, mut before) = (0, (0, start));
+    loop {
+        let from = cur.at;
+        if lines > 1 {
+            before = (joined.len(), from);
+        }
+        let len = cur.eat_while(HOLD, is_base64);
+        joined.extend_from_slice(cur.since(from));
+        lines += 1;
+        let room = cur.at - start < HOLD - 2 * LONGEST_LINE;
+        let padded = cur.eat_while(2, |c| c == b'=') > 0;
+        if padded || len < LINE || len > LONGEST_LINE || !room {
+            break;
+        }
+        let carriage = cur.eat(b'\r');
+        if !cur.eat(b'\n') || !cur.peek().is_some_and(is_base64) {
+            cur.at -= usize::from(carriage);
+            break;
+        }
+    }
+    if lines < 2 || text.depth >= DEPTH {
+        return None;
+    }
+    let (plain, end) = match decode(&joined) {
+        Some(plain) => (plain, cur.at),
+        None => (decode(joined.get(..before.0)?)?, before.1),
+    };
+    let mut found = Vec::new();
+    rescan(&plain, start, end - start, text, &mut found);
+    found.pop()
+}
+
+/// Letters with one sign between every two of them: `s.k.-.a`.
+fn separated(run: &[u8]) -> Option<Vec<u8>> {
+    let sign = run.get(1).filter(|c| !c.is_ascii_alphanumeric())?;
+    let all = run.len() > 2 * SHORTEST && run.iter().skip(1).step_by(2).all(|c| c == sign);
+    all.then(|| run.iter().step_by(2).copied().collect())
 }
 
 /// Scans what was decoded; what is found there is reported for the whole encoded piece, each rule once.

@@ -180,16 +180,20 @@ pub(super) fn tokens(run: &[u8], start: usize, out: &mut Vec<Hit>) {
         let &[a, b] = pair else { continue };
         let begins = !before.is_ascii_alphanumeric() || before.is_ascii_lowercase() && a.is_ascii_uppercase();
         before = a;
-        if at < done || !begins {
+        if at < done {
             continue;
         }
         let key = usize::from(a) << 8 | usize::from(b);
         let known = index.pairs.get(key >> 6).is_some_and(|w| w >> (key & 63) & 1 == 1);
         let rest = run.get(at..).unwrap_or_default();
         let hit = known
-            .then(|| index.by_lead.get(usize::from(a)).into_iter().flatten().find_map(|t| token(t, rest)))
+            .then(|| {
+                let tokens = index.by_lead.get(usize::from(a)).into_iter().flatten();
+                // Letters put before a token must not hide it, where its beginning cannot be the middle of a word.
+                tokens.filter(|t| begins || unlike_words(t.1)).find_map(|t| token(t, rest))
+            })
             .flatten()
-            .or_else(|| if (a, b) == (b'e', b'y') { web_token(rest) } else { None });
+            .or_else(|| if begins && (a, b) == (b'e', b'y') { web_token(rest) } else { None });
         if let Some((rule, len, confidence)) = hit {
             out.push(Hit::new(Kind::Secret, rule, start + at..start + at + len, confidence));
             done = at + len;
@@ -198,6 +202,11 @@ pub(super) fn tokens(run: &[u8], start: usize, out: &mut Vec<Hit>) {
     if done == 0 {
         telegram(run, start, out);
     }
+}
+
+/// Beginnings that no word has in its middle.
+fn unlike_words(prefix: &[u8]) -> bool {
+    prefix.len() >= 4 && prefix.iter().any(|c| matches!(c, b'_' | b'-'))
 }
 
 /// Whether three bytes or more of some token's beginning stand at the end of an unfinished run.
@@ -296,7 +305,7 @@ pub(super) fn connection(run: &[u8], start: usize, out: &mut Vec<Hit>) {
 }
 
 /// A private key in PEM (RFC 7468) or OpenPGP armour, with its line breaks as they are or as `\n`.
-pub(super) fn private_key(cur: &mut Cursor<'_>, _: &Text<'_>) -> Option<Hit> {
+pub(super) fn private_key(cur: &mut Cursor<'_>, text: &Text<'_>) -> Option<Hit> {
     let start = cur.at;
     if !cur.eat_text(b"-----BEGIN") || !cur.eat(b' ') {
         return None;
@@ -309,7 +318,7 @@ pub(super) fn private_key(cur: &mut Cursor<'_>, _: &Text<'_>) -> Option<Hit> {
     }
     let hit = |end, endless| Hit { endless, ..Hit::new(Kind::Secret, "secret/private-key", start..end, 1.0) };
     loop {
-        if cur.at - start >= HOLD - 64 {
+        if text.grows && cur.at - start >= HOLD - 64 {
             return Some(hit(cur.at, true));
         }
         match cur.peek() {

@@ -207,9 +207,7 @@ fn put_same(bytes: &[u8], at: usize, out: &mut Vec<u8>, map: &mut Map) {
         // A character is never cut: every byte of it stands for the whole of it.
         let mut start = at;
         for (i, byte) in bytes.iter().enumerate() {
-            if byte.is_ascii() {
-                start = at + i;
-            } else if *byte >= 0xc0 {
+            if byte.is_ascii() || *byte >= 0xc0 {
                 start = at + i;
             }
             let end = if byte.is_ascii() { start + 1 } else { start + width(bytes.get(start - at).copied()) };

