@@ -1,6 +1,6 @@
 //! How fast records become durable: 16 submitters, each recording an intent, awaiting it and recording its outcome.
 //!
-//! `cargo run --release -p countersign-audit --example speed -- DIRECTORY [SECONDS] [BODY BYTES] [RUNTIME THREADS]`
+//! `cargo run --release -p countersign-audit --example audit_speed -- DIRECTORY [SECONDS] [BODY BYTES] [RUNTIME THREADS]`
 //!
 //! Prints requests (an intent and an outcome each) per second and CPU microseconds per request by the process's own account.
 
