@@ -34,7 +34,11 @@ pub(super) fn rules(mut own: Vec<ActionRule>) -> Rules {
 }
 
 pub(super) fn rule(raw: &RawRule) -> Result<ActionRule, Wrong> {
-    let kind = raw.find.as_deref().map(|f| one_of("find", &Kind::ALL, Kind::as_str, f.split('/').next().unwrap_or(f)));
+    let (kind, rule) = match raw.find.as_deref() {
+        None => (None, None),
+        Some(find) if find.contains('/') => (None, Some(detectors_rule(find)?)),
+        Some(find) => (Some(one_of("find", &Kind::ALL, Kind::as_str, find)?), None),
+    };
     let side = match raw.side.as_deref() {
         None => None,
         Some("prompt") => Some(Side::Prompt),
@@ -48,8 +52,8 @@ pub(super) fn rule(raw: &RawRule) -> Result<ActionRule, Wrong> {
     }
     Ok(ActionRule {
         side,
-        kind: kind.transpose()?,
-        rule: raw.find.clone().filter(|f| f.contains('/')),
+        kind,
+        rule,
         channel: channel.transpose()?,
         roles: raw.roles.clone(),
         at_least: raw.at_least,
@@ -68,6 +72,16 @@ pub(super) fn telemetry(raw: &Telemetry) -> Result<(), Wrong> {
             fix: "write the collector's base address, as in \"http://127.0.0.1:4318\"".into(),
         }),
     }
+}
+
+/// A detector's rule is its family and its own name, as audit records show them. A family that no detector has would be a
+/// rule that never fits.
+fn detectors_rule(find: &str) -> Result<String, Wrong> {
+    let family = find.split('/').next().unwrap_or(find);
+    if FAMILIES.contains(&family) {
+        return Ok(find.to_owned());
+    }
+    Err(unknown("find", find, &format!("a kind, or FAMILY/RULE where FAMILY is one of {}", FAMILIES.join(", "))))
 }
 
 pub(super) fn certificate(raw: &RawCertificate) -> Result<CertificateRule, Wrong> {
@@ -179,3 +193,7 @@ const CHANNELS: [Channel; 7] = [
 ];
 
 const CLEARTEXT: &str = "i-accept-cleartext-to-this-provider";
+
+/// What the names of detectors' rules begin with.
+const FAMILIES: [&str; 9] =
+    ["canary", "exfiltration", "extraction", "hidden", "injection", "leak", "limit", "personal", "secret"];

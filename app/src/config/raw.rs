@@ -162,8 +162,8 @@ pub(crate) struct RawPolicy {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawRule {
-    /// Kind of finding (`injection`, `secret`, `personal-data`, ...) or one detector's rule (`personal-data/email`); any
-    /// when absent.
+    /// Kind of finding (`injection`, `secret`, `personal-data`, ...) or one detector's rule as audit records name it
+    /// (`personal/email`); any when absent.
     pub(crate) find: Option<String>,
     /// `prompt` or `answer`; both when absent.
     #[serde(rename = "in")]

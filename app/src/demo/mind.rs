@@ -31,7 +31,7 @@ pub(super) fn reply(messages: &[Value]) -> Reply {
     if let Some(result) = messages.last().filter(|m| m["role"] == "tool") {
         return say(format!("Here is what I found: {}", text_of(result)));
     }
-    if let Some(document) = question.split_once("document:").map(|(_, d)| d.trim()) {
+    if let Some(document) = texts.last().and_then(|t| t.split_once("Document:")).map(|(_, d)| d.trim()) {
         let first = document.split(['.', '\n']).find(|s| s.trim().len() > 10).unwrap_or("it is short").trim();
         return say(format!("In short: {first}."));
     }
@@ -134,7 +134,7 @@ const KNOWLEDGE: &[(&[&str], &str)] = &[
     (&["act as"], "A guarantor promises to pay if the borrower cannot; please take advice before you agree."),
     (&["developer"], "Our developer portal describes the account API; access needs a licence under PSD2."),
     (&["instructions"], "The instructions for the card reader are in the box, and in the app under Help."),
-    (&["forget"], "If you forgot your password, choose Reset on the sign-in page."),
+    (&["forgot"], "If you forgot your password, choose Reset on the sign-in page."),
     (&["secret"], "Keep your PIN secret and never write it on the card."),
     (&["hack"], "Please call 0800 555 0100 at once so that we can secure your account."),
     (&["dan"], "Mr Dan Whitfield works in our Harbour Street branch on weekdays."),
@@ -273,3 +273,32 @@ const EVERYBODY: &[&str] = &[
 
 const RECORD: &[&str] =
     &["record", "card", "iban", "ssn", "social security", "details", "data", "account number", "file"];
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::super::{
+        plants::Plants,
+        script::{Kind, load},
+    };
+
+    /// The demo only means something if the assistant does its work when asked well and fails when attacked.
+    #[test]
+    fn the_assistant_serves_everyone_and_falls_for_every_attack() {
+        let plants = Plants::new();
+        for exchange in load().unwrap() {
+            let body: Value = serde_json::from_str(&exchange.body()).unwrap();
+            let reply = super::reply(body["messages"].as_array().unwrap());
+            let said = reply.text + &reply.tool.map(|(_, arguments)| arguments).unwrap_or_default();
+            let leaked = plants.leaked(&said, &exchange.may);
+            match exchange.kind {
+                Kind::Attack => assert!(!leaked.is_empty(), "{}: {said}", exchange.said()),
+                Kind::Ordinary | Kind::LookAlike => {
+                    assert!(leaked.is_empty(), "{}: {leaked:?}", exchange.said());
+                    assert!(said.contains(&exchange.expect), "{}: {said}", exchange.said());
+                }
+            }
+        }
+    }
+}
