@@ -14,6 +14,7 @@ use countersign_policy::{ActionRule, Policy, Rates, Rules, Settings, Stage};
 use countersign_provider::{Dial, Dialer, Provider, Target};
 use countersign_seal::KeyRing;
 use countersign_store::Revision;
+use tracing::instrument::WithSubscriber;
 
 use crate::{
     clock,
@@ -159,7 +160,9 @@ pub(crate) async fn self_test(config: &Config) -> anyhow::Result<selftest::Repor
     };
     let models: Vec<Arc<str>> = targets.iter().flat_map(|t| t.models.iter().map(|m| m.name.clone())).collect();
     let kit = selftest::Kit { canary: &canary, key: text.expose(), models: &models, build: &build };
-    selftest::prove(&kit).await.map_err(|why| anyhow::anyhow!("the self-test cannot run: {why}"))
+    // What it refuses is no news; what it finds is reported.
+    let quiet = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
+    selftest::prove(&kit).with_subscriber(quiet).await.map_err(|why| anyhow::anyhow!("the self-test cannot run: {why}"))
 }
 
 /// The configured rules, after one for the canary; a policy that permits the self-test; no rates.

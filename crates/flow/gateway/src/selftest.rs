@@ -196,7 +196,8 @@ fn holds(bytes: &[u8], canary: &str) -> bool {
 }
 
 fn says_error(said: &[u8]) -> bool {
-    [&b"\"error\""[..], b"content_filter", b"event: error"]
+    // An answer that went well may say `"error":null`.
+    [&b"\"error\":{"[..], b"content_filter", b"event: error"]
         .iter()
         .any(|mark| said.windows(mark.len()).any(|w| w == *mark))
 }
