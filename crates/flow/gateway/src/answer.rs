@@ -2,9 +2,10 @@
 
 use std::{
     panic::AssertUnwindSafe,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use countersign_provider::Body as Upstream;
 use countersign_wire::stream::Events;
 use futures_util::FutureExt;
 use http_body::{Body, Frame, SizeHint};
+use tokio::time::sleep;
 
 use crate::{Gateway, ledger::Ledger};
 
@@ -219,7 +221,7 @@ impl Pump {
     /// Takes in whatever the provider has ready.
     async fn read(&mut self) -> Result<Progress, Refusal> {
         let malformed = |e: countersign_wire::WireError| Refusal::new(Code::ProviderMalformed, e.to_string());
-        let Some(chunk) = self.upstream.next().await? else {
+        let Some(chunk) = self.next_chunk().await? else {
             self.events.finish().map_err(malformed)?;
             return Ok(Progress::Finished);
         };
@@ -236,6 +238,23 @@ impl Pump {
         Ok(Progress::More)
     }
 
+    /// Waits for the provider, and meanwhile looks whether the caller's credential still stands: a stream that pauses is
+    /// cut as one that flows.
+    async fn next_chunk(&mut self) -> Result<Option<Bytes>, Refusal> {
+        let lease = &self.watch.readmitted().principal().lease;
+        let mut next = pin!(self.upstream.next());
+        loop {
+            tokio::select! {
+                biased;
+                chunk = next.as_mut() => return chunk,
+                () = sleep(LEASE_CHECK) => if !lease.stands(self.gateway.now()) {
+                    let ended = Refusal::new(Code::RevokedCredential, "the credential ended during the answer");
+                    return Err(Refusal { cut: true, ..ended });
+                },
+            }
+        }
+    }
+
     /// Lets the provider end its transmission, so that the connection can serve again. What it sends after the last
     /// event is nobody's.
     async fn drain(&mut self) -> Option<Piece> {
@@ -244,6 +263,9 @@ impl Pump {
         Some(Piece::End)
     }
 }
+
+/// How often a stream that pauses is looked after.
+const LEASE_CHECK: Duration = Duration::from_millis(250);
 
 enum Progress {
     More,

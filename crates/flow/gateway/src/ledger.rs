@@ -230,6 +230,8 @@ impl Account {
         let now = self.gateway.now();
         self.count(now);
         let status = match (&self.refusal, self.complete) {
+            // A stream that is refused after it began has had its status.
+            (Some(_), _) if self.bytes > 0 => 200,
             (Some(refusal), _) => refusal.code.status(),
             (None, true) => 200,
             (None, false) => CLIENT_CLOSED,
