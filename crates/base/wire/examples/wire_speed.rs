@@ -1,4 +1,4 @@
-//! Measures how fast bodies and events are read: `cargo run --release -p countersign-wire --example speed`.
+//! Measures how fast bodies and events are read: `cargo run --release -p countersign-wire --example wire_speed`.
 
 use std::{hint::black_box, io::Write, time::Instant};
 
