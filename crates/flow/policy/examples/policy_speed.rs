@@ -1,6 +1,6 @@
 //! Prints what the stage costs for each request: warm (remembered) and cold (asked), with 20 policies.
 //!
-//! `cargo run --release -p countersign-policy --example speed`
+//! `cargo run --release -p countersign-policy --example policy_speed`
 
 use std::{hint::black_box, io::Write, sync::Arc, time::Instant};
 

@@ -43,7 +43,7 @@ impl Rules {
     /// | prompt or document leak | allowed: retrieval puts documents there | refused at 0.5 |
     /// | canary | refused | cut |
     /// | secret | masked at 0.5 | masked at 0.5 |
-    /// | personal data | allowed: it is the caller's own work | cards, bank accounts and government numbers masked at 0.5, the rest allowed |
+    /// | personal data | allowed: it is the caller's own work | masked at 0.5 (cards, accounts, government numbers, ...); e-mail addresses and telephone numbers allowed |
     /// | hidden text | allowed: what it says is judged by itself | allowed |
     /// | past a limit | refused | refused |
     /// | attachment | refused | refused |
