@@ -121,16 +121,14 @@ impl Trail {
             return hold;
         }
         while let Some(word) = self.words.next(view, last) {
-            let group = self.groups.push(&word);
-            let hash = group.as_ref().map(|g| g.hash);
-            for (matches, protected, kind, rule) in [
-                (&mut self.system, with.system, Kind::PromptLeak, "leak/system-prompt"),
-                (&mut self.documents, with.documents, Kind::DocumentLeak, "leak/document"),
-            ] {
-                if let Some(protected) = protected {
-                    let found = hash.filter(|h| protected.holds(*h));
-                    out.extend(matches.push(&word, found, protected.enough, kind, rule));
-                }
+            let hash = self.groups.push(&word).map(|g| g.hash);
+            if let Some(protected) = with.system {
+                let found = hash.filter(|h| protected.holds(*h));
+                out.extend(self.system.push(&word, found, protected.enough, Kind::PromptLeak, "leak/system-prompt"));
+            }
+            if let Some(protected) = with.documents {
+                let found = hash.filter(|h| protected.holds(*h));
+                out.extend(self.documents.push(&word, found, protected.enough, Kind::DocumentLeak, "leak/document"));
             }
         }
         if !last {

@@ -174,7 +174,7 @@ impl Sweep<'_, '_> {
         {
             return end.max(run.end);
         }
-        if bytes.len() <= 2
+        if encoded::may_be_spaced(bytes)
             && let Some(end) = self.read(run.start, encoded::spaced)
         {
             return end.max(run.end);

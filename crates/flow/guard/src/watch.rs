@@ -37,8 +37,8 @@ pub struct Watch {
     texts: Texts,
     /// Texts in the order they grew, with the event they grew in, for as long as patience lasts.
     recent: VecDeque<(u64, usize)>,
-    /// The last event, where nothing was found in what stood for itself: what it repeats need not be scanned again.
-    last: Option<Document>,
+    /// The last event that left, and whether nothing was found in what stood for itself.
+    last: Option<(Document, bool)>,
     findings: Vec<Finding>,
     count: u64,
     held: usize,
@@ -90,22 +90,25 @@ impl Watch {
         self.count += 1;
         let planted = self.guard.answer.planted(self.system.as_ref());
         let search = self.guard.answer.search(&planted);
+        // What the event before it said already need not be scanned again, where nothing was found in it.
+        let last = match self.queue.back() {
+            Some(event) => Some((&event.document, event.spots.is_empty())),
+            None => self.last.as_ref().map(|(document, clean)| (document, *clean)),
+        };
         let (mut starts, mut spots) = (Vec::with_capacity(event.slots().len()), Vec::new());
         for (index, slot) in event.slots().iter().enumerate() {
-            let text = event.text(index);
             let Some(id) = slot.grows else {
                 starts.push(0);
-                let seen = self.last.as_ref().is_some_and(|last| {
-                    last.slots().get(index).is_some_and(|s| s.grows.is_none()) && last.text(index) == text
-                });
+                let seen = last.is_some_and(|(last, clean)| clean && repeats(last, &event, index));
                 if !seen {
-                    let found = whole(text, &search);
+                    let found = whole(event.text(index), &search);
                     if !found.is_empty() {
                         spots.push((index, found));
                     }
                 }
                 continue;
             };
+            let text = event.text(index);
             let at = self.texts.place(id);
             let Some(growing) = self.texts.all.get_mut(at) else { continue };
             starts.push(growing.total);
@@ -123,7 +126,6 @@ impl Watch {
             }
         }
         self.held += event.bytes().len();
-        self.last = spots.is_empty().then(|| event.clone());
         self.queue.push_back(Event { document: event, starts, spots, next: 0, edits: Vec::new() });
     }
 
@@ -170,7 +172,7 @@ impl Watch {
                 Ok(Some(bytes)) => {
                     self.held -= event.document.bytes().len();
                     out.add(bytes);
-                    self.queue.pop_front();
+                    self.last = self.queue.pop_front().map(|event| (event.document, event.spots.is_empty()));
                 }
                 Ok(None) => break,
                 Err(refusal) => {
@@ -198,6 +200,17 @@ impl fmt::Debug for Watch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Watch").field("held", &self.held).field("ended", &self.ended).finish_non_exhaustive()
     }
+}
+
+/// Whether the slot stands for itself in both events and says the same.
+fn repeats(last: &Document, event: &Document, index: usize) -> bool {
+    let (Some(a), Some(b)) = (last.slots().get(index), event.slots().get(index)) else { return false };
+    let same = |a: Option<&[u8]>, b: Option<&[u8]>| a.is_some() && a == b;
+    a.grows.is_none()
+        && a.channel == b.channel
+        && a.decoded.is_none()
+        && b.decoded.is_none()
+        && same(last.bytes().get(a.span.clone()), event.bytes().get(b.span.clone()))
 }
 
 /// The growing texts of a stream.

@@ -26,15 +26,15 @@ pub(crate) struct Canaries {
     depth: Vec<usize>,
     /// States at which a form is whole.
     whole: Vec<bool>,
-    /// Which bytes begin a form.
-    begins: Box<[bool; 256]>,
+    /// Which pairs of bytes begin a form: its first two symbols, or its first and something to be stepped over. One bit each.
+    begins: Vec<u64>,
 }
 
 /// How far a text has been read.
 #[derive(Debug, Default)]
 pub(crate) struct Place {
     at: usize,
-    state: u32,
+    state: usize,
     gap: usize,
 }
 
@@ -44,8 +44,7 @@ impl Canaries {
     /// # Errors
     /// The index of a token that is too short.
     pub(crate) fn new(tokens: &[Secret<String>]) -> Result<Option<Self>, usize> {
-        let mut it =
-            Self { next: vec![[0; SYMBOLS]], depth: vec![0], whole: vec![false], begins: Box::new([false; 256]) };
+        let mut it = Self { next: vec![[0; SYMBOLS]], depth: vec![0], whole: vec![false], begins: vec![0; 1024] };
         for (index, token) in tokens.iter().enumerate() {
             let token = token.expose().trim();
             if symbols(token.as_bytes()).count() < LEAST {
@@ -56,8 +55,17 @@ impl Canaries {
             }
         }
         it.link();
-        for (byte, begins) in (0u8..=255).zip(it.begins.iter_mut()) {
-            *begins = symbol(byte).is_some_and(|s| it.next.first().and_then(|n| n.get(s)).is_some_and(|n| *n != 0));
+        for first in 0u8..=255 {
+            let Some(state) = symbol(first).map(|s| it.step(0, s)).filter(|s| *s != 0) else { continue };
+            for second in 0u8..=255 {
+                // A second symbol that leads back to the beginning, or to depth one, begins nothing here.
+                if symbol(second).is_none_or(|s| it.depth.get(it.step(state, s)).is_some_and(|d| *d > 1)) {
+                    let pair = usize::from(first) << 8 | usize::from(second);
+                    if let Some(word) = it.begins.get_mut(pair >> 6) {
+                        *word |= 1 << (pair & 63);
+                    }
+                }
+            }
         }
         Ok((!tokens.is_empty()).then_some(it))
     }
@@ -68,8 +76,13 @@ impl Canaries {
             if place.state == 0 {
                 // Most of a text begins no token.
                 let rest = view.get(place.at..).unwrap_or_default();
-                let skip = rest.iter().position(|b| self.begins.get(usize::from(*b)) == Some(&true));
-                place.at += skip.unwrap_or(rest.len());
+                let begins = |pair: &[u8]| {
+                    let &[a, b] = pair else { return false };
+                    let pair = usize::from(a) << 8 | usize::from(b);
+                    self.begins.get(pair >> 6).is_some_and(|w| w >> (pair & 63) & 1 == 1)
+                };
+                // The last byte has no pair yet; it is read as it is.
+                place.at += rest.windows(2).position(begins).unwrap_or(rest.len().saturating_sub(1));
             }
             let Some(&byte) = view.get(place.at) else { break };
             place.at += 1;
@@ -81,8 +94,8 @@ impl Canaries {
                 continue;
             };
             place.gap = 0;
-            place.state = self.next.get(place.state as usize).and_then(|n| n.get(symbol)).copied().unwrap_or(0);
-            let state = place.state as usize;
+            let state = self.step(place.state as usize, symbol);
+            place.state = state;
             if state != 0 && self.whole.get(state) == Some(&true) {
                 let start = back(view, place.at, self.depth.get(state).copied().unwrap_or(0));
                 out.push(Hit::new(Kind::Canary, "canary/token", start..place.at, 1.0));
@@ -92,12 +105,16 @@ impl Canaries {
         if last || place.state == 0 {
             return view.len();
         }
-        back(view, place.at, self.depth.get(place.state as usize).copied().unwrap_or(0))
+        back(view, place.at, self.depth.get(place.state).copied().unwrap_or(0))
     }
 
     /// Whether less than half of the shortest token has been read.
     pub(crate) fn idle(&self, place: &Place) -> bool {
-        self.depth.get(place.state as usize).is_none_or(|d| *d < LEAST / 2)
+        self.depth.get(place.state).is_none_or(|d| *d < LEAST / 2)
+    }
+
+    fn step(&self, state: usize, symbol: usize) -> usize {
+        self.next.get(state).and_then(|n| n.get(symbol)).map_or(0, |n| *n as usize)
     }
 
     fn add(&mut self, form: &[u8]) {

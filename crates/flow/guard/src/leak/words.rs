@@ -47,7 +47,7 @@ impl Words {
                 self.at = boundary(view, start + 1);
                 continue;
             }
-            let hash = hash(rest.get(..len).unwrap_or_default());
+            let hash = hash(rest, len);
             let end = boundary(view, end);
             self.at = end;
             return Some(Word { hash, start, end, weight: 2, strong: end - start >= 5 });
@@ -79,15 +79,28 @@ static WORD: [bool; 256] = {
     table
 };
 
-/// The hash of a word without its case. Setting the bit of lower case changes no digit, and other scripts alike everywhere.
-fn hash(word: &[u8]) -> u64 {
-    word.chunks(8).fold(word.len() as u64, |hash, chunk| {
-        let mut eight = [0x20; 8];
-        for (to, from) in eight.iter_mut().zip(chunk) {
-            *to = from | 0x20;
-        }
-        super::mix(hash.rotate_left(29) ^ u64::from_le_bytes(eight))
-    })
+/// The hash of the `len` bytes at the beginning of `rest`, without case: setting the bit of lower case changes no digit, and
+/// changes other scripts alike everywhere.
+fn hash(rest: &[u8], len: usize) -> u64 {
+    const CASE: u64 = 0x2020_2020_2020_2020;
+    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut hash = len as u64;
+    let mut at = 0;
+    while at < len {
+        let left = (len - at).min(8);
+        let eight = match rest.get(at..at + 8).and_then(|e| <[u8; 8]>::try_from(e).ok()) {
+            Some(eight) => u64::from_le_bytes(eight),
+            None => {
+                let tail = rest.get(at..).unwrap_or_default();
+                tail.iter().rev().fold(0, |v, b| v << 8 | u64::from(*b))
+            }
+        };
+        let kept = eight & u64::MAX >> (64 - 8 * left);
+        hash = (hash.rotate_left(23) ^ (kept | CASE)).wrapping_mul(SPREAD);
+        hash ^= hash >> 32;
+        at += 8;
+    }
+    hash
 }
 
 /// The end of the character that `at` may stand in.

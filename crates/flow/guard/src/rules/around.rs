@@ -173,6 +173,38 @@ impl Around {
     }
 }
 
+/// Whether what stands before a number can name it: a cheap look before the real one.
+pub(super) fn may_be_named(view: &[u8], start: usize) -> bool {
+    let before = view.get(start.saturating_sub(REACH)..start).unwrap_or_default();
+    let end = named(before);
+    match before.get(end.saturating_sub(3)..end) {
+        Some([a, b, c]) => matches!(
+            &[a | 0x20, b | 0x20, c | 0x20],
+            b"cvv"
+                | b"cvc"
+                | b"vv2"
+                | b"vc2"
+                | b"ode"
+                | b"unt"
+                | b"ber"
+                | b" no"
+                | b"cct"
+                | b"a/c"
+                | b"nto"
+                | b"mer"
+                | b"nta"
+                | b"ing"
+                | b"mrn"
+                | b"ord"
+                | b" id"
+                | b"ort"
+                | b"nce"
+                | b"nse"
+        ),
+        _ => false,
+    }
+}
+
 /// Where the words end that name the number: before signs, `is` and `no`.
 fn named(text: &[u8]) -> usize {
     let mut text = text;
@@ -184,6 +216,22 @@ fn named(text: &[u8]) -> usize {
         text = text.strip_suffix(b" is").unwrap_or(text);
         if text.len() == len {
             return len;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_that_names_passes_the_cheap_look() {
+        let naming = CARD_CODE | ACCOUNT | RECORD | PASSPORT | HEALTH | LICENCE;
+        for (word, _) in WORDS.iter().filter(|w| w.1 & naming != 0) {
+            for text in [format!("{word}: "), format!("x {} is ", word.to_uppercase())] {
+                assert!(may_be_named(text.as_bytes(), text.len()), "{text}");
+                assert!(Around::before(text.as_bytes(), text.len()).names(naming), "{text}");
+            }
         }
     }
 }

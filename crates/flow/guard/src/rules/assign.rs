@@ -45,12 +45,12 @@ pub(super) fn may_name(run: &[u8], flags: u8) -> bool {
     if flags & ALPHA == 0 {
         return false;
     }
-    flags & JOIN != 0 || matches!(run, [.., a, b, c] if ENDS.contains(&[a | 0x20, b | 0x20, c | 0x20]))
+    flags & JOIN != 0
+        || matches!(run, [.., a, b, c] if matches!(
+            &[a | 0x20, b | 0x20, c | 0x20],
+            b"ord" | b"swd" | b"ase" | b"ort" | b"pwd" | b"ret" | b"key" | b"ken" | b"rer" | b"ial" | b"als"
+        ))
 }
-
-/// How the names end.
-const ENDS: &[[u8; 3]] =
-    &[*b"ord", *b"swd", *b"ase", *b"ort", *b"pwd", *b"ret", *b"key", *b"ken", *b"rer", *b"ial", *b"als"];
 
 /// The value named by the run, inside the run or behind it.
 pub(super) fn value(cur: &mut Cursor<'_>, text: &Text<'_>, run: &Range<usize>) -> Option<Hit> {

@@ -54,6 +54,15 @@ pub(super) fn inside(run: &[u8], start: usize, flags: u8, text: &Text<'_>, out: 
     }
 }
 
+/// Whether a run can be one of many that spell a word: a sign alone, or two hex digits.
+pub(super) fn may_be_spaced(run: &[u8]) -> bool {
+    match run {
+        [_] => true,
+        [a, b] => a.is_ascii_hexdigit() && b.is_ascii_hexdigit(),
+        _ => false,
+    }
+}
+
 /// Letters one by one, `s k - a b c`, or pairs of hex digits: read as what they spell.
 pub(super) fn spaced(cur: &mut Cursor<'_>, text: &Text<'_>) -> Option<Hit> {
     let start = cur.at;

@@ -6,7 +6,7 @@ use countersign_core::Kind;
 
 use super::{
     Hit, Text,
-    around::{Around, topic},
+    around::{Around, may_be_named, topic},
     check,
     cursor::Cursor,
 };
@@ -121,7 +121,7 @@ pub(super) fn probe(cur: &mut Cursor<'_>, text: &Text<'_>) -> Option<Hit> {
     if it.count < 3 {
         return None;
     }
-    let mut around = Lazy { view: bytes, start, around: None };
+    let mut around = Lazy { view: bytes, start, around: None, named: None };
     for groups in (1..=it.groups).rev() {
         let end = start + usize::from(it.ends.get(groups - 1)?.1);
         // What follows must not make it a part of something longer; a space and more digits may follow.
@@ -224,7 +224,7 @@ fn named(digits: &[u8], groups: usize, around: &mut Lazy<'_>) -> Option<(&'stati
     if digits.len() < 5 && groups > 1 || groups > 3 && digits.len() < 8 {
         return None;
     }
-    let around = around.get();
+    let around = around.naming()?;
     match digits.len() {
         3..=4 if around.names(topic::CARD_CODE) => Some(("personal/card-code", 0.9)),
         6..=18 if around.names(topic::ACCOUNT) => Some(("personal/bank-account", 0.7)),
@@ -268,11 +268,17 @@ struct Lazy<'a> {
     view: &'a [u8],
     start: usize,
     around: Option<Around>,
+    named: Option<bool>,
 }
 
 impl Lazy<'_> {
     fn get(&mut self) -> Around {
         *self.around.get_or_insert_with(|| Around::before(self.view, self.start))
+    }
+
+    /// None where nothing can name the number.
+    fn naming(&mut self) -> Option<Around> {
+        (*self.named.get_or_insert_with(|| may_be_named(self.view, self.start))).then(|| self.get())
     }
 }
 
@@ -328,6 +334,9 @@ pub(super) fn lettered(run: &[u8], start: usize, text: &Text<'_>, out: &mut Vec<
         }
     }
     if (6..=16).contains(&run.len()) && run.iter().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || *c == b'-') {
+        if !may_be_named(text.view, start) {
+            return;
+        }
         let around = Around::before(text.view, start);
         for (topic, rule, confidence) in [
             (topic::PASSPORT, "personal/passport", 0.8),
