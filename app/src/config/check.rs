@@ -40,9 +40,27 @@ fn parse(file: &Path) -> Result<(String, RawConfig), Vec<Problem>> {
         .map_err(|e| problem(None, format!("cannot be read: {e}"), "run `countersign init` to write one"))?;
     let raw = toml::from_str(&text).map_err(|e| {
         let line = e.span().map(|span| line_of(&text, span.start));
-        problem(line, e.message().trim().to_owned(), "see `countersign schema` for every field and its meaning")
+        problem(line, without_values(e.message().trim()), "see `countersign schema` for every field and its meaning")
     })?;
     Ok((text, raw))
+}
+
+/// The parser's message without the value it complains of, which may be a key that was written where its name belongs.
+/// The line it stands in is told.
+fn without_values(message: &str) -> String {
+    for (before, after) in [
+        ("unknown variant `", "`, expected"),
+        ("invalid type: string \"", "\", expected"),
+        ("invalid value: string \"", "\", expected"),
+    ] {
+        if let Some((start, rest)) = message.split_once(before)
+            && let Some((_, end)) = rest.rsplit_once(after)
+        {
+            let what = before.trim_end_matches(['`', '"', ' ']);
+            return format!("{start}{what}, expected{end}");
+        }
+    }
+    message.to_owned()
 }
 
 fn base(file: &Path) -> PathBuf {
@@ -194,26 +212,32 @@ impl Check<'_> {
             Some(RawKey::Env(name)) => match std::env::var(name) {
                 Ok(value) if !value.trim().is_empty() => Some(Key::Known(Secret::new(value.trim().to_owned()))),
                 _ => {
+                    // The key itself may have been written in place of a name.
+                    let is_name = name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+                    let what = match is_name {
+                        true => format!("the environment variable `{name}` is not set"),
+                        false => "the environment variable that `key` names is not set".to_owned(),
+                    };
+                    return self.wrong(at, what, "set it to the provider's key before starting");
+                }
+            },
+            Some(RawKey::File(path)) => match fs::read_to_string(self.base.join(path)).map(Secret::new) {
+                Ok(text) => match text.expose().lines().next().map(str::trim).filter(|l| !l.is_empty()) {
+                    Some(line) => Some(Key::Known(Secret::new(line.to_owned()))),
+                    None => {
+                        let fix = "put the provider's key on its first line";
+                        return self.wrong(at, "the file that `key` names holds no key", fix);
+                    }
+                },
+                // The path is not told: the key itself may have been written in its place.
+                Err(e) => {
                     return self.wrong(
                         at,
-                        format!("the environment variable `{name}` is not set"),
-                        "set it to the provider's key before starting",
+                        format!("the file that `key` names cannot be read: {e}"),
+                        "check the path (relative to the configuration file) and its permissions",
                     );
                 }
             },
-            Some(RawKey::File(path)) => {
-                let text = String::from_utf8(self.read(at, path)?).unwrap_or_default();
-                match text.lines().next().map(str::trim).filter(|l| !l.is_empty()) {
-                    Some(line) => Some(Key::Known(Secret::new(line.to_owned()))),
-                    None => {
-                        return self.wrong(
-                            at,
-                            format!("`{}` holds no key", path.display()),
-                            "put the provider's key on its first line",
-                        );
-                    }
-                }
-            }
         };
         let timeouts = Timeouts {
             connect: Duration::from_secs(raw.connect_seconds),
