@@ -8,27 +8,30 @@
 //! The stages live in crates that do not know each other; the proofs meet here. What keeps a proof honest is its
 //! [`Stamp`]: a value without public constructor, `Clone` or `Default`, which [`Stamps::issue`] hands out and the binary
 //! gives each stage once, when it is built (`cargo xtask tidy` holds every other call site to tests).
-//! A stage that holds no stamp can make no proof:
+//! A stage that holds no stamp can make no proof, and a proof cannot be used twice:
 //!
-//! ```compile_fail
-//! use countersign_core::life::{Identified, Stamp, stage};
+//! ```compile_fail,E0451
+//! use countersign_core::life::{Stamp, stage};
 //! let stamp: Stamp<stage::Identify> = Stamp { _stage: std::marker::PhantomData };
 //! ```
 //!
-//! A proof cannot be used twice:
-//!
-//! ```compile_fail
+//! ```compile_fail,E0382
 //! fn twice(p: countersign_core::life::Intended) {
 //!     let a = p;
 //!     let b = p;
 //! }
 //! ```
+//!
+//! The module `impossible` shows the other ways around a stage that do not compile.
 
 use std::{any::Any, fmt, marker::PhantomData, net::IpAddr, ops::Deref, sync::Arc};
 
 use bytes::Bytes;
 
 use crate::{Call, Code, Finding, Judge, Principal, Refusal, RequestId, Timestamp};
+
+#[cfg(doctest)]
+mod impossible;
 
 /// Names of the stages that stamp proofs.
 pub mod stage {
