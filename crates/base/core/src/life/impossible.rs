@@ -8,8 +8,10 @@
 //! use bytes::Bytes;
 //! use countersign_core::{Call, Principal, Refusal, RequestId, Timestamp, life::*};
 //!
-//! fn life(id: RequestId, who: Arc<Principal>, call: Call, permit: Permit, body: Bytes) -> Result<Released, Refusal> {
-//!     let (stamps, now) = (Stamps::issue(), Timestamp(0));
+//! type Who = Arc<Principal>;
+//!
+//! fn life(stamps: &Stamps, id: RequestId, who: Who, call: Call, permit: Permit, body: Bytes) -> Result<Released, Refusal> {
+//!     let now = Timestamp(0);
 //!     let identified = Identified::new(&stamps.identify, id, now, Peer::default(), who);
 //!     let permitted = Permitted::new(&stamps.permit, identified, call, permit.clone());
 //!     let reserved = Reserved::new(&stamps.reserve, permitted, Box::new(()));
