@@ -7,6 +7,7 @@
 pub mod decode;
 pub mod fold;
 mod markup;
+pub(crate) mod starts;
 
 use std::{borrow::Cow, ops::Range};
 

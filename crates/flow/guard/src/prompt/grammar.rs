@@ -72,7 +72,9 @@ impl Grammar {
                 let confidence = best.sure.max(1.0 - doubt);
                 if confidence >= self.threshold(kind) && best.sure >= LEAST {
                     let span = view.origin(best.span.clone());
-                    if !out.iter().any(|f| f.rule == best.rule.name && f.span == span) {
+                    // Neighbouring groups may share their best; more than a few findings say nothing new.
+                    let fresh = out.iter().rev().take(4).all(|f| f.rule != best.rule.name || f.span != span);
+                    if fresh && out.len() < MOST {
                         out.push(Found { kind, rule: best.rule.name, span, confidence });
                     }
                 }
@@ -227,9 +229,8 @@ fn complete(window: &Window, hits: &[Hit], lead: usize, rule: &Rule) -> Option<R
     let mut span = first.start..first.end;
     let mut used = [(first.start, first.end); 4];
     for (n, term) in rule.terms.iter().enumerate().skip(1) {
-        let fits = |h: &&Hit| {
-            term & h.concept.bit() != 0 && !used.iter().take(n).any(|(start, end)| within(h, *start, *end))
-        };
+        let fits =
+            |h: &&Hit| term & h.concept.bit() != 0 && !used.iter().take(n).any(|(start, end)| within(h, *start, *end));
         let after = hits.get(lead + 1..)?.iter().take_while(|h| window.word(h.start) <= here + rule.within).find(fits);
         let before = || {
             let earlier = hits.get(..lead)?.iter().rev();
@@ -261,5 +262,7 @@ const ABOUT: usize = 30;
 const NEGATES: usize = 3;
 /// How sure a rule must be for a disguise to make it surer: innocent text is encoded, too.
 const STRONG: f32 = 0.3;
+/// Findings reported of one leaf.
+const MOST: usize = 64;
 /// The strongest signal must be at least this sure by itself.
 const LEAST: f32 = 0.3;

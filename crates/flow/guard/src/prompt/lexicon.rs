@@ -2,7 +2,10 @@
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
-use crate::{GuardError, normal::fold};
+use crate::{
+    GuardError,
+    normal::{fold, starts::Starts},
+};
 
 /// A meaning; its number is its bit in a [`Set`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -94,10 +97,8 @@ pub(super) struct Lexicon {
     words: AhoCorasick,
     entries: Vec<Entry>,
     /// Finds words that open a window, in any text: those in ASCII, and the others.
-    ascii: AhoCorasick,
+    ascii: Starts,
     other: AhoCorasick,
-    /// By pattern of `ascii` and `other`: whether the word counts only at the start of a word.
-    at_start: [Vec<bool>; 2],
 }
 
 struct Entry {
@@ -107,6 +108,8 @@ struct Entry {
     /// Counts only where a word ends.
     end: bool,
 }
+
+const TEXT: &str = include_str!("lexicon.txt");
 
 /// An entry found in a canonical window.
 #[derive(Clone, Copy, Debug)]
@@ -120,9 +123,10 @@ impl Lexicon {
     pub(super) fn new() -> Result<Self, GuardError> {
         let (mut patterns, mut entries) = (Vec::new(), Vec::new());
         let (mut ascii, mut other) = (Vec::new(), Vec::new());
+        let (lexicon, common) = TEXT.split_once("\n@common\n").unwrap_or((TEXT, ""));
+        let common: Vec<&str> = common.split(['|', '\n']).map(str::trim).collect();
         let mut section: Option<(Concept, bool)> = None;
-        for line in include_str!("lexicon.txt").lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'))
-        {
+        for line in lexicon.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')) {
             if let Some(head) = line.strip_prefix('@') {
                 let (name, opens) = head.strip_suffix(" !").map_or((head, false), |name| (name, true));
                 let (_, concept) = NAMES
@@ -142,10 +146,11 @@ impl Lexicon {
                 let end = !runs_on && !open_ended && word.ends_with(char::is_alphanumeric);
                 entries.push(Entry { concept, start, end });
                 if opens {
-                    let key = if runs_on { word.as_str() } else { rarest(&word) };
+                    let key = if runs_on { word.as_str() } else { rarest(&word, &common) };
                     let list = if key.is_ascii() { &mut ascii } else { &mut other };
-                    let start = !runs_on && key.starts_with(char::is_alphanumeric);
-                    list.push((shortened(key).to_owned(), start));
+                    let short = shortened(key);
+                    let ends = end && short.len() == key.len();
+                    list.push((short.to_owned(), ends));
                 }
                 patterns.push(word);
             }
@@ -155,9 +160,10 @@ impl Lexicon {
             list.dedup();
             let all = std::mem::take(list);
             // A word that another one begins opens no window that the shorter does not.
-            for (word, start) in all {
-                if !list.last().is_some_and(|(last, s)| *s == start && word.starts_with(last.as_str())) {
-                    list.push((word, start));
+            for (word, ends) in all {
+                let covers = |(last, ends): &(String, bool)| !ends && word.starts_with(last.as_str());
+                if !list.last().is_some_and(covers) {
+                    list.push((word, ends));
                 }
             }
         }
@@ -171,37 +177,24 @@ impl Lexicon {
         Ok(Self {
             words: build(AhoCorasickKind::ContiguousNFA, &mut patterns.iter().map(String::as_str))?,
             entries,
-            ascii: build(AhoCorasickKind::DFA, &mut ascii.iter().map(|(w, _)| w.as_str()))?,
+            ascii: Starts::new(ascii.iter().map(|(w, ends)| (w.as_str(), *ends))),
             other: build(AhoCorasickKind::DFA, &mut other.iter().map(|(w, _)| w.as_str()))?,
-            at_start: [ascii.iter().map(|(_, s)| *s).collect(), other.iter().map(|(_, s)| *s).collect()],
         })
     }
 
     /// Bytes its tables take.
     #[cfg(test)]
     pub(super) fn memory(&self) -> [usize; 3] {
-        [self.words.memory_usage(), self.ascii.memory_usage(), self.other.memory_usage()]
+        [self.words.memory_usage(), self.ascii.memory(), self.other.memory_usage()]
     }
 
-    /// Where a window opens in `text`, in order for each of the two kinds of word. `joined` text has lost its spaces.
+    /// Where a window opens in `text`, in order. `joined` text has lost its spaces.
     pub(super) fn openings(&self, text: &str, joined: bool, out: &mut Vec<usize>) {
-        let bytes = text.as_bytes();
-        let searches: &[(&AhoCorasick, usize)] =
-            if text.is_ascii() { &[(&self.ascii, 0)] } else { &[(&self.ascii, 0), (&self.other, 1)] };
-        for (automaton, which) in searches {
-            let from = out.len();
-            for found in automaton.find_iter(text) {
-                let needs_start = self.at_start[*which].get(found.pattern().as_usize()).copied().unwrap_or(false);
-                // Letters outside ASCII end in a byte of 0x80 or more and are taken for the start of a word: a window too many.
-                let inside =
-                    found.start().checked_sub(1).and_then(|i| bytes.get(i)).is_some_and(u8::is_ascii_alphanumeric);
-                if !(needs_start && inside) || joined {
-                    out.push(found.start());
-                }
-            }
-            if from > 0 {
-                out.sort_unstable();
-            }
+        self.ascii.find(text, joined, |at, _| out.push(at));
+        if !text.is_ascii() {
+            // Where words of these scripts begin is not minded: a window too many.
+            out.extend(self.other.find_iter(text).map(|found| found.start()));
+            out.sort_unstable();
         }
     }
 
@@ -238,137 +231,20 @@ fn runs_on(c: char) -> bool {
         | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}')
 }
 
-/// The word of an entry that ordinary text has least.
-fn rarest(entry: &str) -> &str {
-    let weight = |word: &&str| if COMMON.contains(word) { word.len() } else { 100 + word.len() };
-    entry.split(' ').max_by_key(weight).unwrap_or(entry)
+/// The word of an entry that ordinary text has least; the whole entry when it has all of them often.
+fn rarest<'a>(entry: &'a str, common: &[&str]) -> &'a str {
+    let rare = entry.split(' ').filter(|w| !common.contains(w));
+    rare.max_by_key(|w| w.len()).unwrap_or(entry)
 }
 
 /// The start of a word, long enough to be rare: keeps the tables small.
 fn shortened(word: &str) -> &str {
-    let most = if word.is_ascii() { 6 } else { 9 };
-    let end = word.char_indices().map(|(i, _)| i).chain([word.len()]).take_while(|i| *i <= most).last();
+    let end = word.char_indices().map(|(i, _)| i).chain([word.len()]).take_while(|i| *i <= LONGEST).last();
     word.get(..end.unwrap_or(0)).unwrap_or(word)
 }
 
-/// Words that ordinary text has on every line.
-const COMMON: &[&str] = &[
-    "about",
-    "above",
-    "access",
-    "account",
-    "address",
-    "after",
-    "again",
-    "all",
-    "always",
-    "and",
-    "answer",
-    "any",
-    "apply",
-    "are",
-    "aside",
-    "away",
-    "back",
-    "because",
-    "before",
-    "begin",
-    "being",
-    "below",
-    "but",
-    "can",
-    "card",
-    "character",
-    "code",
-    "data",
-    "date",
-    "dear",
-    "do",
-    "email",
-    "every",
-    "exactly",
-    "first",
-    "follow",
-    "for",
-    "form",
-    "free",
-    "from",
-    "going",
-    "have",
-    "here",
-    "home",
-    "hypothetical",
-    "i",
-    "important",
-    "in",
-    "information",
-    "is",
-    "job",
-    "know",
-    "like",
-    "list",
-    "longer",
-    "message",
-    "more",
-    "must",
-    "name",
-    "need",
-    "new",
-    "no",
-    "not",
-    "note",
-    "now",
-    "number",
-    "of",
-    "on",
-    "only",
-    "or",
-    "order",
-    "out",
-    "output",
-    "people",
-    "personal",
-    "phone",
-    "play",
-    "point",
-    "private",
-    "question",
-    "real",
-    "respond",
-    "response",
-    "say",
-    "security",
-    "should",
-    "show",
-    "start",
-    "state",
-    "stay",
-    "stop",
-    "sure",
-    "system",
-    "task",
-    "team",
-    "tell",
-    "test",
-    "text",
-    "that",
-    "the",
-    "there",
-    "this",
-    "time",
-    "to",
-    "use",
-    "user",
-    "want",
-    "way",
-    "will",
-    "with",
-    "without",
-    "word",
-    "words",
-    "you",
-    "your",
-];
+/// Bytes of a word that open a window; more would cost memory and hardly part words better.
+const LONGEST: usize = 9;
 
 #[cfg(test)]
 mod tests {
@@ -378,7 +254,7 @@ mod tests {
     fn the_lexicon_reads_and_stays_small() {
         let lexicon = Lexicon::new().unwrap();
         let memory = lexicon.memory();
-        assert!(memory.iter().sum::<usize>() < 4 << 20, "{memory:?}");
+        assert!(memory.iter().sum::<usize>() < 5 << 20, "{memory:?}");
         assert!(lexicon.entries.len() > 2_000);
     }
 

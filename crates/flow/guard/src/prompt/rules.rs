@@ -96,7 +96,14 @@ pub(super) const RULES: &[Rule] = &[
     any("injection/suppress-refusal", SUPPRESS, &[C::Suppress.bit()], 1, 0.15, 0.25),
     any("injection/conceal", SUPPRESS, &[C::Conceal.bit()], 1, 0.2, 0.45),
     any("injection/conceal", SUPPRESS, &[C::Conceal.bit(), ASK], 12, 0.3, 0.55),
-    any("injection/steers-reply", REPLY, &[C::Reply.bit(), C::Send.bit() | C::Suppress.bit() | C::Url.bit()], 10, 0.1, 0.45),
+    any(
+        "injection/steers-reply",
+        REPLY,
+        &[C::Reply.bit(), C::Send.bit() | C::Suppress.bit() | C::Url.bit()],
+        10,
+        0.1,
+        0.45,
+    ),
     any("injection/steers-reply", REPLY, &[C::Reply.bit()], 1, 0.05, 0.25),
     any("injection/role-marker", MARKER, &[C::Marker.bit()], 1, 0.2, 0.3),
     then(

@@ -18,8 +18,8 @@ pub(super) fn find(text: &str, out: &mut Vec<Piece>) {
             out.push(Piece { span: start..end, text, encoding: Encoding::Escapes });
         }
     };
-    let equals = memchr::memchr(b'=', bytes).is_some();
-    while let Some(next) = next_mark(bytes, at, equals) {
+    let mut marks = Marks::new(bytes);
+    while let Some(next) = marks.next(at) {
         let Some((_, len)) = escape(bytes.get(next..).unwrap_or_default()) else {
             at = next + 1;
             continue;
@@ -36,16 +36,31 @@ pub(super) fn find(text: &str, out: &mut Vec<Piece>) {
     close(stretch);
 }
 
-fn next_mark(bytes: &[u8], at: usize, equals: bool) -> Option<usize> {
-    let rest = bytes.get(at..)?;
-    let next = memchr::memchr3(b'%', b'\\', b'&', rest);
-    let next = if equals {
-        let before = next.map_or(rest, |n| rest.get(..n).unwrap_or_default());
-        memchr::memchr(b'=', before).or(next)
-    } else {
-        next
-    };
-    next.map(|n| at + n)
+/// Where the next escape could begin. Each of two searches is asked again only when its last answer has been passed.
+struct Marks<'a> {
+    bytes: &'a [u8],
+    common: Option<usize>,
+    equals: Option<usize>,
+}
+
+impl<'a> Marks<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, common: memchr::memchr3(b'%', b'\\', b'&', bytes), equals: memchr::memchr(b'=', bytes) }
+    }
+
+    fn next(&mut self, at: usize) -> Option<usize> {
+        let rest = self.bytes.get(at..)?;
+        if self.common.is_some_and(|n| n < at) {
+            self.common = memchr::memchr3(b'%', b'\\', b'&', rest).map(|n| at + n);
+        }
+        if self.equals.is_some_and(|n| n < at) {
+            self.equals = memchr::memchr(b'=', rest).map(|n| at + n);
+        }
+        match (self.common, self.equals) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
 }
 
 /// The text with every escape resolved; bytes that are not UTF-8 are replaced.

@@ -1,10 +1,11 @@
 //! Games with letters: set apart, replaced by digits, moved by thirteen, written backwards, in Morse.
 
-use std::sync::LazyLock;
+use std::{ops::Range, sync::LazyLock};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use super::{Encoding, Piece, floor};
+use crate::normal::starts::Starts;
 
 /// Finds what is hidden in `text` by games with letters.
 pub(super) fn find(text: &str, out: &mut Vec<Piece>) {
@@ -43,7 +44,7 @@ fn spaced(text: &str, out: &mut Vec<Piece>) {
     let mut word = String::new();
     let (mut start, mut end, mut letters) = (0, 0, 0_usize);
     let mut separator: Option<char> = None;
-    let mut close = |word: &mut String, letters: &mut usize, span: std::ops::Range<usize>| {
+    let mut close = |word: &mut String, letters: &mut usize, span: Range<usize>| {
         if *letters >= 6 && *letters * 4 >= word.chars().count() * 3 {
             out.push(Piece { span, text: std::mem::take(word), encoding: Encoding::Spaced });
         }
@@ -97,12 +98,10 @@ fn spaced(text: &str, out: &mut Vec<Piece>) {
 
 /// Whether at least two letters are followed by a digit or a sign that stands for a letter. Written to be vectorised.
 fn digits_in_words(bytes: &[u8]) -> bool {
-    let pairs = bytes.iter().zip(bytes.iter().skip(1));
-    let count: usize = pairs
-        .map(|(a, b)| {
-            usize::from(a.is_ascii_alphabetic() & (b.is_ascii_digit() | (*b == b'@') | (*b == b'$') | (*b == b'|')))
-        })
-        .sum();
+    let signs = |(a, b): &(&u8, &u8)| {
+        a.is_ascii_alphabetic() & (b.is_ascii_digit() | (**b == b'@') | (**b == b'$') | (**b == b'|'))
+    };
+    let count = bytes.iter().zip(bytes.get(1..).unwrap_or_default()).filter(signs).count();
     count >= 2
 }
 
@@ -195,19 +194,22 @@ const fn plain_letter(b: u8) -> Option<char> {
 
 /// Whole texts moved by thirteen or written backwards, where words that orders are made of show it.
 fn turned(text: &str, out: &mut Vec<Piece>) {
-    let (mut rotated, mut reversed) = (None, None);
-    let automata: &[&Option<Turned>] = if text.is_ascii() { &[&ASCII] } else { &[&ASCII, &OTHER] };
-    for turned in automata.iter().filter_map(|a| a.as_ref()) {
-        for found in turned.words.find_iter(text) {
-            let slot = if found.pattern().as_usize() < turned.rotated { &mut rotated } else { &mut reversed };
-            let (start, _) = *slot.get_or_insert((found.start(), found.end()));
-            *slot = Some((start, found.end()));
+    let mut rotated: Option<Range<usize>> = None;
+    let mut reversed: Option<Range<usize>> = None;
+    let grow = |span: &mut Option<Range<usize>>, at: usize| {
+        let start = span.as_ref().map_or(at, |s| s.start);
+        *span = Some(start..at);
+    };
+    ASCII.find(text, false, |at, name| grow(if name < WORDS.len() { &mut rotated } else { &mut reversed }, at));
+    if !text.is_ascii()
+        && let Some(other) = &*OTHER
+    {
+        for found in other.find_iter(text) {
+            let start = reversed.as_ref().map_or(found.start(), |s| s.start.min(found.start()));
+            reversed = Some(start..reversed.as_ref().map_or(found.end(), |s| s.end.max(found.end())));
         }
     }
-    let around = |(start, end): (usize, usize)| {
-        let start = floor(text, start.saturating_sub(REACH));
-        start..floor(text, end.max(start) + REACH)
-    };
+    let around = |span: Range<usize>| floor(text, span.start.saturating_sub(REACH))..floor(text, span.end + REACH);
     if let Some(span) = rotated.map(around) {
         let text = text.get(span.clone()).unwrap_or_default().chars().map(rot13).collect();
         out.push(Piece { span, text, encoding: Encoding::Rot13 });
@@ -226,32 +228,23 @@ const fn rot13(c: char) -> char {
     }
 }
 
-struct Turned {
-    words: AhoCorasick,
-    /// Patterns before this one are rotated, those from it on reversed.
-    rotated: usize,
-}
-
-static ASCII: LazyLock<Option<Turned>> = LazyLock::new(|| {
-    let ascii = WORDS.iter().filter(|w| w.is_ascii());
-    let mut patterns: Vec<String> = ascii.clone().map(|w| w.chars().map(rot13).collect()).collect();
-    let rotated = patterns.len();
-    patterns.extend(ascii.map(|w| w.chars().rev().collect::<String>()));
-    automaton(patterns, rotated)
+/// The words rotated, then backwards; the latter in full, for a word's end stands where it begins.
+static ASCII: LazyLock<Starts> = LazyLock::new(|| {
+    let rotated: Vec<String> = WORDS.iter().map(|w| w.chars().map(rot13).collect()).collect();
+    let reversed = BACKWARDS.iter().flat_map(|w| w.split(' ')).map(|w| w.chars().rev().collect::<String>());
+    let words: Vec<String> = rotated.into_iter().chain(reversed).collect();
+    Starts::new(words.iter().enumerate().map(|(n, w)| (w.as_str(), n >= WORDS.len())))
 });
 
-static OTHER: LazyLock<Option<Turned>> =
-    LazyLock::new(|| automaton(WORDS.iter().filter(|w| !w.is_ascii()).map(|w| w.chars().rev().collect()).collect(), 0));
+static OTHER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let patterns = OTHER_WORDS.iter().map(|w| w.chars().rev().collect::<String>());
+    AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(patterns).ok()
+});
 
-fn automaton(patterns: Vec<String>, rotated: usize) -> Option<Turned> {
-    let built = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).ascii_case_insensitive(true).build(patterns);
-    built.ok().map(|words| Turned { words, rotated })
-}
-
-/// Words that orders to a model are made of, long enough that their turned forms are no words.
+/// How words begin that orders to a model are made of, long enough that their rotated forms are no words.
 const WORDS: &[&str] = &[
     "ignore",
-    "instruction",
+    "instruct",
     "previous",
     "prompt",
     "reveal",
@@ -260,55 +253,97 @@ const WORDS: &[&str] = &[
     "forget",
     "override",
     "system",
-    "unrestricted",
+    "unrestrict",
+    "rules",
+    "above",
+    "assistant",
     "ignorier",
     "anweisung",
     "vergiss",
+    "bisherig",
+    "regeln",
+    "nutzer",
     "instruccion",
     "anterior",
     "olvida",
     "muestra",
+    "mensaje",
+    "usuario",
+    "reglas",
     "consigne",
     "oublie",
     "affiche",
+    "regles",
+    "utilisateur",
+    "administra",
     "istruzioni",
     "dimentica",
     "mostra",
-    "instrucoes",
+    "regole",
+    "restriz",
+    "instruc",
     "esqueca",
-    "instructies",
+    "mensagem",
+    "regras",
+    "restric",
     "vergeet",
     "negeer",
+    "regels",
     "polecenia",
+    "instrukc",
     "zapomnij",
     "pokaz",
     "talimat",
     "goster",
+    "kullanic",
     "pokyny",
     "zapomen",
-    "instruktion",
+    "instrukt",
+    "regler",
     "glom",
     "instruksi",
     "abaikan",
     "lupakan",
-    "huong dan",
-    "bo qua",
-    "instrukc",
-    "regler",
-    "instrukser",
     "utasitas",
-    "rules", "regras", "reglas", "regole", "regles", "regeln", "administra", "assistant", "assistent", "asistente",
-    "restric", "restrizioni", "indicacion", "mensaje", "mensagem", "nutzer", "usuario", "utilisateur", "password",
+    "huong",
+    "asistent",
+];
+
+/// Whole words that orders to a model are made of; backwards they are no words.
+const BACKWARDS: &[&str] = &[
+    "ignore ignoring instruction instructions previous prompt prompts reveal disregard password passwords forget override",
+    "system unrestricted rules assistant above guidelines restrictions anything",
+    "ignoriere vergiss anweisung anweisungen vorherigen bisherigen regeln nutzer systemprompt einschrankungen assistent",
+    "ignora ignorez ignorer instrucciones anteriores olvida muestra mensaje sistema usuario reglas restricciones asistente",
+    "consigne consignes oublie oubliez affiche regles utilisateur administrateur precedentes systeme restriction",
+    "istruzioni precedenti dimentica mostra mostrami regole restrizioni utente assistente amministratore",
+    "instrucoes esqueca mensagem regras restricoes administrador",
+    "instructies vergeet negeer vorige regels gebruiker beperkingen beheerder",
+    "polecenia instrukcje poprzednie zapomnij pokaz zignoruj uzytkownikowi ograniczen systemowy administratora",
+    "talimatlari talimatlar talimat onceki goster kullaniciya sistem unut",
+    "pokyny predchozi zapomen instrukce uzivateli omezeni systemovy ignoruj",
+    "instruktioner tidigare anvandaren regler ignorera begransningar instrukser tidligere brukeren",
+    "instruksi abaikan lupakan sebelumnya pengguna batasan perintah aturan",
+    "utasitasokat utasitas korabbi felhasznalonak instructiunile instructiuni huong",
+];
+
+/// The same in other scripts.
+const OTHER_WORDS: &[&str] = &[
     "игнорир",
     "инструкц",
     "забудь",
     "покажи",
     "систем",
     "предыдущ",
+    "правил",
+    "пользовател",
+    "ограничен",
+    "ассистент",
     "інструкц",
     "попередн",
     "ігнорує",
     "ігноруи",
+    "користувач",
     "忽略",
     "指令",
     "提示词",
@@ -326,9 +361,11 @@ const WORDS: &[&str] = &[
     "تعليمات",
     "تجاهل",
     "النظام",
+    "قواعد",
     "निर्देश",
     "सिस्टम",
     "अनदेखा",
+    "नियम",
     "دستور",
     "نادیده",
 ];
