@@ -17,7 +17,7 @@ use futures_util::FutureExt;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::sleep;
 
-use crate::{Gateway, ledger::Ledger};
+use crate::{Gateway, ledger::Ledger, pipeline::no_logprobs};
 
 /// What the listener sends: made of [`Released`] bytes alone.
 pub struct AnswerBody(Kind);
@@ -227,6 +227,7 @@ impl Pump {
         };
         self.events.push(chunk);
         while let Some(event) = self.events.next_event().map_err(malformed)? {
+            no_logprobs(event.logprobs, Code::AnswerRefused)?;
             if let Some(usage) = event.usage {
                 self.ledger.used(usage);
             }

@@ -23,8 +23,10 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::Gateway;
 use stall::Stall;
+use strict::Strict;
 
 mod stall;
+mod strict;
 
 /// Where connections come in. Binding is the caller's, so that nothing is bound before everything is checked.
 pub enum Door {
@@ -161,7 +163,7 @@ impl Caller {
     }
 
     async fn http1<S: AsyncRead + AsyncWrite + Unpin + Send>(self, io: S, peer: Peer, certificate: Option<Arc<[u8]>>) {
-        let io = TokioIo::new(Stall::new(io, self.bounds.stall));
+        let io = TokioIo::new(Strict::new(Stall::new(io, self.bounds.stall)));
         let Self { gateway, bounds, mut stop, .. } = self;
         let service = service_fn(|request: Request<Incoming>| {
             let answer = gateway.handle(request, peer.clone(), certificate.clone());

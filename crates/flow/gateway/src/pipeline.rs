@@ -125,12 +125,22 @@ impl Gateway {
     where
         B: Body<Data = Bytes> + Send,
     {
-        let now = self.now();
-        let id = RequestId::new(now, (self.random)());
         let (parts, body) = request.into_parts();
         let found = Route::find(&parts.method, &parts.uri);
         let route = found.as_ref().ok().copied();
         let stages = self.stages.load_full();
+        // Without a time and randomness a request has no name, but its caller has an answer and the log a record.
+        let named = std::panic::catch_unwind(AssertUnwindSafe(|| {
+            let now = self.now();
+            (now, RequestId::new(now, (self.random)()))
+        }));
+        let Ok((now, id)) = named else {
+            let id = RequestId::new(Timestamp::default(), [0; 10]);
+            let ledger = Ledger::open(stages.audit.clone(), self.clone(), id, Timestamp::default(), peer, route);
+            return self
+                .refuse(route, Refusal::new(Code::Internal, "the clock or the random source failed"), ledger, id)
+                .await;
+        };
         match route {
             Some(Route::Health) => return self.speaker.text(200, "ok\n"),
             Some(Route::Ready) => return self.ready(&stages),
@@ -178,6 +188,7 @@ impl Gateway {
         let body = intake::read(body, &self.limits).await?;
         let ask = Ask::read(format, body, &self.limits.wire).map_err(|e| Refusal::new(e.code(), e.to_string()))?;
         ledger.asked(&ask.call);
+        no_logprobs(ask.logprobs, Code::NotPermitted)?;
 
         // May they.
         let permitted = stages.policy.permit(identified, ask.call)?;
@@ -203,6 +214,7 @@ impl Gateway {
             Upstream::Whole(body) => {
                 let answer = Answer::read(format, body, &self.limits.wire)
                     .map_err(|e| Refusal::new(Code::ProviderMalformed, e.to_string()))?;
+                no_logprobs(answer.logprobs, Code::AnswerRefused)?;
                 if let Some(usage) = answer.usage {
                     ledger.used(usage);
                 }
@@ -300,6 +312,11 @@ impl Gateway {
     pub const fn metrics(&self) -> &Metrics {
         &self.metrics
     }
+}
+
+/// Log probabilities say the answer a second time, token by token, where no guard can put it together again.
+pub(crate) fn no_logprobs(present: bool, code: Code) -> Result<(), Refusal> {
+    if present { Err(Refusal::new(code, "log probabilities repeat the answer outside the guards")) } else { Ok(()) }
 }
 
 fn typed(body: AnswerBody, kind: &'static str) -> Response<AnswerBody> {
