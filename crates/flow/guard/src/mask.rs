@@ -36,7 +36,7 @@ pub(crate) fn edits(document: &Document, findings: &[Finding]) -> Option<Vec<Edi
                 &mut current.insert((finding.leaf, masks)).1
             }
         };
-        edits.extend(masks.add(finding.kind, &finding.span)?);
+        edits.extend(masks.add(finding.kind, &finding.span, None)?);
     }
     Some(edits)
 }
@@ -57,8 +57,9 @@ impl<'a> Masks<'a> {
         Self { leaf, text, nested, read: 0, masked: 0 }
     }
 
-    /// The edit that masks `span`; an empty one where it is masked already. None when the JSON around it would break.
-    pub(crate) fn add(&mut self, kind: Kind, span: &Range<usize>) -> Option<Option<Edit>> {
+    /// The edit that masks `span`, an empty one where it is masked already; none when the JSON around it would break.
+    /// `quotes` says whether quotes of that JSON are inside, where that is known.
+    pub(crate) fn add(&mut self, kind: Kind, span: &Range<usize>, quotes: Option<bool>) -> Option<Option<Edit>> {
         let start = span.start.max(self.masked);
         if start >= span.end {
             return Some(None);
@@ -68,7 +69,7 @@ impl<'a> Masks<'a> {
         if let Some(nested) = &mut self.nested {
             nested.read(self.text.get(self.read..start).unwrap_or_default());
             let mut after = *nested;
-            let quotes = after.read(self.text.get(start..span.end).unwrap_or_default());
+            let quotes = quotes.unwrap_or_else(|| after.read(self.text.get(start..span.end).unwrap_or_default()));
             with = nested.place(kind, quotes)?;
             self.read = span.end;
         }

@@ -125,7 +125,7 @@ impl Standing<'_> {
         let mut masks = Masks::new(self.index, self.text, self.channel);
         for spot in spots {
             if verdict(of, spot, self.channel, self.index, findings)? == Action::Mask {
-                edits.extend(masks.add(spot.kind, &spot.span).ok_or_else(unmaskable)?);
+                edits.extend(masks.add(spot.kind, &spot.span, Some(spot.quotes)).ok_or_else(unmaskable)?);
             }
         }
         Ok(())

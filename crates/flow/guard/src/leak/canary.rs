@@ -94,7 +94,7 @@ impl Canaries {
                 continue;
             };
             place.gap = 0;
-            let state = self.step(place.state as usize, symbol);
+            let state = self.step(place.state, symbol);
             place.state = state;
             if state != 0 && self.whole.get(state) == Some(&true) {
                 let start = back(view, place.at, self.depth.get(state).copied().unwrap_or(0));

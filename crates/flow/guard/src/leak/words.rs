@@ -44,7 +44,8 @@ impl Words {
                 return None;
             }
             if end == start {
-                self.at = boundary(view, start + 1);
+                let skip = rest.iter().skip(1).position(|b| is_word(*b) || *b >= 0x80);
+                self.at = boundary(view, start + 1 + skip.unwrap_or(rest.len().saturating_sub(1)));
                 continue;
             }
             let hash = hash(rest, len);

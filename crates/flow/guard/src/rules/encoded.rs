@@ -116,7 +116,7 @@ pub(super) fn wrapped(cur: &mut Cursor<'_>, text: &Text<'_>) -> Option<Hit> {
         lines += 1;
         let room = cur.at - start < HOLD - 2 * LONGEST_LINE;
         let padded = cur.eat_while(2, |c| c == b'=') > 0;
-        if padded || len < LINE || len > LONGEST_LINE || !room {
+        if padded || !(LINE..=LONGEST_LINE).contains(&len) || !room {
             break;
         }
         let carriage = cur.eat(b'\r');

@@ -14,12 +14,13 @@ use countersign_core::{
 };
 use countersign_guard::{Config, Guard, leak};
 
-/// The first byte chooses what policy says, the second how the text is cut; the rest is the text.
+/// The first byte chooses what policy says and whether the text is a tool's arguments, the second how the text is cut; the rest is the text.
 pub(crate) fn check(data: &[u8]) {
     let [action, seed, rest @ ..] = data else { return };
     let text = String::from_utf8_lossy(rest);
     // A run longer than what is held is refused in a stream and only there.
     let Some(text) = text.get(..text.floor_char_boundary(4096)) else { return };
+    let channel = if action & 4 == 0 { Channel::Assistant } else { Channel::ToolArguments };
     let action = [Action::Allow, Action::Mask, Action::Refuse][usize::from(*action) % 3];
     let mut random = random(u64::from(*seed));
     let mut pieces = Vec::new();
@@ -30,11 +31,11 @@ pub(crate) fn check(data: &[u8]) {
         from = to;
     }
 
-    let whole = GUARD.release_whole(&readmitted(action), &document(&[(None, text)]), NOW);
+    let whole = GUARD.release_whole(&readmitted(action), &document(channel, &[(None, text)]), NOW);
     let mut watch = GUARD.watch(readmitted(action));
     let (mut out, mut ended) = (Vec::new(), false);
     for (i, piece) in pieces.iter().enumerate() {
-        watch.push(document(&[(Some(0), piece)]));
+        watch.push(document(channel, &[(Some(0), piece)]));
         if i % (usize::from(*seed) % 5 + 1) == 0 {
             let step = watch.settle(NOW);
             out.extend(step.released.map(Released::into_bytes).unwrap_or_default());
@@ -54,20 +55,24 @@ pub(crate) fn check(data: &[u8]) {
                 findings.iter().map(key).collect::<Vec<_>>()
             );
             if action == Action::Allow || findings.is_empty() {
-                assert_eq!(out, document(&[(None, text)]).bytes().to_vec());
+                assert_eq!(out, document(channel, &[(None, text)]).bytes().to_vec());
             }
         }
         Err(withheld) => {
             assert!(ended);
+            if channel == Channel::ToolArguments {
+                // Masks may have gone before one that cannot be made.
+                return;
+            }
             let start = withheld.findings.first().map_or(0, |f| f.span.start);
-            let before = document(&[(None, &text[..start])]);
+            let before = document(channel, &[(None, &text[..start])]);
             assert!(before.bytes().starts_with(&out));
         }
     }
 
     let mut watch = GUARD.watch(readmitted(action));
     for piece in pieces {
-        watch.push(document(&[(Some(random(2) as u32), piece), (None, "standing")]));
+        watch.push(document(channel, &[(Some(random(2) as u32), piece), (None, "standing")]));
         drop(watch.settle(NOW));
     }
     drop(watch.finish(NOW));
@@ -97,7 +102,7 @@ impl Judge for Always {
 }
 
 /// Strings one after the other.
-fn document(pieces: &[(Option<u32>, &str)]) -> Document {
+fn document(channel: Channel, pieces: &[(Option<u32>, &str)]) -> Document {
     let mut bytes = BytesMut::new();
     let mut slots = Vec::new();
     for (grows, text) in pieces {
@@ -107,7 +112,7 @@ fn document(pieces: &[(Option<u32>, &str)]) -> Document {
             span: start..bytes.len(),
             decoded: Some(Box::from(*text)),
             kind: SlotKind::Text,
-            channel: Channel::Assistant,
+            channel,
             trust: Trust::Model,
             grows: *grows,
         });
