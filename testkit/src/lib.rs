@@ -21,6 +21,7 @@ mod deployment;
 mod gate;
 mod home;
 mod http;
+mod siege;
 mod upstream;
 
 pub use chat::{chat_answer, chat_ask};
@@ -29,6 +30,7 @@ pub use deployment::Deployment;
 pub use gate::{Gate, until};
 pub use home::{Home, Plan};
 pub use http::{Answer, request};
+pub use siege::{Must, Siege, ended};
 pub use upstream::{Asked, Reply, Upstream, chunked, event_stream, with_length};
 
 /// How long anything may take before a test gives up. Far beyond what is usual, so that a busy machine fails no test.

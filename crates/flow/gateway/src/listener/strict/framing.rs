@@ -165,9 +165,8 @@ impl Framing {
         // A line without a colon near its beginning is no header that frames; what it is, the server finds out.
         let Some((name, value)) = self.line.field() else { return true };
         if name.eq_ignore_ascii_case(b"content-length") {
-            let digits = (1..=18).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
-            let n = value.iter().fold(0, |n, d| n * 10 + u64::from(d.wrapping_sub(b'0')));
-            return digits && self.line.is_kept() && !self.chunked && self.length.replace(n).is_none();
+            let Some(n) = decimal(value).filter(|_| self.line.is_kept()) else { return false };
+            return !self.chunked && self.length.replace(n).is_none();
         }
         if name.eq_ignore_ascii_case(b"transfer-encoding") {
             let first = !std::mem::replace(&mut self.chunked, true);
@@ -225,6 +224,12 @@ impl Line {
         let digit = |d: &u8| u64::from(char::from(*d).to_digit(16).unwrap_or_default());
         well.then(|| (size.iter().fold(0, |n, d| n << 4 | digit(d)), digits))
     }
+}
+
+/// Digits and nothing else.
+fn decimal(value: &[u8]) -> Option<u64> {
+    let digits = (1..=18).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
+    digits.then(|| value.iter().fold(0, |n, d| n * 10 + u64::from(d - b'0')))
 }
 
 /// Without the blanks around it.

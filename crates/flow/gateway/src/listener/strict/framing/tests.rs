@@ -61,6 +61,8 @@ fn lengths() {
         "content-length: +3\r^\n\r\nabc",
         "content-length:\r^\n\r\n",
         "content-length: 1234567890123456789\r^\n\r\n",
+        "content-length: 9999999999999999999999999999999\r^\n\r\n",
+        "content-length: abc\r^\n\r\n",
         "content-length: 3\r\ntransfer-encoding: chunked\r^\n\r\n",
         "transfer-encoding: chunked\r\ncontent-length: 3\r^\n\r\n",
         "transfer-encoding: chunked\r\ntransfer-encoding: chunked\r^\n\r\n",
