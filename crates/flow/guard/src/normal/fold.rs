@@ -105,8 +105,10 @@ impl<'a> Folder<'a> {
     fn change(&mut self, c: char, at: usize, next: usize) {
         if table::invisible(c) {
             if self.unreasonable(c, at, next) {
+                let full = self.hidden.len() >= MOST;
                 match self.hidden.last_mut() {
                     Some(last) if last.end == at => last.end = next,
+                    _ if full => {}
                     _ => self.hidden.push(at..next),
                 }
             }
@@ -270,6 +272,8 @@ impl<'a> Folder<'a> {
     }
 }
 
+/// Hidden places that are noted; more say nothing new.
+const MOST: usize = 256;
 /// How far a word is looked at, in characters, to each side.
 const WORD: usize = 32;
 

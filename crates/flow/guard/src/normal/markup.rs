@@ -26,7 +26,8 @@ pub(super) fn find(text: &str, mut found: impl FnMut(Range<usize>, Conceals)) {
         at = open + 1;
         let Some(tag) = rest.get(1..).filter(|t| t.starts_with(|c: char| c.is_ascii_alphabetic())) else { continue };
         let head = tag.as_bytes();
-        let Some(end) = memchr::memchr(b'>', head.get(..head.len().min(TAG)).unwrap_or_default()) else { continue };
+        let head = head.get(..head.len().min(TAG)).unwrap_or_default();
+        let Some(end) = memchr::memchr2(b'>', b'<', head).filter(|n| head.get(*n) == Some(&b'>')) else { continue };
         let inside = tag.get(..end).unwrap_or_default();
         if inside.len() > 4 && hides(inside) {
             // As far as the element may reach: to the next closing tag.

@@ -97,17 +97,9 @@ impl Detector for Grammar {
         }
         let untrusted = view.trust == Trust::Untrusted || view.channel == Channel::ToolResult;
         let (mut window, mut hits, mut matches) = (Window::default(), Vec::new(), Vec::new());
-        let mut open = openings.as_slice();
         let mut word = 0;
-        while let Some(first) = open.first() {
-            let mut end = *first;
-            let mut taken = 0;
-            while let Some(next) = open.get(taken).filter(|n| **n <= end + 2 * REACH) {
-                end = *next;
-                taken += 1;
-            }
-            open = open.get(taken..).unwrap_or_default();
-            window.read(&view.text, first.saturating_sub(REACH), end + REACH, word);
+        for span in windows(&openings) {
+            window.read(&view.text, span, word);
             word = window.word.last().copied().unwrap_or(word) + NEAR;
             hits.clear();
             self.lexicon.hits(&window.text, joined, &mut hits);
@@ -118,9 +110,24 @@ impl Detector for Grammar {
     }
 }
 
+/// Stretches of text around `openings`, which are in order: what one window cannot hold goes into the next.
+fn windows(openings: &[usize]) -> impl Iterator<Item = Range<usize>> {
+    let mut rest = openings;
+    std::iter::from_fn(move || {
+        let first = *rest.first()?;
+        let mut end = first;
+        while let Some(next) = rest.first().filter(|n| **n <= end + 2 * REACH && **n <= first + WIDEST) {
+            end = *next;
+            rest = rest.get(1..)?;
+        }
+        Some(first.saturating_sub(REACH)..end + REACH)
+    })
+}
+
 impl Window {
     /// Takes in the bytes `from..to` of `text`, or a little more, so that no character is cut.
-    fn read(&mut self, text: &str, mut from: usize, to: usize, first_word: usize) {
+    fn read(&mut self, text: &str, span: Range<usize>, first_word: usize) {
+        let Range { start: mut from, end: to } = span;
         self.text.clear();
         self.from.clear();
         self.word.clear();
@@ -131,7 +138,7 @@ impl Window {
         while !text.is_char_boundary(to) {
             to += 1;
         }
-        let (mut word, mut wide, mut was) = (first_word, 0_usize, ' ');
+        let (mut word, mut wide, mut run, mut was) = (first_word, 0_usize, 0_usize, ' ');
         for (i, c) in text.get(from..to).unwrap_or_default().char_indices() {
             let c = if parts_words(c) { ' ' } else { c.to_ascii_lowercase() };
             match c {
@@ -150,6 +157,9 @@ impl Window {
                 }
                 _ => {}
             }
+            // Text without spaces has words, too.
+            run = if c == ' ' { 0 } else { run + 1 };
+            word += usize::from(run > LONG && run % LONG == 0);
             self.hold_paragraph(text, from + i, &mut word);
             was = c;
             self.text.push(c);
@@ -231,9 +241,9 @@ fn complete(window: &Window, hits: &[Hit], lead: usize, rule: &Rule) -> Option<R
     for (n, term) in rule.terms.iter().enumerate().skip(1) {
         let fits =
             |h: &&Hit| term & h.concept.bit() != 0 && !used.iter().take(n).any(|(start, end)| within(h, *start, *end));
-        let after = hits.get(lead + 1..)?.iter().take_while(|h| window.word(h.start) <= here + rule.within).find(fits);
+        let after = hits.get(lead + 1..)?.iter().take(CROWD).take_while(|h| window.word(h.start) <= here + rule.within).find(fits);
         let before = || {
-            let earlier = hits.get(..lead)?.iter().rev();
+            let earlier = hits.get(..lead)?.iter().rev().take(CROWD);
             earlier.take_while(|h| window.word(h.start) + rule.within >= here).find(fits)
         };
         let hit = if rule.ordered { after? } else { after.or_else(before)? };
@@ -248,6 +258,12 @@ const fn within(hit: &Hit, start: usize, end: usize) -> bool {
     (hit.start >= start && hit.end <= end) || (hit.start <= start && hit.end >= end)
 }
 
+/// Longest window, its reach aside; bounds the memory that one takes.
+const WIDEST: usize = 4 << 10;
+/// Hits looked at to each side of a rule's lead, whatever their distance.
+const CROWD: usize = 96;
+/// Letters without a space that count for a word.
+const LONG: usize = 12;
 /// How far a window reaches to each side of the word that opened it, in bytes.
 const REACH: usize = 160;
 /// Words within which signals are combined.
@@ -266,3 +282,32 @@ const STRONG: f32 = 0.3;
 const MOST: usize = 64;
 /// The strongest signal must be at least this sure by itself.
 const LEAST: f32 = 0.3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_hold_every_opening_and_read_a_text_little_more_than_once() {
+        for step in [1, 7, 100, 300, 500] {
+            for size in [10_000, 20_000, 200_000] {
+                let openings: Vec<usize> = (0..size).step_by(step).collect();
+                let all: Vec<_> = windows(&openings).collect();
+                assert!(openings.iter().all(|o| all.iter().any(|w| w.contains(o))));
+                assert!(all.iter().all(|w| w.len() <= WIDEST + 2 * REACH));
+                let read: usize = all.iter().map(Range::len).sum();
+                assert!(read <= size + size / 8 + 4 * REACH, "{step} {size} {read}");
+            }
+        }
+    }
+
+    #[test]
+    fn work_on_one_window_grows_with_its_hits_only() {
+        // Every hit can lead and none completes: the worst case for looking around.
+        let rule = RULES.iter().find(|r| r.terms.len() == 3).unwrap();
+        let hit = |n: usize| Hit { concept: Concept::Ignore, start: n, end: n + 1 };
+        let window = Window { text: String::new(), from: vec![0; 10_000], word: vec![0; 10_000] };
+        let hits: Vec<Hit> = (0..10_000).map(hit).collect();
+        assert!((0..hits.len()).all(|lead| complete(&window, &hits, lead, rule).is_none()));
+    }
+}

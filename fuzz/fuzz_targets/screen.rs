@@ -1,0 +1,8 @@
+//! Any text as a prompt: scanning names places of the text only.
+#![no_main]
+
+#[path = "../../crates/flow/guard/tests/replay/screen.rs"]
+#[expect(dead_code, reason = "each target makes one of the checks")]
+mod replay;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| replay::screen(data));
