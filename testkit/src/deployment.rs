@@ -186,7 +186,7 @@ impl Drop for Deployment {
 
 /// Starts the process; its log when it ends instead of serving.
 fn launch(home: &Home, clear: u16) -> Result<(Child, Log, JoinHandle<()>), String> {
-    let mut command = home.command(&["serve"]);
+    let mut command = home.serving();
     command.stdout(Stdio::null()).stderr(Stdio::piped());
     let mut process = command.spawn().expect("the binary runs; `cargo build -p countersign` makes it");
     let stderr = process.stderr.take().expect("a pipe");

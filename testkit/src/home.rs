@@ -25,6 +25,7 @@ pub struct Plan {
     top: String,
     more: String,
     env: Vec<(String, String)>,
+    file_limit: Option<u32>,
 }
 
 impl Plan {
@@ -114,6 +115,13 @@ impl Plan {
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// Serves with a limit on the size of every file it writes, in KiB: beyond it writing fails, as on a full disk.
+    #[must_use]
+    pub fn file_limit(mut self, kib: u32) -> Self {
+        self.file_limit = Some(kib);
         self
     }
 
@@ -226,11 +234,26 @@ impl Home {
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
+        command.args(arguments);
+        self.prepare(&mut command);
         command
-            .args(arguments)
+    }
+
+    fn prepare(&self, command: &mut Command) {
+        command
             .env("COUNTERSIGN_CONFIG", self.path("countersign.toml"))
             .envs(self.plan.env.iter().map(|(n, v)| (n, v)))
             .stdin(Stdio::null());
+    }
+
+    /// The command that serves it.
+    pub(crate) fn serving(&self) -> Command {
+        let Some(kib) = self.plan.file_limit else { return self.command(&["serve"]) };
+        // Ignored, the signal for a file grown too large leaves an error of the write. The shell counts in 512 bytes.
+        let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" serve", kib * 2);
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(script).arg(binary());
+        self.prepare(&mut command);
         command
     }
 
