@@ -90,7 +90,8 @@ pub struct Finding {
     pub span: Range<usize>,
     /// How sure the detector is, 0 to 1.
     pub confidence: f32,
-    /// First eight bytes of the evidence's SHA-256: tells two findings apart without keeping the text.
+    /// First eight bytes of a keyed hash of the evidence: tells two findings of one process apart, and lets nobody try
+    /// texts until one fits.
     pub digest: [u8; 8],
 }
 
