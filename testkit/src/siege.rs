@@ -81,15 +81,23 @@ impl Siege {
 
     /// Sends bytes in the clear on a connection of their own, and looks at what comes back.
     pub fn bytes(&mut self, name: &str, must: Must, bytes: impl AsRef<[u8]>) {
-        self.case(name, |siege| siege.send(must, bytes.as_ref(), false));
+        self.case(name, |siege| siege.attack(must, bytes.as_ref()));
     }
 
     /// As [`Siege::bytes`], and says that nothing more will come.
     pub fn cut_bytes(&mut self, name: &str, must: Must, bytes: impl AsRef<[u8]>) {
-        self.case(name, |siege| siege.send(must, bytes.as_ref(), true));
+        self.case(name, |siege| siege.exchange(must, bytes.as_ref(), true));
     }
 
-    fn send(&self, must: Must, bytes: &[u8], finish: bool) -> Result<(), String> {
+    /// Sends bytes in the clear on a connection of their own, and an ordinary request after them.
+    ///
+    /// # Errors
+    /// When it comes to something else than it must.
+    pub fn attack(&self, must: Must, bytes: &[u8]) -> Result<(), String> {
+        self.exchange(must, bytes, false)
+    }
+
+    fn exchange(&self, must: Must, bytes: &[u8], finish: bool) -> Result<(), String> {
         let before = self.upstream.seen().len();
         let mut client = self.gateway.client();
         // The gateway may well end the connection before it has taken everything.
@@ -128,7 +136,7 @@ impl Siege {
             .send(request("POST", "/v1/chat/completions", &headers, body.as_bytes()))
             .map_err(|e| format!("not taken: {e}"))?;
         let answer = client.answer().map_err(|e| format!("no answer: {e}"))?.ok_or("no answer")?;
-        if answer.status == 200 && answer.complete && answer.text() == Self::peace().to_string() {
+        if answer.status == 200 && answer.complete && answer.json() == Self::peace() {
             Ok(())
         } else {
             Err(format!("status {}: {}", answer.status, short(&answer.text())))
