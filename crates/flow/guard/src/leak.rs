@@ -78,6 +78,7 @@ impl Protected {
         Some(Self { print, sieve, enough })
     }
 
+    #[inline]
     fn holds(&self, hash: u64) -> bool {
         let mask = self.sieve.len() - 1;
         self.sieve.get(hash as usize >> 6 & mask).is_some_and(|w| w >> (hash & 63) & 1 == 1)
@@ -124,11 +125,19 @@ impl Trail {
             let hash = self.groups.push(&word).map(|g| g.hash);
             if let Some(protected) = with.system {
                 let found = hash.filter(|h| protected.holds(*h));
-                out.extend(self.system.push(&word, found, protected.enough, Kind::PromptLeak, "leak/system-prompt"));
+                if let Some(hit) =
+                    self.system.push(&word, found, protected.enough, Kind::PromptLeak, "leak/system-prompt")
+                {
+                    out.push(hit);
+                }
             }
             if let Some(protected) = with.documents {
                 let found = hash.filter(|h| protected.holds(*h));
-                out.extend(self.documents.push(&word, found, protected.enough, Kind::DocumentLeak, "leak/document"));
+                if let Some(hit) =
+                    self.documents.push(&word, found, protected.enough, Kind::DocumentLeak, "leak/document")
+                {
+                    out.push(hit);
+                }
             }
         }
         if !last {
@@ -165,6 +174,7 @@ struct Group {
 
 impl Groups {
     /// The group that ends in this word; none while there are too few words, or none of them says anything.
+    #[inline]
     fn push(&mut self, word: &Word) -> Option<Group> {
         let [(a, strong_a), (b, strong_b)] = self.recent;
         let full = self.count >= GROUP - 1;
@@ -179,6 +189,7 @@ impl Groups {
 }
 
 /// Spreads the bits of a hash (the finaliser of MurmurHash3, public domain).
+#[inline]
 pub(crate) const fn mix(mut hash: u64) -> u64 {
     hash ^= hash >> 33;
     hash = hash.wrapping_mul(0xff51_afd7_ed55_8ccd);
@@ -199,11 +210,17 @@ struct Matches {
 }
 
 impl Matches {
+    #[inline]
     fn push(&mut self, word: &Word, found: Option<u64>, enough: u32, kind: Kind, rule: &'static str) -> Option<Hit> {
         self.clock += u64::from(word.weight);
         if self.recent.is_empty() && found.is_none() {
             return None;
         }
+        self.weigh(word, found, enough, kind, rule)
+    }
+
+    /// What [`Matches::push`] does where something has matched lately.
+    fn weigh(&mut self, word: &Word, found: Option<u64>, enough: u32, kind: Kind, rule: &'static str) -> Option<Hit> {
         let clock = self.clock;
         self.recent.retain(|r| r.3 + u64::from(SPAN) > clock);
         if self.recent.is_empty() {

@@ -136,6 +136,10 @@ impl Sweep<'_, '_> {
                 Some(links) => self.read(at, |cur, text| links.markup(cur, text)).unwrap_or(at + 1),
                 None => at + 1,
             },
+            0x80.. => {
+                let rest = self.text.view.get(at..).unwrap_or_default();
+                at + rest.iter().position(u8::is_ascii).unwrap_or(rest.len())
+            }
             _ => at + 1,
         }
     }

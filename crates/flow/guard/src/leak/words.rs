@@ -23,6 +23,7 @@ const LONGEST: usize = 64;
 
 impl Words {
     /// The next whole word; none when its end has not arrived.
+    #[inline]
     pub(crate) fn next(&mut self, view: &[u8], last: bool) -> Option<Word> {
         loop {
             let start = self.at;
@@ -66,6 +67,7 @@ impl Words {
 }
 
 /// Letters and digits. Scripts up to U+1FFF are words like any other; what follows is punctuation, symbols and ideographs.
+#[inline]
 fn is_word(byte: u8) -> bool {
     WORD.get(usize::from(byte)) == Some(&true)
 }
@@ -82,6 +84,7 @@ static WORD: [bool; 256] = {
 
 /// The hash of the `len` bytes at the beginning of `rest`, without case: setting the bit of lower case changes no digit, and
 /// changes other scripts alike everywhere.
+#[inline]
 fn hash(rest: &[u8], len: usize) -> u64 {
     const CASE: u64 = 0x2020_2020_2020_2020;
     const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -105,6 +108,7 @@ fn hash(rest: &[u8], len: usize) -> u64 {
 }
 
 /// The end of the character that `at` may stand in.
+#[inline]
 fn boundary(view: &[u8], at: usize) -> usize {
     at + view.get(at..).unwrap_or_default().iter().take_while(|b| (0x80..0xc0).contains(*b)).count()
 }

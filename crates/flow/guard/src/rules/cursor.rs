@@ -14,11 +14,13 @@ pub(crate) struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     /// Reads from `at`; `last` says that nothing follows the view.
+    #[inline]
     pub(crate) const fn new(view: &'a [u8], at: usize, last: bool) -> Self {
         Self { view, at, last, starved: false }
     }
 
     /// The byte `ahead` of the place; none behind the end of the text.
+    #[inline]
     pub(crate) fn peek_at(&mut self, ahead: usize) -> Option<u8> {
         let byte = self.view.get(self.at + ahead).copied();
         self.starved |= byte.is_none() && !self.last;
@@ -26,11 +28,13 @@ impl<'a> Cursor<'a> {
     }
 
     /// The byte at the place.
+    #[inline]
     pub(crate) fn peek(&mut self) -> Option<u8> {
         self.peek_at(0)
     }
 
     /// Steps over `byte` if it stands here.
+    #[inline]
     pub(crate) fn eat(&mut self, byte: u8) -> bool {
         let here = self.peek() == Some(byte);
         self.at += usize::from(here);
@@ -49,6 +53,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Steps over up to `most` bytes that `class` takes and says how many.
+    #[inline]
     pub(crate) fn eat_while(&mut self, most: usize, class: impl Fn(u8) -> bool) -> usize {
         let from = self.at;
         while self.at - from < most && self.peek().is_some_and(&class) {
@@ -58,11 +63,13 @@ impl<'a> Cursor<'a> {
     }
 
     /// Whether a byte was wanted that has not arrived yet.
+    #[inline]
     pub(crate) const fn starved(&self) -> bool {
         self.starved
     }
 
     /// What was read since `from`.
+    #[inline]
     pub(crate) fn since(&self, from: usize) -> &'a [u8] {
         self.view.get(from..self.at).unwrap_or_default()
     }
