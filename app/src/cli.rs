@@ -201,6 +201,9 @@ pub(crate) enum AuditCommand {
         /// The log's public key in note form, for verifying a copy elsewhere
         #[arg(long, requires = "log")]
         key: Option<String>,
+        /// A checkpoint kept elsewhere, which the log must contain: finds what the holder of its key rewrote
+        #[arg(long)]
+        remembered: Option<PathBuf>,
         #[command(flatten)]
         config: WithConfig,
     },

@@ -1,29 +1,35 @@
 //! `countersign audit`: verify, show and export the log. Works offline, beside a running gateway or without one.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Context;
 use countersign_audit::{
-    DiskDir,
+    AuditError, Checkpoint, DiskDir,
     note::{key_text, read_key},
     record::Record,
     show::{self, Shown},
     verify::{Against, Report, verify},
 };
 use countersign_core::{Code, Timestamp};
+use countersign_seal::Verifier;
 
 use crate::{cli::AuditCommand, clock, cmd::Failure, state::State, term};
 
 pub(crate) async fn run(command: AuditCommand) -> anyhow::Result<ExitCode> {
     match command {
-        AuditCommand::Verify { log: Some(log), key: Some(key), .. } => {
+        AuditCommand::Verify { log: Some(log), key: Some(key), remembered, .. } => {
             let (origin, verifier) = read_key(&key).context("the key is not a log's public key in note form")?;
-            let against = Against { origin: &origin, keys: &[verifier], ring: None, remembered: None };
+            let keys = [verifier];
+            let remembered = remembered.map(|file| remember(&file, &origin, &keys)).transpose()?;
+            let against = Against { origin: &origin, keys: &keys, ring: None, remembered: remembered.as_ref() };
             conclude(&verify(&open(log)?, &against))
         }
-        AuditCommand::Verify { log, config, .. } => {
+        AuditCommand::Verify { log, remembered, config, .. } => {
             let state = State::of(&config).await?;
-            conclude(&verify_own(&state, log)?)
+            conclude(&verify_own(&state, log, remembered.as_deref())?)
         }
         AuditCommand::Show { last, bodies, config } => {
             let state = State::of(&config).await?;
@@ -39,7 +45,14 @@ pub(crate) async fn run(command: AuditCommand) -> anyhow::Result<ExitCode> {
         AuditCommand::Export { bodies, config } => {
             let state = State::of(&config).await?;
             let opener = bodies.then(|| (state.node(), &**state.ring()));
-            let (written, damaged) = show::export(&open(state.audit_dir())?, opener, &mut std::io::stdout().lock())?;
+            let exported = show::export(&open(state.audit_dir())?, opener, &mut std::io::stdout().lock());
+            let (written, damaged) = match exported {
+                // Whoever reads the pipe has had enough.
+                Err(AuditError::Directory(e)) if e.kind() == std::io::ErrorKind::BrokenPipe => {
+                    return Ok(ExitCode::SUCCESS);
+                }
+                exported => exported?,
+            };
             term::note(format_args!("{written} records, {damaged} damaged"));
             Ok(if damaged == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
@@ -47,10 +60,18 @@ pub(crate) async fn run(command: AuditCommand) -> anyhow::Result<ExitCode> {
 }
 
 /// Verifies the log of a state directory, or a copy of it, with the directory's own keys.
-pub(crate) fn verify_own(state: &State, log: Option<PathBuf>) -> anyhow::Result<Report> {
+pub(crate) fn verify_own(state: &State, log: Option<PathBuf>, remembered: Option<&Path>) -> anyhow::Result<Report> {
     let keys = state.ring().verifiers(state.node())?;
-    let against = Against { origin: state.node(), keys: &keys, ring: Some(state.ring()), remembered: None };
+    let remembered = remembered.map(|file| remember(file, state.node(), &keys)).transpose()?;
+    let against =
+        Against { origin: state.node(), keys: &keys, ring: Some(state.ring()), remembered: remembered.as_ref() };
     Ok(verify(&open(log.unwrap_or_else(|| state.audit_dir()))?, &against))
+}
+
+/// Reads a checkpoint that was kept elsewhere; it must bear the log's signature.
+fn remember(file: &Path, origin: &str, keys: &[Verifier]) -> anyhow::Result<Checkpoint> {
+    let note = std::fs::read(file).with_context(|| format!("`{}` cannot be read", file.display()))?;
+    Checkpoint::open(&note, origin, keys).with_context(|| format!("`{}` is no checkpoint of this log", file.display()))
 }
 
 /// The log's public keys, newest first, for verifying a copy elsewhere.

@@ -102,7 +102,7 @@ fn log(state: &State, findings: &mut Findings) {
         findings.look("audit", "there is no log yet", "it begins with the first start");
         return;
     }
-    match audit::verify_own(state, None) {
+    match audit::verify_own(state, None, None) {
         Ok(report) if report.is_whole() => findings.good("audit", format!("{} records verified", report.held)),
         Ok(report) => {
             findings.wrong("audit", format!("{} things are damaged", report.damages), "run `countersign audit verify`")

@@ -98,7 +98,7 @@ impl Running {
 
     /// Verifies the audit log as it stands: how many records hold, or what is wrong.
     pub(crate) fn verify_audit(&self) -> anyhow::Result<Result<u64, String>> {
-        let report = audit::verify_own(self.assembly.state(), None)?;
+        let report = audit::verify_own(self.assembly.state(), None, None)?;
         Ok(match report.damage.first() {
             None => Ok(report.held),
             Some(damage) => Err(damage.what.clone()),

@@ -135,7 +135,7 @@ impl Pump {
         format: Format,
         request: RequestId,
     ) -> Self {
-        let events = Events::new(format, gateway.limits().wire.clone());
+        let events = Events::new(format, gateway.limits().answer.clone());
         Self { gateway, upstream, events, watch, ledger, format, request, state: State::Flowing }
     }
 

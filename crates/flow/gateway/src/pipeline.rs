@@ -44,23 +44,27 @@ pub struct Stages {
 /// Bounds on a single request.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Sizes and depths of bodies and events.
+    /// Sizes and depths of requests.
     pub wire: countersign_wire::Limits,
+    /// Sizes and depths of whole answers and of events. An answer may hold thousands of embeddings.
+    pub answer: countersign_wire::Limits,
     /// For a body to arrive.
     pub body_time: Duration,
     /// For the audit record to be durable.
     pub audit_time: Duration,
-    /// Requests in flight at once.
-    pub in_flight: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             wire: countersign_wire::Limits::default(),
+            answer: countersign_wire::Limits {
+                body: 32 << 20,
+                nodes: 4_000_000,
+                ..countersign_wire::Limits::default()
+            },
             body_time: Duration::from_secs(30),
             audit_time: Duration::from_secs(10),
-            in_flight: 1024,
         }
     }
 }
@@ -212,7 +216,7 @@ impl Gateway {
         let readmitted = stages.policy.readmit(dispatched, self.now())?;
         let mut response = match upstream {
             Upstream::Whole(body) => {
-                let answer = Answer::read(format, body, &self.limits.wire)
+                let answer = Answer::read(format, body, &self.limits.answer)
                     .map_err(|e| Refusal::new(Code::ProviderMalformed, e.to_string()))?;
                 no_logprobs(answer.logprobs, Code::AnswerRefused)?;
                 if let Some(usage) = answer.usage {
