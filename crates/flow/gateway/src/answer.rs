@@ -135,7 +135,7 @@ impl Pump {
         format: Format,
         request: RequestId,
     ) -> Self {
-        let events = Events::new(format, gateway.limits().answer.clone());
+        let events = Events::new(format, gateway.limits().answer);
         Self { gateway, upstream, events, watch, ledger, format, request, state: State::Flowing }
     }
 
@@ -182,6 +182,8 @@ impl Pump {
     async fn flow_guarded(&mut self) -> Option<Piece> {
         match AssertUnwindSafe(self.flow()).catch_unwind().await {
             Ok(piece) => piece,
+            // All of the answer has been released, and nothing may follow its last event.
+            Err(_) if matches!(self.state, State::Complete) => Some(Piece::End),
             Err(_) => {
                 self.state = State::Refused(Refusal::new(Code::Internal, "a stage panicked on the answer"));
                 None
@@ -200,8 +202,9 @@ impl Pump {
             let step = match self.read().await {
                 Ok(Progress::More) => self.watch.settle(self.gateway.now()),
                 Ok(Progress::Finished) => {
+                    let step = self.watch.finish(self.gateway.now());
                     self.state = State::Complete;
-                    self.watch.finish(self.gateway.now())
+                    step
                 }
                 Err(refusal) => {
                     self.state = State::Refused(refusal);
@@ -259,8 +262,8 @@ impl Pump {
     /// Lets the provider end its transmission, so that the connection can serve again. What it sends after the last
     /// event is nobody's.
     async fn drain(&mut self) -> Option<Piece> {
-        let _ = self.upstream.next().await;
         self.ledger.complete();
+        let _ = self.upstream.next().await;
         Some(Piece::End)
     }
 }

@@ -208,7 +208,7 @@ impl Account {
         if self.record.is_some() {
             return self.outcome().await.map(drop);
         }
-        let now = self.gateway.now();
+        let now = self.end();
         self.count(now);
         let Some(refusal) = self.refusal.take() else { return Ok(()) };
         let refused = Refused {
@@ -227,7 +227,7 @@ impl Account {
 
     /// The outcome of a request that left.
     fn outcome(mut self) -> countersign_audit::Settled {
-        let now = self.gateway.now();
+        let now = self.end();
         self.count(now);
         let status = match (&self.refusal, self.complete) {
             // A stream that is refused after it began has had its status.
@@ -256,6 +256,11 @@ impl Account {
             duration: now.since(self.at),
             upstream_called: self.called,
         })
+    }
+
+    /// The present time, or that of the arrival where the clock is what failed: the record is made all the same.
+    fn end(&self) -> Timestamp {
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.gateway.now())).unwrap_or(self.at)
     }
 
     /// Metrics, trace and log line; none of them holds content.

@@ -139,6 +139,13 @@ impl Guard {
         Ok(Self { stamp, prompt: prompt::Prompt::new(&config)?, answer: release::Answer::new(&config)? })
     }
 
+    /// With one more detector for prompts, which is asked after those built in. A learned classifier comes in here.
+    #[must_use]
+    pub fn with_detector(mut self, detector: Box<dyn Detector>) -> Self {
+        self.prompt.detectors.push(detector);
+        self
+    }
+
     /// Everything the detectors of one side find in `document`. Pure detection: nothing is judged and nothing is changed.
     #[must_use]
     pub fn scan(&self, side: Side, document: &Document) -> Vec<Finding> {
