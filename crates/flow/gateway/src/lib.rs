@@ -74,6 +74,8 @@ mod pipeline;
 mod route;
 pub mod selftest;
 mod speak;
+#[cfg(test)]
+mod support;
 pub mod tls;
 
 pub use answer::AnswerBody;

@@ -7,26 +7,30 @@ use countersign_core::life::Peer;
 use http::Request;
 use hyper::{
     body::Incoming,
+    rt::Executor,
     server::conn::{http1, http2},
     service::service_fn,
 };
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, UnixListener},
+    net::{TcpListener, TcpStream, UnixListener, UnixStream},
     sync::{Semaphore, watch},
-    task::JoinSet,
     time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
 
 use crate::Gateway;
+use pulse::{Pulse, Watched};
 use stall::Stall;
 use strict::Strict;
+use tasks::Tasks;
 
+mod pulse;
 mod stall;
 mod strict;
+mod tasks;
 
 /// Where connections come in. Binding is the caller's, so that nothing is bound before everything is checked.
 pub enum Door {
@@ -67,59 +71,76 @@ impl Default for Bounds {
 
 /// Serves `door` until `stop` turns true, then lets requests in flight end within the grace.
 pub async fn serve(gateway: Arc<Gateway>, door: Door, name: Arc<str>, bounds: Bounds, mut stop: watch::Receiver<bool>) {
-    let places = Arc::new(Semaphore::new(bounds.connections));
-    let mut open = JoinSet::new();
-    loop {
-        // Ended connections are reaped as we go, so that the set holds live ones only.
-        while open.try_join_next().is_some() {}
-        let Ok(place) = places.clone().acquire_owned().await else { break };
-        let caller =
-            Caller { gateway: gateway.clone(), listener: name.clone(), bounds: bounds.clone(), stop: stop.clone() };
-        tokio::select! {
-            biased;
-            () = stopped(&mut stop) => break,
-            accepted = accept(&door) => match accepted {
-                Ok(io) => {
-                    open.spawn(async move {
-                        caller.connection(io).await;
-                        drop(place);
-                    });
-                }
-                Err(error) => {
-                    // Out of descriptors, most likely: wait for some to come back instead of spinning.
-                    tracing::warn!(%error, listener = &*name, "cannot accept");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
-            },
-        }
+    let tasks = Tasks::default();
+    let caller =
+        Caller { gateway, listener: name.clone(), bounds: bounds.clone(), stop: stop.clone(), tasks: tasks.clone() };
+    tokio::select! {
+        biased;
+        () = stopped(&mut stop) => {}
+        () = receive(&door, &caller) => {}
     }
-    drop(door);
-    let drained = timeout(bounds.grace, async { while open.join_next().await.is_some() {} }).await;
-    if drained.is_err() {
-        tracing::warn!(listener = &*name, "requests still in flight after the grace were cut");
+    drop((door, caller));
+    if timeout(bounds.grace, tasks.ended()).await.is_err() {
+        tracing::warn!(listener = &*name, "requests still in flight after the grace are cut");
+        tasks.cut().await;
     }
 }
 
+/// Accepts for as long as it is polled. Nothing is accepted while there is no place for it.
+async fn receive(door: &Door, caller: &Caller) {
+    let places = Arc::new(Semaphore::new(caller.bounds.connections));
+    while let Ok(place) = places.clone().acquire_owned().await {
+        let io = loop {
+            match accept(door).await {
+                Ok(io) => break io,
+                // It went away while it waited to be let in.
+                Err(error) if is_theirs(&error) => {}
+                Err(error) => {
+                    // Out of descriptors, most likely: wait for some to come back instead of spinning.
+                    tracing::warn!(%error, listener = &*caller.listener, "cannot accept");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+        };
+        let handled = caller.clone();
+        caller.tasks.execute(async move {
+            handled.connection(io).await;
+            drop(place);
+        });
+    }
+}
+
+fn is_theirs(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
 enum Accepted {
-    Tls(tokio::net::TcpStream, IpAddr, Arc<ServerConfig>),
-    Clear(tokio::net::TcpStream, IpAddr),
-    Unix(tokio::net::UnixStream),
+    Tls(TcpStream, IpAddr, Arc<ServerConfig>),
+    Clear(TcpStream, IpAddr),
+    Unix(UnixStream),
 }
 
 async fn accept(door: &Door) -> io::Result<Accepted> {
     match door {
         Door::Tls(listener, config) => {
-            let (io, from) = listener.accept().await?;
-            io.set_nodelay(true)?;
-            Ok(Accepted::Tls(io, from.ip(), config.load_full()))
+            let (io, ip) = tcp(listener).await?;
+            Ok(Accepted::Tls(io, ip, config.load_full()))
         }
         Door::Clear(listener) => {
-            let (io, from) = listener.accept().await?;
-            io.set_nodelay(true)?;
-            Ok(Accepted::Clear(io, from.ip()))
+            let (io, ip) = tcp(listener).await?;
+            Ok(Accepted::Clear(io, ip))
         }
         Door::Unix(listener) => Ok(Accepted::Unix(listener.accept().await?.0)),
     }
+}
+
+async fn tcp(listener: &TcpListener) -> io::Result<(TcpStream, IpAddr)> {
+    let (io, from) = listener.accept().await?;
+    // It fails on a connection that is gone already, which whoever serves it finds out.
+    let _ = io.set_nodelay(true);
+    // On a listener for both families an IPv4 address comes in an IPv6 one's clothes.
+    Ok((io, from.ip().to_canonical()))
 }
 
 async fn stopped(stop: &mut watch::Receiver<bool>) {
@@ -127,11 +148,13 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
+#[derive(Clone)]
 struct Caller {
     gateway: Arc<Gateway>,
     listener: Arc<str>,
     bounds: Bounds,
     stop: watch::Receiver<bool>,
+    tasks: Tasks,
 }
 
 impl Caller {
@@ -181,12 +204,17 @@ impl Caller {
 
     async fn http2<S: AsyncRead + AsyncWrite + Unpin + Send>(self, io: S, peer: Peer, certificate: Option<Arc<[u8]>>) {
         let io = TokioIo::new(Stall::new(io, self.bounds.stall));
-        let Self { gateway, bounds, mut stop, .. } = self;
+        let Self { gateway, bounds, mut stop, tasks, .. } = self;
+        let pulse = Pulse::new();
         let service = service_fn(|request: Request<Incoming>| {
             let (gateway, peer, certificate) = (gateway.clone(), peer.clone(), certificate.clone());
-            async move { Ok::<_, Infallible>(gateway.handle(request, peer, certificate).await) }
+            let alive = pulse.begin();
+            async move {
+                let answer = gateway.handle(request, peer, certificate).await;
+                Ok::<_, Infallible>(answer.map(|body| Watched::new(body, alive)))
+            }
         });
-        let mut builder = http2::Builder::new(TokioExecutor::new());
+        let mut builder = http2::Builder::new(tasks);
         builder
             .timer(TokioTimer::new())
             .max_concurrent_streams(128)
@@ -196,10 +224,22 @@ impl Caller {
             .keep_alive_interval(bounds.head)
             .keep_alive_timeout(bounds.head);
         let mut connection = std::pin::pin!(builder.serve_connection(io, service));
-        tokio::select! {
+        let told = tokio::select! {
             _ = connection.as_mut() => return,
-            () = stopped(&mut stop) => connection.as_mut().graceful_shutdown(),
+            () = pulse.fails(bounds.head, bounds.stall) => false,
+            () = stopped(&mut stop) => true,
+        };
+        connection.as_mut().graceful_shutdown();
+        if told {
+            tokio::select! {
+                _ = connection.as_mut() => return,
+                () = pulse.fails(bounds.head, bounds.stall) => {}
+            }
         }
-        let _ = connection.await;
+        // A word of farewell is all that such a peer is waited for.
+        let _ = timeout(bounds.handshake, connection).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,9 @@ use http::{Method, Request, header};
 use http_body_util::{BodyExt, Full};
 
 use crate::Gateway;
-use actor::Actor;
+pub(crate) use actor::Actor;
+#[cfg(test)]
+pub(crate) use dialer::ToActor;
 
 mod actor;
 mod dialer;

@@ -69,7 +69,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stall<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
+        let shutdown = Pin::new(&mut self.io).poll_shutdown(cx);
+        self.watch(cx, shutdown)
     }
 }
 
@@ -85,5 +86,34 @@ mod tests {
         let mut io = Stall::new(ours, Duration::from_secs(60));
         let error = io.write_all(&[0; 64]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    /// A stream that can never be closed, as one whose last TLS record finds no room.
+    struct Stuck(tokio::io::Empty);
+
+    impl AsyncRead for Stuck {
+        fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_read(cx, buf)
+        }
+    }
+
+    impl AsyncWrite for Stuck {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(buf.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_farewell_that_is_never_taken_ends_too() {
+        let mut io = Stall::new(Stuck(tokio::io::empty()), Duration::from_secs(60));
+        assert_eq!(io.shutdown().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 }

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// The provider's part.
 #[derive(Clone)]
-pub(super) struct Actor {
+pub(crate) struct Actor {
     canary: Arc<str>,
     /// Where the next answer carries the canary; `None` for a clean answer.
     channel: Arc<Mutex<Option<Channel>>>,
@@ -17,23 +17,23 @@ pub(super) struct Actor {
 }
 
 impl Actor {
-    pub(super) fn new(canary: &str) -> Self {
+    pub(crate) fn new(canary: &str) -> Self {
         Self { canary: canary.into(), channel: Arc::default(), heard: Arc::default() }
     }
 
     /// Sets the next answer and forgets what was heard.
-    pub(super) fn prepare(&self, channel: Option<Channel>) {
+    pub(crate) fn prepare(&self, channel: Option<Channel>) {
         *self.channel.lock().unwrap_or_else(PoisonError::into_inner) = channel;
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// The bodies that reached the provider since.
-    pub(super) fn heard(&self) -> Vec<u8> {
+    pub(crate) fn heard(&self) -> Vec<u8> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Serves one exchange on `io`, then closes it.
-    pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(self, mut io: S) -> std::io::Result<()> {
+    pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(self, mut io: S) -> std::io::Result<()> {
         let mut request = BytesMut::new();
         let (head, body) = loop {
             if let Some(parts) = whole(&request) {

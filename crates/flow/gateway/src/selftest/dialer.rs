@@ -4,7 +4,7 @@ use countersign_provider::{BoxIo, Dial, Dialing, Target};
 
 use super::actor::Actor;
 
-pub(super) struct ToActor(pub(super) Actor);
+pub(crate) struct ToActor(pub(crate) Actor);
 
 impl Dial for ToActor {
     fn dial<'a>(&'a self, _: &'a Target) -> Dialing<'a> {

@@ -1,0 +1,117 @@
+//! A gateway of real stages for the tests of this crate: keys, policy, guards and audit in memory, and the self-test's
+//! actor for a provider.
+
+use std::sync::{Arc, LazyLock};
+
+use aws_lc_rs::rand;
+use bytes::Bytes;
+use countersign_audit::{Audit, Keys, MemoryDir, record::Record, show};
+use countersign_core::{Secret, Timestamp, life::Stamps, principal::PrincipalKind};
+use countersign_guard::{Config, Guard};
+use countersign_identity::{
+    Identity,
+    key::{self, NewKey},
+};
+use countersign_policy::{Policy, Rates, Rules, Settings, Stage};
+use countersign_provider::{Dial, Dialect, ModelRoute, Provider, Target, Timeouts};
+use countersign_seal::KeyRing;
+use http::{Request, header};
+use http_body_util::Full;
+
+use crate::{
+    Gateway, Limits, Stages,
+    selftest::{Actor, ToActor},
+};
+
+pub(crate) const CANARY: &str = "canary-6b2f0c9d4e1a7385d0f1";
+
+/// Everything a test needs of one.
+pub(crate) struct World {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) actor: Actor,
+    pub(crate) key: String,
+    log: MemoryDir,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with(Rules::standard(), None)
+    }
+
+    /// With these rules, and another way to the provider than to the actor.
+    pub(crate) fn with(rules: Rules, dial: Option<Arc<dyn Dial>>) -> Self {
+        let log = MemoryDir::default();
+        let ring = Arc::new(KeyRing::from_bytes(Secret::new(vec![7; 32])).unwrap());
+        let hasher = ring.hasher(key::PURPOSE).unwrap();
+        let new = NewKey {
+            tenant: "acme".into(),
+            subject: "alice".into(),
+            kind: PrincipalKind::Service,
+            roles: vec!["observer".into()],
+            scopes: Vec::new(),
+            expires: None,
+            now: Timestamp(1),
+            note: String::new(),
+        };
+        let (text, record) = key::create(&hasher, new).unwrap();
+        let stamps = Stamps::issue();
+        let clock = Arc::new(|| Timestamp(1_800_000_000_000_000));
+        let identity = Identity::new(stamps.identify, hasher, Vec::new());
+        identity.load(vec![record]);
+        let policy = Policy::parse(&[("test.cedar", "permit (principal, action, resource);")]).unwrap();
+        let settings = Settings { policy: Arc::new(policy), rules, rates: Rates::default() };
+        let actor = Actor::new(CANARY);
+        let dial = dial.unwrap_or_else(|| Arc::new(ToActor(actor.clone())));
+        let targets = vec![target("openai", Dialect::OpenAi), target("anthropic", Dialect::Anthropic)];
+        let keys = Keys { ring, origin: "log.example/test".into() };
+        let stages = Stages {
+            identity: Arc::new(identity),
+            policy: Arc::new(Stage::new(stamps.permit, stamps.reserve, settings)),
+            guard: GUARD.clone(),
+            provider: Arc::new(Provider::new(stamps.dispatch, targets, dial, clock.clone()).unwrap()),
+            audit: Arc::new(Audit::open(stamps.intend, Arc::new(log.clone()), keys, clock.clone()).unwrap()),
+        };
+        let random = Box::new(|| {
+            let mut bits = [0; 10];
+            rand::fill(&mut bits).unwrap();
+            bits
+        });
+        let gateway = Gateway::new(stamps.speak, stages, Limits::default(), clock, random);
+        Self { gateway, actor, key: text.expose().clone(), log }
+    }
+
+    /// A question to the model `openai` or `anthropic`.
+    pub(crate) fn ask(&self, model: &str, stream: bool) -> Request<Full<Bytes>> {
+        let body =
+            format!(r#"{{"model":"{model}","stream":{stream},"messages":[{{"role":"user","content":"good day"}}]}}"#);
+        Request::post("/v1/chat/completions")
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.key))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(body.into()))
+            .unwrap()
+    }
+
+    /// What is on record, once everything that was begun is.
+    pub(crate) async fn records(&self) -> Vec<Record> {
+        self.gateway.stages().audit.close().await;
+        show::records(&self.log).unwrap().map(|shown| shown.unwrap().record).collect()
+    }
+}
+
+pub(crate) fn target(name: &str, dialect: Dialect) -> Target {
+    Target {
+        name: name.into(),
+        dialect,
+        base: "https://model.example".parse().unwrap(),
+        key: Some(Secret::new("upstream-key".into())),
+        models: vec![ModelRoute { name: name.into(), upstream: "m".into() }],
+        timeouts: Timeouts::default(),
+        ca: None,
+        connections: 4,
+    }
+}
+
+static GUARD: LazyLock<Arc<Guard>> = LazyLock::new(|| {
+    let config = Config { canaries: vec![Secret::new(CANARY.into())], ..Config::default() };
+    Arc::new(Guard::new(Stamps::issue().screen, config).unwrap())
+});
