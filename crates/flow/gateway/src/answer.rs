@@ -173,7 +173,11 @@ impl Pump {
                 self.state = State::Said { cut: refusal.cut };
                 Piece::Bytes(last)
             }
-            State::Said { cut: true } => Piece::Cut,
+            State::Said { cut: true } => {
+                // The server drops what it has not written yet when a body fails: let it write the refusal first.
+                tokio::task::yield_now().await;
+                Piece::Cut
+            }
             State::Said { cut: false } | State::Flowing | State::Complete => Piece::End,
         };
         (self, piece)
