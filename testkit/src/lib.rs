@@ -19,6 +19,7 @@ mod chat;
 mod client;
 mod deployment;
 mod gate;
+pub mod h2;
 mod home;
 mod http;
 mod siege;
