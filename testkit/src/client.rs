@@ -167,6 +167,18 @@ impl Client {
         self.reader.rest(self.io.as_read())
     }
 
+    /// Reads the rest of a chunked body, framing and all, to its last chunk or the connection's end.
+    pub fn rest_of_stream(&mut self) -> Vec<u8> {
+        let mut seen = Vec::new();
+        while !seen.ends_with(b"0\r\n\r\n") {
+            match self.some() {
+                Ok(bytes) if !bytes.is_empty() => seen.extend(bytes),
+                _ => break,
+            }
+        }
+        seen
+    }
+
     /// Says that nothing more will be sent, and keeps reading.
     pub fn finish(&mut self) {
         let _ = self.socket().shutdown(Shutdown::Write);

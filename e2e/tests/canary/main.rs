@@ -268,7 +268,7 @@ impl Stage {
         let good = self.ask("fine").to_string();
         let deep = format!("{{\"model\": \"m\", \"{PROMPT}\": {}{PERSON}", "[".repeat(5_000));
         for (what, body) in [
-            ("half a JSON", good[..good.len() - 7].as_bytes().to_vec()),
+            ("half a JSON", good.as_bytes()[..good.len() - 7].to_vec()),
             ("no JSON", format!("{PROMPT} {PERSON} {CARD}").into_bytes()),
             ("no UTF-8", [good.replace('}', "\u{1}").as_bytes(), b"\xff\xfe"].concat()),
             ("two of a kind", good.replacen('{', &format!("{{\"model\": \"{PROMPT}\", "), 1).into_bytes()),
