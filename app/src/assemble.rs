@@ -190,8 +190,11 @@ fn targets(config: &Config, state: &State) -> anyhow::Result<Vec<Target>> {
         target.key = match &t.key {
             None => None,
             Some(Key::Known(key)) => Some(key.clone()),
-            Some(Key::Sealed(name)) => Some(book.get(state.ring(), name).map_err(|e| {
-                anyhow::anyhow!("target `{}`: the sealed key `{name}`: {e}; see `countersign secret set`", target.name)
+            Some(Key::Sealed(name)) => Some(book.get(state.ring(), name).map_err(|e| Failure {
+                code: countersign_core::Code::ConfigInvalid,
+                // The name is not told: the key itself may have been written in its place.
+                what: format!("target `{}`: its sealed key: {e}", target.name),
+                fix: "see `countersign secret list`, and `countersign secret set NAME`",
             })?),
         };
         Ok(target)

@@ -20,7 +20,7 @@ use crate::{
     cli::{Demo, Output},
     clock,
     cmd::{self, Problems, serve::Running},
-    config,
+    config, files,
     state::State,
     term,
 };
@@ -88,7 +88,7 @@ async fn demonstrate(args: &Demo) -> anyhow::Result<ExitCode> {
 fn furnish(folder: &Path, assistant: SocketAddr) -> anyhow::Result<String> {
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(vec!["localhost".into(), "127.0.0.1".into()])?;
     fs::write(folder.join("chain.pem"), cert.pem())?;
-    fs::write(folder.join("key.pem"), signing_key.serialize_pem())?;
+    files::write_new(&folder.join("key.pem"), signing_key.serialize_pem().as_bytes(), 0o600)?;
     fs::write(folder.join("policy.cedar"), include_str!("demo/policy.cedar"))?;
     fs::write(folder.join("canaries.txt"), plants::markers().join("\n"))?;
     fs::write(folder.join("system-prompt.txt"), bank::SYSTEM_PROMPT)?;

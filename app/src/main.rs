@@ -8,6 +8,7 @@ mod clock;
 mod cmd;
 mod config;
 mod demo;
+mod files;
 mod reload;
 mod state;
 mod telemetry;

@@ -1,8 +1,7 @@
 //! The state directory: root key, key store, sealed secrets and audit log, private to the user that runs the gateway.
 
 use std::{
-    fs,
-    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    fs::{self, File},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -13,11 +12,7 @@ use countersign_identity::key;
 use countersign_seal::{KeyHasher, KeyRing, SecretBook};
 use countersign_store::Store;
 
-use crate::{
-    cli::WithConfig,
-    cmd::{Failure, init::write_new},
-    config,
-};
+use crate::{cli::WithConfig, cmd::Failure, config, files};
 
 /// An open state directory.
 pub(crate) struct State {
@@ -28,25 +23,50 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Opens the state of a configuration, reading no more of the configuration than where it is.
+    /// Opens the state of a configuration, reading no more of the configuration than where it is; makes what is missing.
     pub(crate) async fn of(args: &WithConfig) -> anyhow::Result<Self> {
         let (dir, node) = config::place(&args.config).map_err(crate::cmd::Problems)?;
         Self::open(&dir, &node).await
     }
 
+    /// As [`State::of`], for commands that only look: a state that is not there is not made.
+    pub(crate) async fn existing(args: &WithConfig) -> anyhow::Result<Self> {
+        let (dir, node) = config::place(&args.config).map_err(crate::cmd::Problems)?;
+        if !Self::is_there(&dir) {
+            return Err(unusable(
+                format!("there is no state in `{}`", dir.display()),
+                "it begins with the first key or start",
+            ));
+        }
+        Self::open(&dir, &node).await
+    }
+
+    /// Whether there is anything to open.
+    pub(crate) fn is_there(dir: &Path) -> bool {
+        FILES.iter().any(|name| dir.join(name).exists())
+    }
+
     /// Opens a state directory, making what is missing.
     pub(crate) async fn open(dir: &Path, node: &str) -> anyhow::Result<Self> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|e| {
+        let mode = files::private_folder(dir).map_err(|e| {
             unusable(format!("`{}` cannot be made: {e}", dir.display()), "check the path and its permissions")
         })?;
-        let ring = Arc::new(ring(&dir.join("root.key"))?);
-        let store = Store::open(&dir.join("countersign.db")).await.map_err(|e| {
+        if mode & OTHERS != 0 {
+            return Err(unusable(format!("`{}` is open to others (mode {mode:o})", dir.display()), "chmod 700 it"));
+        }
+        let ring = Arc::new(ring(dir)?);
+        let store = Store::open(&dir.join(STORE)).await.map_err(|e| {
             unusable(
                 format!("the key store cannot be opened: {e}"),
                 "check the state directory's permissions and free space",
             )
         })?;
         Ok(Self { dir: dir.into(), node: node.into(), ring, store })
+    }
+
+    /// Where it is.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// The key ring.
@@ -66,7 +86,7 @@ impl State {
 
     /// The directory of the audit log.
     pub(crate) fn audit_dir(&self) -> PathBuf {
-        self.dir.join("audit")
+        self.dir.join(AUDIT)
     }
 
     /// What API keys are hashed with.
@@ -78,47 +98,67 @@ impl State {
     pub(crate) fn secrets(&self) -> anyhow::Result<SecretBook> {
         let path = self.dir.join(SECRETS);
         match fs::read(&path) {
-            Ok(bytes) => Ok(SecretBook::parse(&bytes).with_context(|| format!("`{}` is damaged", path.display()))?),
+            Ok(bytes) => SecretBook::parse(&bytes).map_err(|e| {
+                unusable(format!("`{}` is damaged: {e}", path.display()), "restore it from a backup, or remove it")
+            }),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(SecretBook::default()),
             Err(e) => Err(unusable(format!("`{}` cannot be read: {e}", path.display()), "check its permissions")),
         }
     }
 
-    /// Writes the sealed secrets, all or nothing.
-    pub(crate) fn keep_secrets(&self, book: &SecretBook) -> anyhow::Result<()> {
-        let new = self.dir.join("secrets.new");
-        let _ = fs::remove_file(&new);
-        write_new(&new, &book.to_bytes(), 0o600)?;
-        Ok(fs::rename(new, self.dir.join(SECRETS))?)
+    /// Changes the sealed secrets, all or nothing. Another process that changes them meanwhile waits.
+    pub(crate) fn change_secrets(
+        &self,
+        change: impl FnOnce(&mut SecretBook) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        // Let go when the directory is closed.
+        let turn = File::open(&self.dir)?;
+        turn.lock().context("the state directory cannot be locked")?;
+        let mut book = self.secrets()?;
+        change(&mut book)?;
+        files::replace(&self.dir.join(SECRETS), &book.to_bytes(), 0o600)
     }
 }
 
 /// Reads the root key, or makes one where there is no state yet.
-fn ring(path: &Path) -> anyhow::Result<KeyRing> {
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            let fresh = KeyRing::generate()?;
-            write_new(path, fresh.expose(), 0o600)?;
-            return Ok(KeyRing::from_bytes(fresh)?);
+fn ring(dir: &Path) -> anyhow::Result<KeyRing> {
+    let path = dir.join(ROOT);
+    let restore = "restore it from a backup; without it keys, sealed secrets and the audit log cannot be used";
+    // Looked at before the root key, which is made first: whoever makes it meanwhile is not mistaken for a loss.
+    let begun = State::is_there(dir);
+    if !path.exists() {
+        if begun {
+            return Err(unusable(format!("`{}` is gone", path.display()), restore));
         }
-        Err(e) => return Err(unusable(format!("`{}` cannot be read: {e}", path.display()), "check its permissions")),
-    };
-    let mode = fs::metadata(path)?.permissions().mode();
-    if mode & 0o077 != 0 {
-        let what = format!("`{}` can be read by others (mode {:o})", path.display(), mode & 0o777);
+        let made = files::write_new(&path, KeyRing::generate()?.expose(), 0o600);
+        if !path.exists() {
+            made?;
+        }
+    }
+    let (bytes, mode) = files::read(&path)
+        .map_err(|e| unusable(format!("`{}` cannot be read: {e}", path.display()), "check its permissions"))?;
+    let bytes = Secret::new(bytes);
+    if mode & OTHERS != 0 {
+        let what = format!("`{}` can be read by others (mode {mode:o})", path.display());
         return Err(unusable(what, "chmod 600 it, and replace it if others may have read it"));
     }
-    KeyRing::from_bytes(Secret::new(bytes)).map_err(|e| {
-        unusable(
-            format!("`{}` is no root key: {e}", path.display()),
-            "restore it from a backup; without it sealed data cannot be opened",
-        )
-    })
+    KeyRing::from_bytes(bytes).map_err(|e| unusable(format!("`{}` is no root key: {e}", path.display()), restore))
 }
 
 fn unusable(what: String, fix: &'static str) -> anyhow::Error {
     Failure { code: Code::StateUnusable, what, fix }.into()
 }
 
+const ROOT: &str = "root.key";
+const STORE: &str = "countersign.db";
 const SECRETS: &str = "secrets.json";
+const AUDIT: &str = "audit";
+
+/// All that a state directory holds. The root key is made first.
+const FILES: [&str; 4] = [ROOT, STORE, SECRETS, AUDIT];
+
+/// Permissions of everyone but the owner.
+const OTHERS: u32 = 0o077;
+
+#[cfg(test)]
+mod tests;

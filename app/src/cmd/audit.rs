@@ -28,11 +28,11 @@ pub(crate) async fn run(command: AuditCommand) -> anyhow::Result<ExitCode> {
             conclude(&verify(&open(log)?, &against))
         }
         AuditCommand::Verify { log, remembered, config, .. } => {
-            let state = State::of(&config).await?;
+            let state = State::existing(&config).await?;
             conclude(&verify_own(&state, log, remembered.as_deref())?)
         }
         AuditCommand::Show { last, bodies, config } => {
-            let state = State::of(&config).await?;
+            let state = State::existing(&config).await?;
             let records: Vec<_> = show::records(&open(state.audit_dir())?)?.collect();
             for record in records.iter().skip(records.len().saturating_sub(last)) {
                 match record {
@@ -43,7 +43,7 @@ pub(crate) async fn run(command: AuditCommand) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         AuditCommand::Export { bodies, config } => {
-            let state = State::of(&config).await?;
+            let state = State::existing(&config).await?;
             let opener = bodies.then(|| (state.node(), &**state.ring()));
             let exported = show::export(&open(state.audit_dir())?, opener, &mut std::io::stdout().lock());
             let (written, damaged) = match exported {

@@ -9,7 +9,7 @@ use crate::{cli::Explain, cmd::audit::print, state::State, term};
 
 pub(crate) async fn run(args: &Explain) -> anyhow::Result<ExitCode> {
     let request: RequestId = args.request.parse()?;
-    let state = State::of(&args.config).await?;
+    let state = State::existing(&args.config).await?;
     let found = show::find(&DiskDir::read_only(state.audit_dir())?, request)?;
     anyhow::ensure!(!found.is_empty(), "no record of {request} in this log");
     for shown in &found {

@@ -1,11 +1,10 @@
 //! `countersign init`: a configuration to start from, with a certificate for this machine.
 
-use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path, process::ExitCode};
+use std::{fs, process::ExitCode};
 
-use anyhow::Context;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 
-use crate::{cli::Init, state::State, term};
+use crate::{cli::Init, files, state::State, term};
 
 pub(crate) async fn run(args: &Init) -> anyhow::Result<ExitCode> {
     let dir = &args.directory;
@@ -22,7 +21,7 @@ pub(crate) async fn run(args: &Init) -> anyhow::Result<ExitCode> {
         anyhow::ensure!(!path.exists(), "`{}` is there already; nothing was written", path.display());
     }
     for (name, text, mode) in files {
-        write_new(&dir.join(name), text.as_bytes(), mode)?;
+        files::write_new(&dir.join(name), text.as_bytes(), mode)?;
         term::say(format_args!("wrote {}", dir.join(name).display()));
     }
     State::open(&dir.join("state"), "countersign").await?;
@@ -32,18 +31,6 @@ pub(crate) async fn run(args: &Init) -> anyhow::Result<ExitCode> {
         dir.join("countersign.toml").display()
     ));
     Ok(ExitCode::SUCCESS)
-}
-
-/// Writes a file that must not exist yet.
-pub(crate) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)
-        .with_context(|| format!("cannot write `{}`", path.display()))?;
-    file.write_all(bytes)?;
-    Ok(file.sync_all()?)
 }
 
 const CONFIG: &str = include_str!("init/countersign.toml");

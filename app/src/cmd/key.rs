@@ -20,8 +20,8 @@ use crate::{
 pub(crate) async fn run(command: Key) -> anyhow::Result<ExitCode> {
     match command {
         Key::Create(args) => create(&args).await,
-        Key::List { config, format } => list(&State::of(&config).await?, format).await,
-        Key::Revoke { id, config } => revoke(&State::of(&config).await?, &id).await,
+        Key::List { config, format } => list(&State::existing(&config).await?, format).await,
+        Key::Revoke { id, config } => revoke(&State::existing(&config).await?, &id).await,
     }
 }
 

@@ -16,23 +16,21 @@ pub(crate) async fn run(command: SecretCommand) -> anyhow::Result<ExitCode> {
             let secret = Secret::new(text.trim().to_owned());
             drop(Secret::new(text));
             anyhow::ensure!(!secret.expose().is_empty(), "standard input held no secret; pipe it in");
-            let mut book = state.secrets()?;
-            book.put(state.ring(), &name, &secret)?;
-            state.keep_secrets(&book)?;
+            state.change_secrets(|book| Ok(book.put(state.ring(), &name, &secret)?))?;
             term::note(format_args!(
                 "sealed `{name}`; name it in the configuration as key = {{ sealed = \"{name}\" }}"
             ));
         }
         SecretCommand::List { config } => {
-            for name in State::of(&config).await?.secrets()?.names() {
+            for name in State::existing(&config).await?.secrets()?.names() {
                 term::say(name);
             }
         }
         SecretCommand::Remove { name, config } => {
-            let state = State::of(&config).await?;
-            let mut book = state.secrets()?;
-            anyhow::ensure!(book.remove(&name), "no secret named `{name}`; see `countersign secret list`");
-            state.keep_secrets(&book)?;
+            State::existing(&config).await?.change_secrets(|book| {
+                anyhow::ensure!(book.remove(&name), "no secret named `{name}`; see `countersign secret list`");
+                Ok(())
+            })?;
             term::note(format_args!("removed `{name}`"));
         }
     }
