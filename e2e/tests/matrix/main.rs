@@ -52,8 +52,11 @@ impl Stage {
         let known = scripts.clone();
         let upstream = Upstream::start(move |asked| {
             let asked = asked.json();
-            let prompt = asked["input"].as_str().or_else(|| asked["messages"][0]["content"].as_str());
-            known.lock().unwrap().get(prompt.unwrap_or_default()).cloned().unwrap_or_else(|| Reply::new().close())
+            // What was translated may stand in a block of its own.
+            let content = &asked["messages"][0]["content"];
+            let places = [&asked["input"], content, &content[0]["text"]];
+            let prompt = places.into_iter().find_map(|place| place.as_str()).unwrap_or_default();
+            known.lock().unwrap().get(prompt).cloned().unwrap_or_else(|| Reply::new().close())
         });
         let mut plan = Plan::new()
             .target("openai", &upstream, &["m"])
@@ -76,9 +79,23 @@ impl Stage {
     }
 
     fn ask(&self, client: &mut Client, api: Api, action: Action, prompt: &str, stream: bool) -> (u16, String) {
+        self.ask_for(api.model(), client, api, action, prompt, stream)
+    }
+
+    fn ask_for(
+        &self,
+        model: &str,
+        client: &mut Client,
+        api: Api,
+        action: Action,
+        prompt: &str,
+        stream: bool,
+    ) -> (u16, String) {
         let bearer = format!("Bearer {}", self.keys[action.role()]);
         let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
-        let body = api.ask(prompt, stream).to_string();
+        let mut body = api.ask(prompt, stream);
+        body["model"] = model.into();
+        let body = body.to_string();
         client.send(request("POST", api.path(), &headers, body.as_bytes())).expect("the gateway reads");
         let answer = client.answer().expect("an answer").expect("an answer");
         assert!(answer.complete, "a broken answer to {prompt}: {}", answer.text());
@@ -120,6 +137,48 @@ fn a_secret_in_six_deltas_never_reaches_the_caller() {
     }
     assert!(cases > 12 * 2 * 50, "{cases} cases");
     assert!(most <= ALONE, "{most} characters of a secret went out before it was known to be one");
+}
+
+/// Callers of one API whose model is served in the other.
+const TRANSLATED: [(Api, Api); 3] =
+    [(Api::Chat, Api::Messages), (Api::Responses, Api::Messages), (Api::Messages, Api::Chat)];
+
+#[test]
+fn translation_changes_nothing_about_it() {
+    let stage = Stage::set();
+    let mut dice = Dice::new(33);
+    let mut cases = 0;
+    for (caller, provider) in TRANSLATED {
+        for channel in Channel::ALL {
+            for action in Action::ALL {
+                let mut client = stage.gateway.client();
+                for secret in [dice.aws_key(), dice.card()] {
+                    for round in 0..16 {
+                        let stream = round > 0;
+                        let cuts = dice.cuts(secret.text.len());
+                        let pieces = pieces(&channel.dress(&secret.words()), &secret.text, &cuts, round % 2 == 0);
+                        let prompt = format!("translated {cases}");
+                        let reply = match stream {
+                            true => Reply::events(script::events(provider, channel, &pieces)),
+                            false => script::whole(provider, channel, &secret.words()),
+                        };
+                        stage.script(&prompt, reply);
+                        let model = provider.model();
+                        let (status, body) = stage.ask_for(model, &mut client, caller, action, &prompt, stream);
+                        let reached = if stream && status == 200 {
+                            read_stream(caller, &body)
+                        } else {
+                            read_whole(caller, &serde_json::from_str(&body).expect("JSON"))
+                        };
+                        let what = format!("{caller:?} from {provider:?} {channel:?} {action:?} {pieces:?}");
+                        assert!(judge(&what, status, &reached, channel, action, &secret) <= ALONE, "{what}: {body}");
+                        cases += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(cases, 3 * 2 * 2 * 2 * 16);
 }
 
 #[test]
