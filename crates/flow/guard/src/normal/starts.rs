@@ -74,13 +74,23 @@ impl Starts {
     /// Calls `found` with the place and the name of every word; `anywhere` looks inside words too.
     pub(crate) fn find(&self, text: &str, anywhere: bool, mut found: impl FnMut(usize, usize)) {
         let bytes = text.as_bytes();
-        let mut inside = 0;
-        for (at, byte) in bytes.iter().enumerate() {
-            let class = self.class[usize::from(*byte)];
-            let begins = (class & !inside & LETTER) | (class & SIGN);
-            inside = class & LETTER;
-            if begins != 0 || anywhere {
-                self.look(bytes, at, anywhere, &mut found);
+        if anywhere {
+            return (0..bytes.len()).for_each(|at| self.look(bytes, at, true, &mut found));
+        }
+        let class = |byte: &u8| self.class[usize::from(*byte)];
+        let mut at = 0;
+        while let Some(byte) = bytes.get(at) {
+            match class(byte) {
+                0 => at += 1,
+                LETTER => {
+                    self.look(bytes, at, false, &mut found);
+                    let rest = bytes.get(at..).unwrap_or_default();
+                    at += rest.iter().position(|b| class(b) != LETTER).unwrap_or(rest.len());
+                }
+                _ => {
+                    self.look(bytes, at, false, &mut found);
+                    at += 1;
+                }
             }
         }
     }

@@ -241,7 +241,12 @@ fn complete(window: &Window, hits: &[Hit], lead: usize, rule: &Rule) -> Option<R
     for (n, term) in rule.terms.iter().enumerate().skip(1) {
         let fits =
             |h: &&Hit| term & h.concept.bit() != 0 && !used.iter().take(n).any(|(start, end)| within(h, *start, *end));
-        let after = hits.get(lead + 1..)?.iter().take(CROWD).take_while(|h| window.word(h.start) <= here + rule.within).find(fits);
+        let after = hits
+            .get(lead + 1..)?
+            .iter()
+            .take(CROWD)
+            .take_while(|h| window.word(h.start) <= here + rule.within)
+            .find(fits);
         let before = || {
             let earlier = hits.get(..lead)?.iter().rev().take(CROWD);
             earlier.take_while(|h| window.word(h.start) + rule.within >= here).find(fits)

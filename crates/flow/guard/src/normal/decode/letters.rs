@@ -9,29 +9,45 @@ use crate::normal::starts::Starts;
 
 /// Finds what is hidden in `text` by games with letters.
 pub(super) fn find(text: &str, out: &mut Vec<Piece>) {
-    if !text.is_ascii() || alternates(text.as_bytes()) {
+    let bytes = text.as_bytes();
+    if (text.is_ascii() && alternates(bytes)) || (!text.is_ascii() && set_apart(bytes)) {
         spaced(text, out);
     }
-    if digits_in_words(text.as_bytes()) {
+    if digits_in_words(bytes) {
         leet(text, out);
     }
     turned(text, out);
     morse(text, out);
 }
 
-/// Whether somewhere letters and separators alternate. Looks at every eighth byte and its neighbours.
+/// Whether somewhere one separator stands at every other place, in ASCII. Looks at every fifth byte and its neighbours, which
+/// six letters set apart cannot escape.
 fn alternates(bytes: &[u8]) -> bool {
-    bytes.chunks_exact(8).any(|chunk| match chunk {
-        [a, b, c, d, e, ..] => {
-            (separates(*b)
-                && b == d
-                && a.is_ascii_alphanumeric()
-                && c.is_ascii_alphanumeric()
-                && e.is_ascii_alphanumeric())
-                || (separates(*a) && a == c && c == e && b.is_ascii_alphanumeric() && d.is_ascii_alphanumeric())
+    (0..bytes.len()).step_by(5).any(|at| match bytes.get(at..at + 6) {
+        Some(&[a, b, c, d, e, f]) => {
+            (a == c && c == e && separates(a) && b != a) || (b == d && d == f && separates(b) && a != b)
         }
         _ => false,
     })
+}
+
+/// Whether somewhere five separators stand one character apart, in any script.
+fn set_apart(bytes: &[u8]) -> bool {
+    let (mut last, mut run) = (0, 0);
+    for (at, byte) in bytes.iter().enumerate().filter(|(_, b)| separates(**b)) {
+        let width = match bytes.get(last + 1) {
+            Some(0xf0..) => 4,
+            Some(0xe0..) => 3,
+            Some(0xc0..) => 2,
+            _ => 1,
+        };
+        run = if at == last + 1 + width && bytes.get(last) == Some(byte) { run + 1 } else { 0 };
+        if run == 4 {
+            return true;
+        }
+        last = at;
+    }
+    false
 }
 
 const fn separates(b: u8) -> bool {
@@ -98,10 +114,12 @@ fn spaced(text: &str, out: &mut Vec<Piece>) {
 
 /// Whether at least two letters are followed by a digit or a sign that stands for a letter. Written to be vectorised.
 fn digits_in_words(bytes: &[u8]) -> bool {
-    let signs = |(a, b): &(&u8, &u8)| {
-        a.is_ascii_alphabetic() & (b.is_ascii_digit() | (**b == b'@') | (**b == b'$') | (**b == b'|'))
+    let sign = |a: &u8, b: &u8| {
+        u8::from(a.is_ascii_alphabetic() & (b.is_ascii_digit() | (*b == b'@') | (*b == b'$') | (*b == b'|')))
     };
-    let count = bytes.iter().zip(bytes.get(1..).unwrap_or_default()).filter(signs).count();
+    // Sums of at most 128 fit a byte, which lets one instruction add many.
+    let chunks = bytes.chunks(128).zip(bytes.get(1..).unwrap_or_default().chunks(128));
+    let count: usize = chunks.map(|(a, b)| usize::from(a.iter().zip(b).map(|(a, b)| sign(a, b)).sum::<u8>())).sum();
     count >= 2
 }
 
