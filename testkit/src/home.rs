@@ -2,7 +2,9 @@
 
 use std::{
     fs,
+    io::Write,
     net::TcpListener,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     sync::Arc,
@@ -227,7 +229,9 @@ impl Home {
     /// # Panics
     /// When it cannot be written.
     pub fn put(&self, name: &str, text: impl AsRef<[u8]>) {
-        fs::write(self.path(name), text).expect("the deployment can be written");
+        // For this user alone: it may be a key, and keys that others can read are refused.
+        let file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(self.path(name));
+        file.and_then(|mut file| file.write_all(text.as_ref())).expect("the deployment can be written");
     }
 
     /// A command of the product in this deployment: `COUNTERSIGN_CONFIG` names its configuration.

@@ -43,7 +43,10 @@ async fn measure(seconds: u64, only: Option<&str>) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(vec!["localhost".into(), "127.0.0.1".into()])?;
     std::fs::write(folder.path().join("chain.pem"), cert.pem())?;
-    std::fs::write(folder.path().join("key.pem"), signing_key.serialize_pem())?;
+    let key = folder.path().join("key.pem");
+    std::fs::write(&key, signing_key.serialize_pem())?;
+    // A key that others can read is refused.
+    std::fs::set_permissions(key, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
     let upstream = upstream::open().await?;
     let tls = Arc::new(trusting(&cert.pem())?);
     let time = Duration::from_secs(seconds);

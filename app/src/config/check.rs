@@ -1,24 +1,25 @@
 //! From what a person wrote to what holds. Collects every problem instead of stopping at the first.
 
 use std::{
+    collections::BTreeSet,
     fs,
-    net::SocketAddr,
+    ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 use countersign_core::{Code, Secret};
-use countersign_gateway::tls;
-use countersign_identity::CertificateRule;
 use countersign_policy::{Policy, Settings};
-use countersign_provider::{Target as ProviderTarget, Timeouts};
 use toml::Spanned;
 
 use super::{
-    Config, Door, Key, Listener, Problem, Target, fields,
-    raw::{RawConfig, RawKey, RawListener, RawTarget},
+    Config, Problem, fields,
+    raw::{RawConfig, RawGuard, RawPolicy},
 };
+use crate::files;
+
+mod doors;
+mod targets;
 
 /// Reads and checks a configuration file and every file it names. Touches no network and binds nothing.
 pub(crate) fn load(file: &Path) -> Result<Config, Vec<Problem>> {
@@ -29,7 +30,7 @@ pub(crate) fn load(file: &Path) -> Result<Config, Vec<Problem>> {
 /// Where a configuration's state is, and its node's name, reading nothing else of it.
 pub(crate) fn place(file: &Path) -> Result<(PathBuf, String), Vec<Problem>> {
     let (_, raw) = parse(file)?;
-    Ok((base(file).join(raw.state.get_ref()), raw.node))
+    Ok((base(file).join(raw.state.get_ref()), raw.node.into_inner()))
 }
 
 fn parse(file: &Path) -> Result<(String, RawConfig), Vec<Problem>> {
@@ -78,195 +79,60 @@ struct Check<'a> {
     problems: Vec<Problem>,
 }
 
+/// Where in the file something stands, in bytes.
+type Place = Range<usize>;
+
 impl Check<'_> {
     fn config(mut self, raw: RawConfig) -> Result<Config, Vec<Problem>> {
-        if raw.listeners.is_empty() {
-            let _: Option<()> = self.wrong(0, "there is no [[listener]]", "add one; `countersign init` shows how");
+        for (missing, what) in [(raw.listeners.is_empty(), "listener"), (raw.targets.is_empty(), "target")] {
+            if missing {
+                self.report(&TOP, format!("there is no [[{what}]]"), "add one; `countersign init` shows how");
+            }
         }
-        if raw.targets.is_empty() {
-            let _: Option<()> = self.wrong(0, "there is no [[target]]", "add one; `countersign init` shows how");
+        if !countersign_audit::note::is_name(raw.node.get_ref()) {
+            self.report(&raw.node.span(), "`node` cannot name an audit log", "write a name without spaces and `+`");
         }
-        if !countersign_audit::note::is_name(&raw.node) {
-            let _: Option<()> = self.wrong(0, "`node` cannot name an audit log", "write a name without spaces and `+`");
+        if let Some(workers) = raw.workers.as_ref().filter(|w| *w.get_ref() == 0) {
+            let fix = "write at least 1, or leave it out for one a processor";
+            self.report(&workers.span(), "`workers` is 0", fix);
         }
-        if raw.workers == Some(0) {
-            let _: Option<()> =
-                self.wrong(0, "`workers` is 0", "write at least 1, or leave it out for one a processor");
-        }
-        let telemetry = fields::telemetry(&raw.telemetry);
-        let _: Option<()> = self.take_at(0, telemetry);
-        let listeners: Vec<_> = raw.listeners.into_iter().filter_map(|l| self.listener(l)).collect();
-        let targets: Vec<_> = raw.targets.into_iter().filter_map(|t| self.target(t)).collect();
-        let policy = self.policy(&raw.policy.files);
-        let rules: Vec<_> = raw.rules.iter().filter_map(|r| self.take(r, fields::rule(r.get_ref()))).collect();
-        let certificates: Vec<CertificateRule> =
-            raw.certificates.iter().filter_map(|c| self.take(c, fields::certificate(c.get_ref()))).collect();
+        self.take(&raw.telemetry.span(), fields::telemetry(raw.telemetry.get_ref()));
+        let listeners = self.listeners(raw.listeners);
+        let targets = self.targets(raw.targets);
+        let policy = self.policy(&raw.policy);
+        let rules = raw.rules.iter().filter_map(|r| self.take(&r.span(), fields::rule(r.get_ref()))).collect();
+        let certificates =
+            raw.certificates.iter().filter_map(|c| self.take(&c.span(), fields::certificate(c.get_ref()))).collect();
         let rates = fields::rates(&raw.rates);
         let guard = self.guard(&raw.guard);
-        self.distinct(listeners.iter().map(|l| l.name.as_str()), "listener");
-        self.distinct(targets.iter().map(|t| &*t.target.name), "target");
         let state = self.base.join(raw.state.get_ref());
         match (policy, self.problems.is_empty()) {
             (Some(policy), true) => Ok(Config {
                 file: self.file.into(),
                 state,
-                node: raw.node,
-                workers: raw.workers,
+                node: raw.node.into_inner(),
+                workers: raw.workers.map(Spanned::into_inner),
                 listeners,
                 targets,
                 policy: Settings { policy: Arc::new(policy), rules: fields::rules(rules), rates },
                 guard,
                 certificates,
-                telemetry: raw.telemetry,
+                telemetry: raw.telemetry.into_inner(),
             }),
             _ => Err(self.problems),
         }
     }
 
-    fn listener(&mut self, raw: Spanned<RawListener>) -> Option<Listener> {
-        let at = raw.span().start;
-        let raw = raw.into_inner();
-        let door = match (&raw.address, &raw.unix) {
-            (Some(_), Some(_)) | (None, None) => {
-                self.wrong(at, "a listener needs exactly one of `address` and `unix`", "keep one of the two")
-            }
-            (None, Some(path)) => Some(Door::Unix { path: self.base.join(path) }),
-            (Some(address), None) => {
-                let Ok(address) = address.parse::<SocketAddr>() else {
-                    let what = format!("`{address}` is not an address");
-                    return self.wrong(at, what, "write an IP address and a port, as in \"127.0.0.1:8443\"");
-                };
-                self.tcp(at, address, &raw)
-            }
-        };
-        door.map(|door| Listener { name: raw.name, door })
-    }
-
-    fn tcp(&mut self, at: usize, address: SocketAddr, raw: &RawListener) -> Option<Door> {
-        if let Some(words) = &raw.cleartext {
-            if words != CLEARTEXT {
-                return self.wrong(
-                    at,
-                    "`cleartext` has another value than the one it takes",
-                    format!("write cleartext = \"{CLEARTEXT}\", or serve TLS"),
-                );
-            }
-            if !address.ip().is_loopback() {
-                return self.wrong(
-                    at,
-                    "cleartext on an address that is not loopback",
-                    "serve TLS with `certificate` and `key`, or listen on 127.0.0.1",
-                );
-            }
-            return Some(Door::Clear { address });
+    fn policy(&mut self, raw: &Spanned<RawPolicy>) -> Option<Policy> {
+        let files = &raw.get_ref().files;
+        if files.is_empty() {
+            return self.wrong(&raw.span(), "there is no policy file", "name one; without it nobody may ask anything");
         }
-        let (Some(chain), Some(key)) = (&raw.certificate, &raw.key) else {
-            return self.wrong(
-                at,
-                "a TCP listener without `certificate` and `key`",
-                "name both PEM files; nothing is served in the clear by default",
-            );
-        };
-        if raw.require_client_certificate && raw.client_ca.is_none() {
-            return self.wrong(
-                at,
-                "`require_client_certificate` without `client_ca`",
-                "name the PEM file of the authorities that sign your clients",
-            );
-        }
-        let chain = self.read(at, chain)?;
-        let key = self.read(at, key)?;
-        let authorities = match &raw.client_ca {
-            Some(path) => Some(self.read(at, path)?),
-            None => None,
-        };
-        let material = tls::Material {
-            chain: &chain,
-            key: &key,
-            client_authorities: authorities.as_deref(),
-            require_client: raw.require_client_certificate,
-        };
-        match tls::server(&material) {
-            Ok(tls) => Some(Door::Tls { address, tls }),
-            Err(e) => self.wrong(at, format!("TLS cannot be set up: {e}"), "check the PEM files of this listener"),
-        }
-    }
-
-    fn target(&mut self, raw: Spanned<RawTarget>) -> Option<Target> {
-        let at = raw.span().start;
-        let raw = raw.into_inner();
-        let dialect = fields::dialect(&raw);
-        let base = fields::base(&raw.url, raw.cleartext.as_deref());
-        let dialect = self.take_at(at, dialect)?;
-        let base = self.take_at(at, base)?;
-        if raw.models.is_empty() {
-            return self.wrong(at, "a target that serves no model", "list the models callers may ask it for");
-        }
-        let ca = match &raw.ca {
-            Some(path) => Some(self.read(at, path)?),
-            None => None,
-        };
-        let key = match &raw.key {
-            None => None,
-            Some(RawKey::Sealed(name)) => Some(Key::Sealed(name.clone())),
-            Some(RawKey::Env(name)) => match std::env::var(name) {
-                Ok(value) if !value.trim().is_empty() => Some(Key::Known(Secret::new(value.trim().to_owned()))),
-                _ => {
-                    // The key itself may have been written in place of a name.
-                    let is_name = name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
-                    let what = match is_name {
-                        true => format!("the environment variable `{name}` is not set"),
-                        false => "the environment variable that `key` names is not set".to_owned(),
-                    };
-                    return self.wrong(at, what, "set it to the provider's key before starting");
-                }
-            },
-            Some(RawKey::File(path)) => match fs::read_to_string(self.base.join(path)).map(Secret::new) {
-                Ok(text) => match text.expose().lines().next().map(str::trim).filter(|l| !l.is_empty()) {
-                    Some(line) => Some(Key::Known(Secret::new(line.to_owned()))),
-                    None => {
-                        let fix = "put the provider's key on its first line";
-                        return self.wrong(at, "the file that `key` names holds no key", fix);
-                    }
-                },
-                // The path is not told: the key itself may have been written in its place.
-                Err(e) => {
-                    return self.wrong(
-                        at,
-                        format!("the file that `key` names cannot be read: {e}"),
-                        "check the path (relative to the configuration file) and its permissions",
-                    );
-                }
-            },
-        };
-        let timeouts = Timeouts {
-            connect: Duration::from_secs(raw.connect_seconds),
-            first_byte: Duration::from_secs(raw.first_byte_seconds),
-            idle: Duration::from_secs(raw.idle_seconds),
-            total: Duration::from_secs(raw.total_seconds),
-        };
-        let models = raw.models.iter().map(fields::model).collect();
-        let name = raw.name.into();
-        let target =
-            ProviderTarget { name, dialect, base, key: None, models, timeouts, ca, connections: raw.connections };
-        Some(Target { target, key })
-    }
-
-    fn policy(&mut self, files: &[Spanned<PathBuf>]) -> Option<Policy> {
         let mut sources = Vec::new();
         for file in files {
-            let text = self.read(file.span().start, file.get_ref())?;
-            let Ok(text) = String::from_utf8(text) else {
-                return self.wrong(
-                    file.span().start,
-                    format!("`{}` is not UTF-8", file.get_ref().display()),
-                    "save it as UTF-8",
-                );
-            };
-            sources.push((file.get_ref().display().to_string(), text));
+            sources.push((file.get_ref().display().to_string(), self.text(&file.span(), file.get_ref())?));
         }
-        let views: Vec<(&str, &str)> = sources.iter().map(|(n, t)| (n.as_str(), t.as_str())).collect();
-        match Policy::parse(&views) {
+        match Policy::parse(&sources) {
             Ok(policy) => Some(policy),
             Err(e) => {
                 self.problems.extend(fields::policy_problems(&e, &self.base));
@@ -275,71 +141,103 @@ impl Check<'_> {
         }
     }
 
-    fn guard(&mut self, raw: &super::raw::RawGuard) -> countersign_guard::Config {
-        let mut config = countersign_guard::Config { link_hosts: raw.link_hosts.clone(), ..Default::default() };
+    fn guard(&mut self, raw: &RawGuard) -> countersign_guard::Config {
+        let mut config = countersign_guard::Config::default();
+        for host in &raw.link_hosts {
+            config.link_hosts.extend(self.take(&host.span(), fields::host(host.get_ref())));
+        }
         for path in &raw.protected {
-            let Some(bytes) = self.read(path.span().start, path.get_ref()) else { continue };
-            match String::from_utf8(bytes) {
-                Ok(text) => {
-                    let name = path.get_ref().display().to_string();
-                    config.protected.push(countersign_guard::Protected { name, text });
-                }
-                Err(_) => {
-                    let what = format!("`{}` is not UTF-8 text", path.get_ref().display());
-                    let _: Option<()> = self.wrong(path.span().start, what, "convert it to plain text");
-                }
-            }
+            let Some(text) = self.text(&path.span(), path.get_ref()) else { continue };
+            let name = path.get_ref().display().to_string();
+            config.protected.push(countersign_guard::Protected { name, text });
         }
         if let Some(path) = &raw.canaries
-            && let Some(bytes) = self.read(path.span().start, path.get_ref())
+            && let Some(text) = self.text(&path.span(), path.get_ref())
         {
-            let text = String::from_utf8_lossy(&bytes);
             let tokens = text.lines().map(str::trim).filter(|l| !l.is_empty());
             config.canaries = tokens.map(|l| Secret::new(l.to_owned())).collect();
+            if config.canaries.is_empty() {
+                self.report(&path.span(), "the file of `canaries` holds no token", "write one a line, or leave it out");
+            }
         }
         config
     }
 
-    fn read(&mut self, at: usize, path: &Path) -> Option<Vec<u8>> {
-        match fs::read(self.base.join(path)) {
-            Ok(bytes) => Some(bytes),
-            Err(e) => self.wrong(
+    /// A file that is named by `path`, which stands at `at`.
+    fn read(&mut self, at: &Place, path: &Path) -> Option<Vec<u8>> {
+        self.read_as(at, path, &format!("`{}`", path.display()), Privacy::Public)
+    }
+
+    fn text(&mut self, at: &Place, path: &Path) -> Option<String> {
+        match String::from_utf8(self.read(at, path)?) {
+            Ok(text) => Some(text),
+            Err(_) => self.wrong(at, format!("`{}` is not UTF-8 text", path.display()), "save it as UTF-8"),
+        }
+    }
+
+    /// A file that `name` says.
+    fn read_as(&mut self, at: &Place, path: &Path, name: &str, privacy: Privacy) -> Option<Vec<u8>> {
+        let (bytes, mode) = match files::read(&self.base.join(path)) {
+            Ok(read) => read,
+            Err(e) => {
+                let fix = "check the path (relative to the configuration file) and its permissions";
+                return self.wrong(at, format!("{name} cannot be read: {e}"), fix);
+            }
+        };
+        match privacy {
+            // A group may hold it: that is how system services are handed keys.
+            Privacy::Secret if mode & 0o007 != 0 => self.wrong(
                 at,
-                format!("`{}` cannot be read: {e}", path.display()),
-                "check the path (relative to the configuration file) and its permissions",
+                format!("{name} holds a secret and is open to everyone (mode {mode:o})"),
+                "chmod 600 it, and replace the secret if others may have read it",
             ),
+            _ if mode & 0o002 != 0 => {
+                self.wrong(at, format!("{name} can be changed by everyone (mode {mode:o})"), "chmod o-w it")
+            }
+            _ => Some(bytes),
         }
     }
 
-    fn distinct<'n>(&mut self, names: impl Iterator<Item = &'n str>, what: &str) {
-        let mut seen = std::collections::BTreeSet::new();
-        let twice: Vec<String> = names.filter(|n| !seen.insert(*n)).map(str::to_owned).collect();
-        for name in twice {
-            let _: Option<()> = self.wrong(0, format!("two {what}s are named `{name}`"), "give each its own name");
+    /// Names that may stand only once, and where each stands.
+    fn distinct<'n>(&mut self, what: &str, names: impl Iterator<Item = (&'n str, Place)>) {
+        let mut seen = BTreeSet::new();
+        for (name, at) in names {
+            if name.trim().is_empty() {
+                self.report(&at, format!("a {what} has an empty name"), "give it one");
+            } else if !seen.insert(name) {
+                self.report(&at, format!("two {what}s are named `{name}`"), "give each its own name");
+            }
         }
     }
 
-    fn take<T, R>(&mut self, raw: &Spanned<R>, result: Result<T, fields::Wrong>) -> Option<T> {
-        self.take_at(raw.span().start, result)
+    fn take<T>(&mut self, at: &Place, result: Result<T, fields::Wrong>) -> Option<T> {
+        result.map_err(|wrong| self.report(at, wrong.what, wrong.fix)).ok()
     }
 
-    fn take_at<T>(&mut self, at: usize, result: Result<T, fields::Wrong>) -> Option<T> {
-        match result {
-            Ok(value) => Some(value),
-            Err(wrong) => self.wrong(at, wrong.what, wrong.fix),
-        }
+    fn wrong<T>(&mut self, at: &Place, what: impl Into<String>, fix: impl Into<String>) -> Option<T> {
+        self.report(at, what, fix);
+        None
     }
 
-    fn wrong<T>(&mut self, at: usize, what: impl Into<String>, fix: impl Into<String>) -> Option<T> {
+    fn report(&mut self, at: &Place, what: impl Into<String>, fix: impl Into<String>) {
         self.problems.push(Problem {
             code: Code::ConfigInvalid,
             file: self.file.into(),
-            line: Some(line_of(self.text, at)),
+            line: Some(line_of(self.text, at.start)),
             what: what.into(),
             fix: fix.into(),
         });
-        None
     }
 }
 
-const CLEARTEXT: &str = "i-accept-cleartext-on-loopback";
+/// Who may read a file.
+enum Privacy {
+    Public,
+    Secret,
+}
+
+/// What concerns the file as a whole.
+const TOP: Place = 0..0;
+
+#[cfg(test)]
+mod tests;

@@ -96,6 +96,12 @@ pub(super) fn certificate(raw: &RawCertificate) -> Result<CertificateRule, Wrong
             });
         }
     };
+    if name.is_empty() {
+        return Err(Wrong {
+            what: "a certificate rule whose name is empty fits no certificate".into(),
+            fix: "write the name that your clients' certificates have; a trailing * stands for any rest".into(),
+        });
+    }
     let name = match name.strip_suffix('*') {
         Some(prefix) => NamePattern::Prefix(prefix.into()),
         None => NamePattern::Exact(name.as_str().into()),
@@ -149,6 +155,18 @@ pub(super) fn base(url: &str, cleartext: Option<&str>) -> Result<Base, Wrong> {
         Some(words) if words != CLEARTEXT => Err(unknown("cleartext", words, CLEARTEXT)),
         _ => Ok(base),
     }
+}
+
+/// A host that links may point to, as it stands in a link.
+pub(super) fn host(raw: &str) -> Result<String, Wrong> {
+    let clean = raw.chars().all(|c| c.is_alphanumeric() || "-._".contains(c));
+    if clean && !raw.trim_matches('.').is_empty() {
+        return Ok(raw.to_owned());
+    }
+    Err(Wrong {
+        what: format!("`{raw}` in `link_hosts` is not a host"),
+        fix: "write a name without scheme, port and path, as in \"example.com\"".into(),
+    })
 }
 
 pub(super) fn model(raw: &RawModel) -> ModelRoute {

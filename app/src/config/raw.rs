@@ -16,9 +16,11 @@ pub(crate) struct RawConfig {
     pub(crate) state: Spanned<PathBuf>,
     /// Names this gateway in its audit log. One log, one name, for ever.
     #[serde(default = "node")]
-    pub(crate) node: String,
+    #[schemars(with = "String")]
+    pub(crate) node: Spanned<String>,
     /// Threads that serve requests; one for each processor when absent.
-    pub(crate) workers: Option<usize>,
+    #[schemars(with = "Option<usize>")]
+    pub(crate) workers: Option<Spanned<usize>>,
     /// Where requests come in.
     #[serde(rename = "listener")]
     #[schemars(with = "Vec<RawListener>")]
@@ -28,7 +30,8 @@ pub(crate) struct RawConfig {
     #[schemars(with = "Vec<RawTarget>")]
     pub(crate) targets: Vec<Spanned<RawTarget>>,
     /// May they.
-    pub(crate) policy: RawPolicy,
+    #[schemars(with = "RawPolicy")]
+    pub(crate) policy: Spanned<RawPolicy>,
     /// What findings lead to. The first rule that fits decides; after these come the standard rules.
     #[serde(default, rename = "rule")]
     #[schemars(with = "Vec<RawRule>")]
@@ -44,8 +47,9 @@ pub(crate) struct RawConfig {
     #[schemars(with = "Vec<RawCertificate>")]
     pub(crate) certificates: Vec<Spanned<RawCertificate>>,
     /// Logs and traces.
-    #[serde(default)]
-    pub(crate) telemetry: Telemetry,
+    #[serde(default = "telemetry")]
+    #[schemars(with = "Telemetry")]
+    pub(crate) telemetry: Spanned<Telemetry>,
 }
 
 /// A door. Exactly one of `address` and `unix`.
@@ -226,7 +230,8 @@ pub(crate) struct RawGuard {
     #[schemars(with = "Option<String>")]
     pub(crate) canaries: Option<Spanned<PathBuf>>,
     /// Hosts that links in answers may point to, subdomains included.
-    pub(crate) link_hosts: Vec<String>,
+    #[schemars(with = "Vec<String>")]
+    pub(crate) link_hosts: Vec<Spanned<String>>,
 }
 
 /// How a client certificate maps to a caller. Exactly one of `uri`, `dns` and `common_name`; a trailing `*` matches any rest.
@@ -287,8 +292,13 @@ const fn connections() -> usize {
     256
 }
 
-fn node() -> String {
-    "countersign".into()
+// What is not written stands nowhere.
+fn node() -> Spanned<String> {
+    Spanned::new(0..0, "countersign".into())
+}
+
+fn telemetry() -> Spanned<Telemetry> {
+    Spanned::new(0..0, Telemetry::default())
 }
 
 fn tenant() -> String {

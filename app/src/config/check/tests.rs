@@ -1,0 +1,289 @@
+use std::{
+    fs::Permissions,
+    os::unix::fs::{PermissionsExt, symlink},
+};
+
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use tempfile::TempDir;
+
+use super::*;
+use crate::config::{Door, Key};
+
+/// A deployment's folder in which everything that a configuration may name is in order.
+struct Home {
+    folder: TempDir,
+}
+
+const TOP_OF_IT: &str = "state = \"state\"\n";
+const DOOR: &str =
+    "[[listener]]\nname = \"main\"\naddress = \"127.0.0.1:8443\"\ncertificate = \"chain.pem\"\nkey = \"key.pem\"\n";
+const TARGET: &str = "[[target]]\nname = \"t\"\nspeaks = \"openai\"\nurl = \"https://api.example\"\nmodels = [\"m\"]\n";
+const POLICY: &str = "[policy]\nfiles = [\"policy.cedar\"]\n";
+
+impl Home {
+    fn new() -> Self {
+        let place = Self { folder: tempfile::tempdir().unwrap() };
+        let CertifiedKey { cert, signing_key } = generate_simple_self_signed(vec!["localhost".into()]).unwrap();
+        place.put("chain.pem", cert.pem(), 0o644);
+        place.put("key.pem", signing_key.serialize_pem(), 0o600);
+        place.put("policy.cedar", "permit (principal, action, resource);", 0o644);
+        place.put("provider.key", "sk-1234\nand more\n", 0o640);
+        place.put("empty", "\n", 0o600);
+        place.put("binary", [0xff, 0xfe], 0o600);
+        place.put("wrong.cedar", "permit (principal, action, resource);\n\npermit (who);", 0o644);
+        place.put("open.key", "sk-1234", 0o644);
+        place.put("odd.key", "sk-12 34", 0o600);
+        place.put("open.cedar", "permit (principal, action, resource);", 0o666);
+        place
+    }
+
+    fn put(&self, name: &str, text: impl AsRef<[u8]>, mode: u32) {
+        let path = self.folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn load(&self, text: &str) -> Result<Config, Vec<Problem>> {
+        self.put("countersign.toml", text, 0o644);
+        load(&self.folder.path().join("countersign.toml"))
+    }
+
+    /// Everything that is wrong with a configuration.
+    fn problems(&self, text: &str) -> Vec<Problem> {
+        self.load(text).err().unwrap_or_default()
+    }
+}
+
+fn whole() -> String {
+    [TOP_OF_IT, DOOR, TARGET, POLICY].concat()
+}
+
+#[test]
+fn each_problem_has_its_line_and_a_fix() {
+    let place = Home::new();
+    // A whole configuration but for what is put in place of one of its parts; then the line and words of the problem.
+    let top = |text: &str| [text, DOOR, TARGET, POLICY].concat();
+    let door = |text: &str| [TOP_OF_IT, "[[listener]]\nname = \"d\"\n", text, TARGET, POLICY].concat();
+    let target = |text: &str| [TOP_OF_IT, DOOR, "[[target]]\nname = \"t\"\n", text, POLICY].concat();
+    let more = |text: &str| [&whole(), text].concat();
+    let openai = |text: &str| target(&format!("speaks = \"openai\"\nurl = \"https://api.example\"\n{text}"));
+    let with_model = |text: &str| openai(&format!("models = [\"m\"]\n{text}"));
+    let table: Vec<(String, usize, &str)> = vec![
+        // The file as a whole.
+        (top("state = \"state\"\nnode = \"a b\"\n"), 2, "`node` cannot name an audit log"),
+        (top("state = \"state\"\nworkers = 0\n"), 2, "`workers` is 0"),
+        (top("state = \"state\"\nsomething = 1\n"), 2, "unknown field `something`"),
+        (top("state = \n"), 1, "string values must be quoted"),
+        ([TOP_OF_IT, "listener = []\n", TARGET, POLICY].concat(), 1, "there is no [[listener]]"),
+        ([TOP_OF_IT, "target = []\n", DOOR, POLICY].concat(), 1, "there is no [[target]]"),
+        ([TOP_OF_IT, DOOR, TARGET].concat(), 1, "missing field `policy`"),
+        // Listeners.
+        (door(""), 2, "exactly one of `address` and `unix`"),
+        (door("address = \"127.0.0.1:1\"\nunix = \"s\"\n"), 2, "exactly one of `address` and `unix`"),
+        (door("address = \"localhost\"\n"), 2, "`localhost` is not an address"),
+        (door("address = \"127.0.0.1:1\"\n"), 2, "without `certificate` and `key`"),
+        (door("address = \"127.0.0.1:1\"\ncleartext = \"yes\"\n"), 2, "`cleartext` has another value"),
+        (
+            door("address = \"0.0.0.0:1\"\ncleartext = \"i-accept-cleartext-on-loopback\"\n"),
+            2,
+            "cleartext on an address that is not loopback",
+        ),
+        (
+            door(
+                "address = \"127.0.0.1:1\"\ncleartext = \"i-accept-cleartext-on-loopback\"\nclient_ca = \"chain.pem\"\n",
+            ),
+            2,
+            "both in the clear and with a certificate",
+        ),
+        (door("unix = \"s\"\nrequire_client_certificate = true\n"), 2, "a Unix socket takes no"),
+        (door("unix = \"s\"\ncleartext = \"i-accept-cleartext-on-loopback\"\n"), 2, "a Unix socket takes no"),
+        (
+            door(
+                "address = \"127.0.0.1:1\"\ncertificate = \"chain.pem\"\nkey = \"key.pem\"\nrequire_client_certificate = true\n",
+            ),
+            2,
+            "`require_client_certificate` without `client_ca`",
+        ),
+        (
+            door("address = \"127.0.0.1:1\"\ncertificate = \"nothing.pem\"\nkey = \"key.pem\"\n"),
+            2,
+            "`nothing.pem` cannot be read",
+        ),
+        (
+            door("address = \"127.0.0.1:1\"\ncertificate = \"policy.cedar\"\nkey = \"key.pem\"\n"),
+            2,
+            "the certificate chain is not usable PEM",
+        ),
+        (
+            door("address = \"127.0.0.1:1\"\ncertificate = \"chain.pem\"\nkey = \"provider.key\"\n"),
+            2,
+            "the private key is not usable PEM",
+        ),
+        (
+            door("address = \"127.0.0.1:1\"\ncertificate = \"chain.pem\"\nkey = \"open.key\"\n"),
+            2,
+            "`open.key` holds a secret and is open to everyone (mode 644)",
+        ),
+        (
+            door("address = \"127.0.0.1:1\"\ncertificate = \"chain.pem\"\nkey = \"key.pem\"\nclient_ca = \"empty\"\n"),
+            2,
+            "the client authority is not usable PEM",
+        ),
+        (more("[[listener]]\nname = \"main\"\nunix = \"s\"\n"), 14, "two listeners are named `main`"),
+        (more("[[listener]]\nname = \" \"\nunix = \"s\"\n"), 14, "a listener has an empty name"),
+        (
+            more(
+                "[[listener]]\nname = \"b\"\naddress = \"127.0.0.1:8443\"\ncertificate = \"chain.pem\"\nkey = \"key.pem\"\n",
+            ),
+            14,
+            "two listeners listen on `127.0.0.1:8443`",
+        ),
+        // Targets.
+        (
+            target("speaks = \"openai\"\nurl = \"api.example\"\nmodels = [\"m\"]\n"),
+            7,
+            "`url` is not a provider's address",
+        ),
+        (target("speaks = \"openai\"\nurl = \"http://api.example\"\nmodels = [\"m\"]\n"), 7, "in the clear"),
+        (
+            target("speaks = \"openai\"\nurl = \"http://api.example\"\ncleartext = \"yes\"\nmodels = [\"m\"]\n"),
+            7,
+            "`cleartext` is `yes`, which is not known",
+        ),
+        (target("speaks = \"azure\"\nurl = \"https://api.example\"\nmodels = [\"m\"]\n"), 7, "an azure target needs"),
+        (with_model("deployment = \"d\"\n"), 7, "for azure targets alone"),
+        (
+            target("speaks = \"klingon\"\nurl = \"https://api.example\"\nmodels = [\"m\"]\n"),
+            9,
+            "unknown variant, expected",
+        ),
+        (openai("models = []\n"), 7, "a target that serves no model"),
+        (openai("models = [\"\"]\n"), 7, "a model whose name is empty"),
+        (openai("models = [\"a\\\"b\"]\n"), 7, "has quotes, backslashes or control characters"),
+        (openai("models = [{ name = \"a\", upstream = \"a\\nb\" }]\n"), 7, "has quotes, backslashes or control"),
+        (openai("models = [\"m\", { name = \"m\", upstream = \"n\" }]\n"), 7, "the model `m` stands twice"),
+        (with_model("connect_seconds = 0\n"), 7, "`connect_seconds` is not a time to wait"),
+        (with_model("first_byte_seconds = 0\n"), 7, "`first_byte_seconds` is not a time to wait"),
+        (with_model("idle_seconds = 0\n"), 7, "`idle_seconds` is not a time to wait"),
+        (with_model("total_seconds = 86401\n"), 7, "`total_seconds` is not a time to wait"),
+        (with_model("ca = \"nothing.pem\"\n"), 7, "`nothing.pem` cannot be read"),
+        (with_model("ca = \"policy.cedar\"\n"), 7, "its `ca` is not a list of certificates in PEM"),
+        (with_model("key = { env = \"NO_SUCH_VARIABLE_HERE\" }\n"), 7, "`NO_SUCH_VARIABLE_HERE` is not set"),
+        (with_model("key = { file = \"nothing.key\" }\n"), 7, "the file that `key` names cannot be read"),
+        (with_model("key = { file = \"empty\" }\n"), 7, "the file that `key` names holds no key"),
+        (with_model("key = { file = \"binary\" }\n"), 7, "the file that `key` names holds no key"),
+        (with_model("key = { file = \"odd.key\" }\n"), 7, "characters that cannot be sent"),
+        (with_model("key = { file = \"open.key\" }\n"), 7, "holds a secret and is open to everyone (mode 644)"),
+        (more(&TARGET.replace("https://api", "https://b")), 14, "two targets are named `t`"),
+        // Policy.
+        ([TOP_OF_IT, DOOR, TARGET, "[policy]\nfiles = []\n"].concat(), 12, "there is no policy file"),
+        ([TOP_OF_IT, DOOR, TARGET, "[policy]\nfiles = [\"no.cedar\"]\n"].concat(), 13, "`no.cedar` cannot be read"),
+        ([TOP_OF_IT, DOOR, TARGET, "[policy]\nfiles = [\"binary\"]\n"].concat(), 13, "`binary` is not UTF-8 text"),
+        (
+            [TOP_OF_IT, DOOR, TARGET, "[policy]\nfiles = [\"open.cedar\"]\n"].concat(),
+            13,
+            "`open.cedar` can be changed by everyone (mode 666)",
+        ),
+        // Rules, guards, certificates, telemetry.
+        (more("[[rule]]\nfind = \"nonsense\"\ndo = \"mask\"\n"), 14, "`find` is `nonsense`"),
+        (more("[[rule]]\nfind = \"nonsense/rule\"\ndo = \"mask\"\n"), 14, "`find` is `nonsense/rule`"),
+        (more("[[rule]]\nin = \"both\"\ndo = \"mask\"\n"), 14, "`in` is `both`"),
+        (more("[[rule]]\nchannel = \"tv\"\ndo = \"mask\"\n"), 14, "`channel` is `tv`"),
+        (more("[[rule]]\ndo = \"nothing\"\n"), 14, "`do` is `nothing`"),
+        (more("[[rule]]\nat_least = 1.5\ndo = \"mask\"\n"), 14, "`at_least` is `1.5`"),
+        (more("[[rule]]\nat_least = nan\ndo = \"mask\"\n"), 14, "`at_least` is `NaN`"),
+        (more("[guard]\nprotected = [\"nothing.txt\"]\n"), 15, "`nothing.txt` cannot be read"),
+        (more("[guard]\nprotected = [\"binary\"]\n"), 15, "`binary` is not UTF-8 text"),
+        (more("[guard]\ncanaries = \"binary\"\n"), 15, "`binary` is not UTF-8 text"),
+        (more("[guard]\ncanaries = \"empty\"\n"), 15, "holds no token"),
+        (
+            more("[guard]\nlink_hosts = [\n\"good.example\",\n\"https://bad.example\"]\n"),
+            17,
+            "`https://bad.example` in `link_hosts`",
+        ),
+        (more("[[certificate]]\nroles = [\"r\"]\n"), 14, "exactly one of `uri`, `dns` and `common_name`"),
+        (more("[[certificate]]\nuri = \"u\"\ndns = \"d\"\nroles = [\"r\"]\n"), 14, "exactly one of `uri`"),
+        (more("[[certificate]]\nuri = \"\"\nroles = [\"r\"]\n"), 14, "whose name is empty"),
+        (more("[[certificate]]\nuri = \"u\"\nkind = \"cat\"\nroles = [\"r\"]\n"), 14, "`kind` is `cat`"),
+        (more("[telemetry]\nlevel = \"loud\"\n"), 14, "`telemetry.level` is `loud`"),
+        (more("[telemetry]\notlp = \"nowhere\"\n"), 14, "`telemetry.otlp` is not a provider's address"),
+    ];
+    for (text, line, what) in table {
+        let problems = place.problems(&text);
+        let [problem] = &problems[..] else { panic!("{what}: {problems:#?}\n{text}") };
+        assert!(problem.what.contains(what), "{what}: {problem}");
+        assert_eq!((problem.line, problem.code), (Some(line), Code::ConfigInvalid), "{problem}\n{text}");
+        assert!(!problem.fix.is_empty());
+        assert_eq!(problem.file, place.folder.path().join("countersign.toml"));
+    }
+}
+
+#[test]
+fn a_policy_problem_names_the_policy_file_and_line() {
+    let place = Home::new();
+    let problems = place.problems(&whole().replace("policy.cedar", "wrong.cedar"));
+    assert!(!problems.is_empty());
+    for problem in problems {
+        assert_eq!((problem.code, problem.line), (Code::PolicyInvalid, Some(3)));
+        assert_eq!(problem.file, place.folder.path().join("wrong.cedar"));
+    }
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    let place = Home::new();
+    let text = whole().replace("8443", "none").replace("https", "ftp").replace("policy.cedar", "no.cedar");
+    assert_eq!(place.problems(&text).len(), 3);
+}
+
+#[test]
+fn a_key_in_the_wrong_place_is_not_repeated() {
+    let place = Home::new();
+    const KEY: &str = "sk-live-0123456789abcdef";
+    for key in [format!("{{ env = \"{KEY}\" }}"), format!("{{ file = \"{KEY}\" }}"), format!("\"{KEY}\"")] {
+        let text = whole().replace("models", &format!("key = {key}\nmodels"));
+        let problems = place.problems(&text);
+        assert!(!problems.is_empty(), "{key}");
+        assert!(problems.iter().all(|p| !p.to_string().contains(KEY)), "{problems:?}");
+    }
+}
+
+#[test]
+fn what_is_whole_holds_and_paths_are_relative_to_the_file() {
+    let place = Home::new();
+    let text = whole().replace("models", "key = { file = \"provider.key\" }\nmodels");
+    let config = place.load(&text).map_err(|p| format!("{p:?}")).unwrap();
+    assert_eq!(config.state, place.folder.path().join("state"));
+    assert_eq!((config.node.as_str(), config.workers), ("countersign", None));
+    assert!(matches!(&config.listeners[..], [l] if matches!(l.door, Door::Tls { .. })));
+    assert!(matches!(&config.targets[0].key, Some(Key::Known(key)) if key.expose() == "sk-1234"));
+}
+
+#[test]
+fn a_secret_behind_a_link_is_judged_by_the_file_it_leads_to() {
+    let place = Home::new();
+    symlink(place.folder.path().join("open.key"), place.folder.path().join("link.key")).unwrap();
+    let text = whole().replace("models", "key = { file = \"link.key\" }\nmodels");
+    assert!(place.problems(&text)[0].what.contains("is open to everyone"));
+}
+
+#[test]
+fn a_file_that_is_not_there_is_said_to_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let problems = load(&folder.path().join("none.toml")).err().unwrap();
+    assert!(problems[0].what.starts_with("cannot be read") && problems[0].line.is_none());
+    assert!(problems[0].fix.contains("countersign init"));
+}
+
+#[test]
+fn what_init_writes_is_valid() {
+    let place = Home::new();
+    let text = include_str!("../../cmd/init/countersign.toml");
+    fs::create_dir(place.folder.path().join("tls")).unwrap();
+    for name in ["chain.pem", "key.pem"] {
+        fs::rename(place.folder.path().join(name), place.folder.path().join("tls").join(name)).unwrap();
+    }
+    place.put("policy.cedar", countersign_policy::STARTER, 0o644);
+    assert!(place.problems(text).is_empty());
+    assert!(text.lines().count() < 60);
+}
