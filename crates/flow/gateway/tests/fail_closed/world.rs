@@ -304,10 +304,26 @@ pub(crate) struct Script {
     pub(crate) dial: Wrong,
     /// What it says once it is asked, head included.
     pub(crate) says: Vec<u8>,
+    /// Where a read from it ends is drawn from this seed; 0 for every 200 bytes.
+    pub(crate) cuts: u64,
     /// What happens after that; nothing wrong means that it closes in an orderly way.
     pub(crate) then: Wrong,
     /// Happens when the first byte of a request has reached it.
     pub(crate) when_asked: Option<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl Script {
+    /// How much is read at `at`.
+    fn piece(&self, at: usize) -> usize {
+        if self.cuts == 0 {
+            return 200;
+        }
+        let mixed = (self.cuts ^ at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+        let mixed = mixed.wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        // Half of the seeds cut small.
+        let most = if self.cuts.is_multiple_of(2) { 9 } else { 400 };
+        1 + (mixed >> 40) as usize % most
+    }
 }
 
 /// The provider.
@@ -365,7 +381,7 @@ impl AsyncRead for Line {
         let rest = self.script.says.get(self.at..).unwrap_or_default();
         if !rest.is_empty() {
             // A piece at a time, so that a stream arrives in several.
-            let n = rest.len().min(buf.remaining()).min(200);
+            let n = rest.len().min(buf.remaining()).min(self.script.piece(self.at));
             buf.put_slice(&rest[..n]);
             self.at += n;
             return Poll::Ready(Ok(()));
