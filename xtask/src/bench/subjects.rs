@@ -31,8 +31,11 @@ pub(super) struct Subject {
 
 type Starting<'a> = Pin<Box<dyn Future<Output = anyhow::Result<Subject>> + 'a>>;
 
+/// Starts a subject in a folder of its own, before an upstream.
+type Start = for<'a> fn(&'a Path, SocketAddr) -> Starting<'a>;
+
 /// Every subject and how it is started.
-pub(super) const ALL: [(&str, for<'a> fn(&'a Path, SocketAddr) -> Starting<'a>); 6] = [
+pub(super) const ALL: [(&str, Start); 6] = [
     ("direct", |_, upstream| {
         Box::pin(
             async move { Ok(Subject { ways: Ways { clear: Some(upstream), tls: None }, key: None, process: None }) },
