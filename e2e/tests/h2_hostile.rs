@@ -63,7 +63,9 @@ fn judge(must: Must, h2: &mut H2, stream: u32) -> Result<(), String> {
             let seen = h2.until(|seen| seen.is_over(stream))?;
             let text = seen.text(stream);
             let well = match must {
-                Must::Pass => seen.status(stream) == Some(200) && text == Siege::peace().to_string(),
+                Must::Pass => {
+                    seen.status(stream) == Some(200) && text.as_bytes() == Siege::peace().to_string().as_bytes()
+                }
                 Must::Code(code) => text.contains(code),
                 _ => seen.status(stream).is_none_or(|s| s >= 400) && !text.contains("ordinary"),
             };

@@ -83,7 +83,7 @@ impl Framing {
             if rest.first() != Some(&b'\n') || !self.ends() {
                 return Err(0);
             }
-            self.line = Line::default();
+            (self.line.length, self.line.cr) = (0, false);
             return Ok(1);
         }
         let end = memchr::memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
@@ -162,6 +162,10 @@ impl Framing {
 
     /// A header: those that frame stand once, alone, and in one way.
     fn header(&mut self) -> bool {
+        // Most headers are none of these, and their first letter tells.
+        if !matches!(self.line.start[0] | 0x20, b'c' | b'h' | b't') {
+            return true;
+        }
         // A line without a colon near its beginning is no header that frames; what it is, the server finds out.
         let Some((name, value)) = self.line.field() else { return true };
         if name.eq_ignore_ascii_case(b"content-length") {
@@ -188,8 +192,11 @@ impl Default for Line {
 
 impl Line {
     fn push(&mut self, text: &[u8]) {
-        for (to, from) in self.start.iter_mut().skip(self.length).zip(text) {
-            *to = *from;
+        if let Some(room) = self.start.get_mut(self.length..) {
+            let kept = text.len().min(room.len());
+            if let (Some(to), Some(from)) = (room.get_mut(..kept), text.get(..kept)) {
+                to.copy_from_slice(from);
+            }
         }
         self.length += text.len();
         self.last = text.last().copied().unwrap_or(self.last);
