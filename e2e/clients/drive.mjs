@@ -1,19 +1,22 @@
 // Drives the gateway with the official SDKs for Node. The same words in and out as drive.py:
 //
-//   NODE_EXTRA_CA_CERTS=CA node drive.mjs BASE KEY < scenarios.json > results.json
+//   NODE_EXTRA_CA_CERTS=CA node drive.mjs BASE < scenarios.json > results.json
 
 import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
 import { readFileSync } from 'node:fs';
 
-const [base, key] = process.argv.slice(2);
-const openai = new OpenAI({ baseURL: `${base}/v1`, apiKey: key, maxRetries: 0 });
-const anthropic = new Anthropic({ baseURL: base, apiKey: key, maxRetries: 0 });
+const [base] = process.argv.slice(2);
 
 async function run(scenario) {
   const result = { text: '', arguments: '', raw: [], ended: 'normally', message: '', status: null, finish: null };
+  const { key: apiKey, retries: maxRetries } = scenario;
+  const clients = {
+    openai: new OpenAI({ baseURL: `${base}/v1`, apiKey, maxRetries }),
+    anthropic: new Anthropic({ baseURL: base, apiKey, maxRetries }),
+  };
   try {
-    await apis[scenario.api](scenario, result);
+    await apis[scenario.api](clients, scenario, result);
   } catch (error) {
     if (!(error instanceof OpenAI.APIError) && !(error instanceof Anthropic.APIError)) throw error;
     result.ended = error.constructor.name;
@@ -31,7 +34,7 @@ function ancestors(error) {
 }
 
 const apis = {
-  async chat(scenario, result) {
+  async chat({ openai }, scenario, result) {
     const answer = await openai.chat.completions.create({
       model: scenario.model,
       messages: [{ role: 'user', content: scenario.prompt }],
@@ -51,7 +54,7 @@ const apis = {
     for await (const part of answer) take(part);
   },
 
-  async responses(scenario, result) {
+  async responses({ openai }, scenario, result) {
     const answer = await openai.responses.create({
       model: scenario.model,
       input: scenario.prompt,
@@ -73,7 +76,7 @@ const apis = {
     }
   },
 
-  async messages(scenario, result) {
+  async messages({ anthropic }, scenario, result) {
     const answer = await anthropic.messages.create({
       model: scenario.model,
       max_tokens: 256,

@@ -1,8 +1,8 @@
 """Drives the gateway with the official Python SDKs.
 
-Usage: drive.py BASE KEY CA < scenarios.json > results.json
+Usage: drive.py BASE CA < scenarios.json > results.json
 
-A scenario is {"api": chat | responses | messages, "model", "prompt", "stream": bool}; a result is what a program using the
+A scenario is {"api": chat | responses | messages, "key", "model", "prompt", "stream": bool, "retries"}; a result is what a program using the
 SDK would have seen: {"text", "arguments", "raw": [each event or the answer as JSON], "ended": "normally" or the exception's
 class, "bases": the names of that class's own bases, "message", "status", "finish"}.
 """
@@ -16,14 +16,14 @@ import openai
 
 
 def main():
-    base, key, ca = sys.argv[1:4]
+    base, ca = sys.argv[1:3]
     trust = ssl.create_default_context(cafile=ca)
     clients = {
         "openai": openai.OpenAI(
-            base_url=f"{base}/v1", api_key=key, max_retries=0, http_client=openai.DefaultHttpxClient(verify=trust)
+            base_url=f"{base}/v1", api_key="set for each scenario", http_client=openai.DefaultHttpxClient(verify=trust)
         ),
         "anthropic": anthropic.Anthropic(
-            base_url=base, api_key=key, max_retries=0, http_client=anthropic.DefaultHttpxClient(verify=trust)
+            base_url=base, api_key="set for each scenario", http_client=anthropic.DefaultHttpxClient(verify=trust)
         ),
     }
     json.dump([run(clients, scenario) for scenario in json.load(sys.stdin)], sys.stdout)
@@ -31,6 +31,8 @@ def main():
 
 def run(clients, scenario):
     result = {"text": "", "arguments": "", "raw": [], "ended": "normally", "message": "", "status": None, "finish": None}
+    options = {"api_key": scenario["key"], "max_retries": scenario["retries"]}
+    clients = {name: client.with_options(**options) for name, client in clients.items()}
     try:
         APIS[scenario["api"]](clients, scenario, result)
     except (openai.APIError, anthropic.APIError) as error:

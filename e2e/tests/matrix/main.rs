@@ -292,3 +292,8 @@ fn official_sdks_raise_under_block_and_end_normally_under_mask() {
     });
     sdk::drive(&stage);
 }
+
+#[test]
+fn official_sdks_raise_what_their_users_know_and_retry_only_what_may_succeed() {
+    sdk::refusals();
+}
