@@ -79,8 +79,22 @@ impl Assembly {
         self.gateway.stages().identity.suspend();
     }
 
-    /// Puts another configuration in place of the one that runs, wholly or not at all.
+    /// Puts another configuration in place of the one that runs. Everything that can fail comes first, so that a
+    /// configuration that does not hold changes nothing.
+    ///
+    /// Certificate rules and policy are replaced before guards and targets, and not with them in one stroke: they are
+    /// shared with the requests in flight, which are to be asked about again by the new policy, and with the rates used up so
+    /// far. A request that comes in between is treated as one in flight: by the new policy, with the guards and targets
+    /// that were there when it came.
     pub(crate) async fn apply(&self, config: &Config) -> anyhow::Result<()> {
+        if config.state != self.state.dir() || config.node != self.state.node() {
+            return Err(Failure {
+                code: countersign_core::Code::ConfigInvalid,
+                what: "`state` or `node` is another than the one that runs".into(),
+                fix: "restart to serve with another state, or write what it was",
+            }
+            .into());
+        }
         prove(config).await?;
         let stamps = Stamps::issue();
         let targets = targets(config, &self.state)?;

@@ -1,23 +1,22 @@
 //! `countersign serve`: check everything, then bind, then serve until told to stop.
 
-use std::{net::SocketAddr, os::unix::fs::PermissionsExt, path::Path, process::ExitCode, sync::Arc};
+use std::{net::SocketAddr, process::ExitCode, sync::Arc};
 
-use arc_swap::ArcSwap;
 use countersign_core::Code;
 use countersign_gateway::listener::{self, Bounds};
 use tokio::{
-    net::{TcpListener, UnixListener},
     runtime::{Builder, Runtime},
     signal::unix::{SignalKind, signal},
     sync::watch,
-    task::JoinHandle,
+    task::{JoinHandle, JoinSet},
 };
 
 use crate::{
     assemble::{self, Assembly},
+    bind::bind,
     cli::WithConfig,
     cmd::{self, Failure, audit},
-    config::{Config, Door},
+    config::Config,
     reload,
     state::State,
     telemetry,
@@ -28,14 +27,16 @@ pub(crate) fn run(args: &WithConfig) -> anyhow::Result<ExitCode> {
     let _telemetry = telemetry::start(&config.telemetry)?;
     runtime(config.workers)?.block_on(async {
         let state = State::open(&config.state, &config.node).await?;
-        let running = Running::start(config, state).await?;
         let mut terminate = signal(SignalKind::terminate())?;
-        tokio::select! {
-            _ = terminate.recv() => {}
-            ended = tokio::signal::ctrl_c() => ended?,
-        }
+        let mut running = Running::start(config, state).await?;
+        let wanted = tokio::select! {
+            _ = terminate.recv() => Ok(()),
+            ended = tokio::signal::ctrl_c() => ended.map_err(Into::into),
+            why = running.fails() => Err(why),
+        };
         tracing::info!("stopping: no new requests; those in flight may end");
-        running.stop().await
+        running.stop().await;
+        wanted
     })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -53,7 +54,7 @@ pub(crate) fn runtime(workers: Option<usize>) -> std::io::Result<Runtime> {
 pub(crate) struct Running {
     assembly: Arc<Assembly>,
     stop: watch::Sender<bool>,
-    serving: Vec<JoinHandle<()>>,
+    serving: JoinSet<()>,
     reloading: JoinHandle<()>,
     addresses: Vec<(String, SocketAddr)>,
 }
@@ -61,6 +62,7 @@ pub(crate) struct Running {
 impl Running {
     /// Proves the configuration, then opens its doors.
     pub(crate) async fn start(config: Config, state: State) -> anyhow::Result<Self> {
+        let hangup = signal(SignalKind::hangup())?;
         let enforced = assemble::prove(&config).await?;
         let assembly = Arc::new(Assembly::new(&config, state).await?);
         let (stop, stopping) = watch::channel(false);
@@ -78,12 +80,12 @@ impl Running {
             addresses.extend(address.map(|a| (listener.name.clone(), a)));
             doors.push((Arc::from(listener.name.as_str()), door));
         }
-        let serve = |(name, door)| {
+        let mut serving = JoinSet::new();
+        for (name, door) in doors {
             let gateway = assembly.gateway().clone();
-            tokio::spawn(listener::serve(gateway, door, name, Bounds::default(), stopping.clone()))
-        };
-        let serving = doors.into_iter().map(serve).collect();
-        let reloading = tokio::spawn(reload::watch(assembly.clone(), config.file.clone(), certificates));
+            serving.spawn(listener::serve(gateway, door, name, Bounds::default(), stopping.clone()));
+        }
+        let reloading = tokio::spawn(reload::watch(assembly.clone(), config.file.clone(), certificates, hangup));
         for (name, address) in &addresses {
             tracing::info!(listener = name, %address, "listening");
         }
@@ -105,43 +107,20 @@ impl Running {
         })
     }
 
-    /// Takes no new requests, lets those in flight end, and closes the audit log.
-    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+    /// Waits until it can serve no more as it should: a listener or the watch over keys has ended by itself, which is a defect.
+    pub(crate) async fn fails(&mut self) -> anyhow::Error {
+        tokio::select! {
+            Some(_) = self.serving.join_next() => anyhow::anyhow!("a listener has ended by itself"),
+            _ = &mut self.reloading => anyhow::anyhow!("keys and configuration are watched no more"),
+        }
+    }
+
+    /// Takes no new requests, lets those in flight end, and closes the audit log. Until the last has ended, keys that are
+    /// revoked cut it.
+    pub(crate) async fn stop(mut self) {
         self.stop.send_replace(true);
+        while self.serving.join_next().await.is_some() {}
         self.reloading.abort();
-        for served in self.serving {
-            served.await?;
-        }
         self.assembly.gateway().stages().audit.close().await;
-        Ok(())
     }
-}
-
-async fn bind(door: &Door) -> std::io::Result<(listener::Door, Option<SocketAddr>)> {
-    Ok(match door {
-        Door::Tls { address, tls } => {
-            let listener = TcpListener::bind(address).await?;
-            let bound = listener.local_addr()?;
-            (listener::Door::Tls(listener, Arc::new(ArcSwap::new(tls.clone()))), Some(bound))
-        }
-        Door::Clear { address } => {
-            let listener = TcpListener::bind(address).await?;
-            let bound = listener.local_addr()?;
-            (listener::Door::Clear(listener), Some(bound))
-        }
-        Door::Unix { path } => (listener::Door::Unix(unix(path)?), None),
-    })
-}
-
-/// Binds a Unix socket for this user alone. One left behind by a process that died is replaced; a live one is not.
-fn unix(path: &Path) -> std::io::Result<UnixListener> {
-    if path.exists() {
-        if std::os::unix::net::UnixStream::connect(path).is_ok() {
-            return Err(std::io::ErrorKind::AddrInUse.into());
-        }
-        std::fs::remove_file(path)?;
-    }
-    let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    Ok(listener)
 }

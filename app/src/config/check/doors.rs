@@ -63,13 +63,13 @@ impl Check<'_> {
             let fix = format!("write cleartext = \"{CLEARTEXT}\", or serve TLS");
             return self.wrong(at, "`cleartext` has another value than the one it takes", fix);
         }
-        if has_tls {
-            let what = "a listener both in the clear and with a certificate, key or `client_ca`";
-            return self.wrong(at, what, "leave `cleartext` out to serve TLS, or the rest to serve in the clear");
-        }
         if !address.ip().is_loopback() {
             let fix = "serve TLS with `certificate` and `key`, or listen on 127.0.0.1";
             return self.wrong(at, "cleartext on an address that is not loopback", fix);
+        }
+        if has_tls {
+            let what = "a listener both in the clear and with a certificate, key or `client_ca`";
+            return self.wrong(at, what, "leave `cleartext` out to serve TLS, or the rest to serve in the clear");
         }
         Some(Door::Clear { address })
     }
