@@ -1,6 +1,8 @@
 //! What words mean to the grammar: reads `lexicon.txt` and finds its entries in a text.
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use std::ops::Range;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Match};
 
 use crate::{
     GuardError,
@@ -99,6 +101,18 @@ pub(super) struct Lexicon {
     /// Finds words that open a window, in any text: those in ASCII, and the others.
     ascii: Starts,
     other: AhoCorasick,
+    /// The whole words that `other` finds the beginnings of, sorted, and by pattern where they stand.
+    whole: Vec<Opener>,
+    ranges: Vec<Range<usize>>,
+}
+
+/// A word that opens a window.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Opener {
+    word: String,
+    /// Counts only where a word begins, and ends.
+    start: bool,
+    end: bool,
 }
 
 struct Entry {
@@ -148,9 +162,8 @@ impl Lexicon {
                 if opens {
                     let key = if runs_on { word.as_str() } else { rarest(&word, &common) };
                     let list = if key.is_ascii() { &mut ascii } else { &mut other };
-                    let short = shortened(key);
-                    let ends = end && short.len() == key.len();
-                    list.push((short.to_owned(), ends));
+                    let start = !runs_on && key.starts_with(char::is_alphanumeric);
+                    list.push(Opener { word: key.to_owned(), start, end });
                 }
                 patterns.push(word);
             }
@@ -160,11 +173,22 @@ impl Lexicon {
             list.dedup();
             let all = std::mem::take(list);
             // A word that another one begins opens no window that the shorter does not.
-            for (word, ends) in all {
-                let covers = |(last, ends): &(String, bool)| !ends && word.starts_with(last.as_str());
+            for opener in all {
+                let covers = |last: &Opener| !last.end && opener.word.starts_with(&last.word);
                 if !list.last().is_some_and(covers) {
-                    list.push((word, ends));
+                    list.push(opener);
                 }
+            }
+        }
+        let mut beginnings: Vec<&str> = Vec::new();
+        let mut ranges: Vec<Range<usize>> = Vec::new();
+        for (at, opener) in other.iter().enumerate() {
+            let short = shortened(&opener.word);
+            if beginnings.last() == Some(&short) {
+                ranges.last_mut().into_iter().for_each(|r| r.end = at + 1);
+            } else {
+                beginnings.push(short);
+                ranges.push(at..at + 1);
             }
         }
         let build = |kind, patterns: &mut dyn Iterator<Item = &str>| {
@@ -177,8 +201,10 @@ impl Lexicon {
         Ok(Self {
             words: build(AhoCorasickKind::ContiguousNFA, &mut patterns.iter().map(String::as_str))?,
             entries,
-            ascii: Starts::new(ascii.iter().map(|(w, ends)| (w.as_str(), *ends))),
-            other: build(AhoCorasickKind::DFA, &mut other.iter().map(|(w, _)| w.as_str()))?,
+            ascii: Starts::new(ascii.iter().map(|o| (o.word.as_str(), o.end))),
+            other: build(AhoCorasickKind::DFA, &mut beginnings.iter().copied())?,
+            whole: other,
+            ranges,
         })
     }
 
@@ -192,8 +218,17 @@ impl Lexicon {
     pub(super) fn openings(&self, text: &str, joined: bool, out: &mut Vec<usize>) {
         self.ascii.find(text, joined, |at, _| out.push(at));
         if !text.is_ascii() {
-            // Where words of these scripts begin is not minded: a window too many.
-            out.extend(self.other.find_iter(text).map(|found| found.start()));
+            let whole = |found: &Match| {
+                let range = self.ranges.get(found.pattern().as_usize()).cloned().unwrap_or_default();
+                let letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+                let before = letter(text.get(..found.start()).and_then(|t| t.chars().next_back()));
+                let rest = text.get(found.start()..).unwrap_or_default();
+                self.whole.get(range).unwrap_or_default().iter().any(|o| {
+                    rest.strip_prefix(o.word.as_str())
+                        .is_some_and(|after| joined || !(o.start && before || o.end && letter(after.chars().next())))
+                })
+            };
+            out.extend(self.other.find_overlapping_iter(text).filter(whole).map(|found| found.start()));
             out.sort_unstable();
         }
     }
