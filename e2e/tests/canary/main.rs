@@ -3,16 +3,18 @@
 //! audit log's files or the key store's.
 
 mod needle;
+mod provider;
+mod said;
 
-use std::{fs, path::Path};
+use std::fs;
 
-use countersign_testkit::{
-    Asked, Deployment, Gate, Home, Plan, Reply, Upstream, chat_ask, event_stream, request, until,
-};
+use countersign_testkit::{Deployment, Gate, Home, Plan, Reply, Upstream, chat_ask, request, until};
 use data_encoding::BASE64_MIME;
 use serde_json::{Value, json};
 
 use needle::Needle;
+use provider::{WAYS, answer, reply};
+use said::Said;
 
 const PROMPT: &str = "violet-heron-karlskrona-58213";
 const ANSWER: &str = "amber-otter-valparaiso-90417";
@@ -71,52 +73,6 @@ fn a_record_that_cannot_be_written_tells_nothing_either() {
     let home = gateway.kill();
     said.files(&home);
     said.judge(&needles, Said::default());
-}
-
-/// Everything that was said where no secret belongs: what it is, and its bytes.
-#[derive(Default)]
-struct Said(Vec<(String, Vec<u8>)>);
-
-impl Said {
-    fn add(&mut self, place: impl Into<String>, bytes: impl Into<Vec<u8>>) {
-        self.0.push((place.into(), bytes.into()));
-    }
-
-    /// An answer that must be a refusal; its headers and body.
-    fn refused(&mut self, what: &str, answer: &countersign_testkit::Answer) {
-        assert!(answer.status >= 400, "{what}: {} {}", answer.status, answer.text());
-        self.add(format!("the answer to {what}"), format!("{:?}\n{}", answer.headers, answer.text()));
-    }
-
-    /// Every file of the state but the root key, which is where it is kept.
-    fn files(&mut self, home: &Home) {
-        let mut files = 0;
-        walk(&home.path("state"), &mut |path| {
-            if path.file_name().is_some_and(|name| name == "root.key") {
-                return;
-            }
-            let mut bytes = fs::read(path).expect("a file of the state");
-            // The journal has zeros ahead of its end.
-            bytes.truncate(bytes.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1));
-            self.add(path.display().to_string(), bytes);
-            files += 1;
-        });
-        assert!(files >= 3, "key store, journal and more");
-    }
-
-    /// Fails when any needle is anywhere.
-    fn judge(self, needles: &[Needle], more: Self) {
-        let mut found = Vec::new();
-        for (place, bytes) in self.0.iter().chain(&more.0) {
-            let lower = bytes.to_ascii_lowercase();
-            for needle in needles {
-                if let Some(spelling) = needle.find(bytes, &lower) {
-                    found.push(format!("{} ({spelling}) in {place}", needle.class));
-                }
-            }
-        }
-        assert!(found.is_empty(), "{} leaks:\n{}", found.len(), found.join("\n"));
-    }
 }
 
 struct Stage {
@@ -424,60 +380,11 @@ impl Stage {
     }
 }
 
-/// Ways of a provider to fail a whole answer.
-const WAYS: [&str; 14] =
-    ["400", "401", "403", "404", "413", "422", "429", "500", "503", "html", "garbage", "short", "reset", "late"];
-
 const POLICY: &str = r#"
 @id("known") permit (principal, action, resource);
 @id("dear") forbid (principal, action == Countersign::Action::"ask", resource == Countersign::Model::"dear");
 @id("mute") forbid (principal in Countersign::Role::"mute", action == Countersign::Action::"receive", resource);
 "#;
-
-/// What the provider does, as the prompt says.
-fn reply(asked: &Asked, gates: &[Gate; 2]) -> Reply {
-    let text = asked.text();
-    let word = text.split("Please ").nth(1).and_then(|rest| rest.split(':').next()).unwrap_or("fine");
-    // A provider that fails tells everything it knows.
-    let tale = format!("{ANSWER} {PROMPT} {PERSON} {CARD} {PROVIDER_KEY} {SEALED_KEY}");
-    let error = json!({"type": "error", "error": {"type": "invalid_request_error", "code": tale, "message": tale}});
-    let head = format!("HTTP/1.1 200 {ANSWER}\r\nx-tale: {tale}\r\n");
-    let begun = format!("data: {}\n\n", chunk("once upon a time there was "));
-    let stream = |last: &str| {
-        Reply::raw(event_stream())
-            .send(countersign_testkit::chunked(begun.as_bytes()))
-            .send(countersign_testkit::chunked(last.as_bytes()))
-    };
-    match word {
-        "blab" => Reply::json(200, &answer(&format!("The card is {CARD}. {ANSWER}"))),
-        "stream-blab" => Reply::events([
-            begun,
-            format!("data: {}\n\n", chunk(&format!("the card {CARD} "))),
-            "data: [DONE]\n\n".into(),
-        ]),
-        "html" => Reply::raw(format!("{head}content-type: text/html\r\ncontent-length: {}\r\n\r\n{tale}", tale.len())),
-        "garbage" => {
-            Reply::raw(format!("{head}content-type: application/json\r\ncontent-length: {}\r\n\r\n{tale}", tale.len()))
-        }
-        "short" => {
-            Reply::raw(format!("{head}content-type: application/json\r\ncontent-length: 9999\r\n\r\n{{\"a\":\"{tale}"))
-                .close()
-        }
-        "reset" => Reply::raw(head).reset(),
-        "late" | "gone" => Reply::new().until_gone(&gates[0]),
-        "stream-gone" => Reply::raw(event_stream())
-            .send(countersign_testkit::chunked(begun.repeat(40).as_bytes()))
-            .until_gone(&gates[1]),
-        "stream-reset" => stream(&begun.repeat(40)).reset(),
-        "stream-error" => stream(&format!("{}data: {error}\n\n", begun.repeat(40))).close(),
-        "stream-garbage" => stream(&format!("{}data: {{\"{tale}\n\n", begun.repeat(40))).close(),
-        "stream-short" => stream(&begun.repeat(40)).close(),
-        word => match word.parse() {
-            Ok(status) => Reply::json(status, &error),
-            Err(_) => Reply::json(200, &answer(ANSWER)),
-        },
-    }
-}
 
 /// The secrets of a deployment, and those that every test uses.
 fn needles(home: &Home, keys: &[&str]) -> Vec<Needle> {
@@ -503,18 +410,6 @@ fn openai(upstream: &Upstream, key: &str) -> String {
     )
 }
 
-fn answer(text: &str) -> Value {
-    let mut answer = countersign_testkit::chat_answer(text);
-    // Good for both APIs' callers.
-    answer["content"] = json!([{"type": "text", "text": text}]);
-    answer
-}
-
-fn chunk(text: &str) -> Value {
-    json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m",
-           "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": null}]})
-}
-
 fn seal(home: &Home, name: &str, secret: &str) {
     let mut command = home.command(&["secret", "set", name]);
     let mut process = command.stdin(std::process::Stdio::piped()).spawn().expect("the binary runs");
@@ -526,13 +421,4 @@ fn seal(home: &Home, name: &str, secret: &str) {
 fn der(pem: &str) -> Vec<u8> {
     let body: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
     data_encoding::BASE64.decode(body.as_bytes()).expect("base64 inside PEM")
-}
-
-fn walk(directory: &Path, visit: &mut dyn FnMut(&Path)) {
-    for entry in fs::read_dir(directory).expect("a directory").flatten() {
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() => walk(&entry.path(), visit),
-            _ => visit(&entry.path()),
-        }
-    }
 }
