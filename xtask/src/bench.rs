@@ -35,7 +35,7 @@ struct Row {
 
 pub(crate) fn gateway(seconds: u64, only: Option<&str>) -> anyhow::Result<()> {
     shell::run(&mut shell::cargo(["build", "--release", "--package", "countersign"]))?;
-    shell::run(&mut shell::cargo(["build", "--release", "--package", "countersign-gateway", "--example", "relay"]))?;
+    shell::run(&mut shell::cargo(["build", "--release", "--package", "countersign", "--example", "relay"]))?;
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(measure(seconds, only))
 }
 

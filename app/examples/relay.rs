@@ -14,9 +14,12 @@ use std::{
 use bytes::Bytes;
 use countersign_http1::{Connection, RequestHead};
 use http::{Request, Response};
-use http_body::{Body, Frame};
 use http_body_util::BodyExt;
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    body::{Body, Frame, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 
