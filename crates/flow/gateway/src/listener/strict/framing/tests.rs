@@ -1,3 +1,13 @@
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Empty};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use proptest::{prelude::*, sample::Index};
+use tokio::io::AsyncWriteExt;
+
 use super::*;
 
 /// Where the bytes are objected to, taken whole; every way to cut them in two has to say the same.
@@ -115,4 +125,109 @@ fn extensions_and_trailers_are_bounded_and_sizes_are_not_counted() {
 fn an_objection_tells_whether_it_stands_in_a_head() {
     assert!(Framing::default().take(b"GET / HTTP/1.1\n").unwrap_err().in_head);
     assert!(!Framing::default().take(format!("{TE}3\n").as_bytes()).unwrap_err().in_head);
+}
+
+/// The server that stands behind: method and body length of each request it takes whole, as it reads them by itself.
+async fn served(bytes: &[u8]) -> Vec<(String, usize)> {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let (ours, mut theirs) = tokio::io::duplex(1 << 20);
+    let service = service_fn(|request: Request<Incoming>| {
+        let seen = seen.clone();
+        async move {
+            let (head, body) = request.into_parts();
+            let body = body.collect().await?.to_bytes();
+            seen.lock().unwrap().push((head.method.to_string(), body.len()));
+            Ok::<_, hyper::Error>(Response::new(Empty::<Bytes>::new()))
+        }
+    });
+    theirs.write_all(bytes).await.unwrap();
+    theirs.shutdown().await.unwrap();
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(ours), service).await;
+    seen.lock().unwrap().clone()
+}
+
+/// The same, as [`Framing`] has it: what ended before the bytes or the objection did.
+fn framed(bytes: &[u8]) -> Vec<(String, usize)> {
+    let mut framing = Framing::default();
+    let (mut found, mut line, mut method, mut length) = (Vec::new(), Vec::new(), String::new(), 0);
+    for byte in bytes {
+        let before = framing.state;
+        if framing.take(&[*byte]).is_err() {
+            break;
+        }
+        if before == State::RequestLine {
+            line.push(*byte);
+        }
+        length += usize::from(matches!(before, State::Body(_) | State::ChunkData(_)));
+        if before == State::RequestLine && framing.state == State::Header {
+            method = String::from_utf8_lossy(&line).trim_start().split(' ').next().unwrap_or_default().to_owned();
+        }
+        if before != State::RequestLine && framing.state == State::RequestLine {
+            found.push((std::mem::take(&mut method), std::mem::take(&mut length)));
+            line.clear();
+        }
+    }
+    found
+}
+
+const GOOD: [&str; 6] = [
+    "GET / HTTP/1.1\r\nhost: a\r\n\r\n",
+    "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nhello",
+    "PUT / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n3;x=y\r\nabc\r\n0\r\n\r\n",
+    "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\nhost: a\r\n\r\n0\r\nx: y\r\n\r\n",
+    "DELETE / HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\nx: y\r\n\r\n",
+    "POST / HTTP/1.0\r\nconnection: keep-alive\r\ncontent-length: 2\r\n\r\nhi",
+];
+
+const PIECES: [&str; 22] = [
+    "",
+    "\r",
+    "\n",
+    "\r\n",
+    "\r\n\r\n",
+    " ",
+    "\t",
+    "\0",
+    "0",
+    "5",
+    ",",
+    ":",
+    ";",
+    "0\r\n\r\n",
+    "5\r\nhello\r\n",
+    "content-length: 3\r\n",
+    "Content-Length : 3\r\n",
+    "transfer-encoding: chunked\r\n",
+    "transfer-encoding: identity\r\n",
+    "connection: close\r\n",
+    "GET / HTTP/1.1\r\n",
+    "host: b\r\n",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3_000))]
+
+    /// Whatever the server would make of bytes on its own: it finds no request that was not found before it, and none of
+    /// another length.
+    #[test]
+    fn the_server_finds_no_other_requests(
+        requests in proptest::collection::vec(0..GOOD.len(), 1..5),
+        edits in proptest::collection::vec((any::<Index>(), 0..PIECES.len(), 0_usize..3), 0..4),
+    ) {
+        let mut bytes: Vec<u8> = requests.iter().flat_map(|i| GOOD[*i].bytes()).collect();
+        for (at, piece, gone) in edits {
+            let at = at.index(bytes.len() + 1);
+            let end = (at + gone).min(bytes.len());
+            bytes.splice(at..end, PIECES[piece].bytes());
+        }
+        let mine = framed(&bytes);
+        let mut strict = bytes.clone();
+        if let Err(objection) = Framing::default().take(&bytes) {
+            strict.truncate(objection.at + 1);
+            strict[objection.at] = 0;
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let theirs = runtime.block_on(served(&strict));
+        prop_assert!(mine.starts_with(&theirs), "{}: {mine:?} and {theirs:?}", bytes.escape_ascii());
+    }
 }
