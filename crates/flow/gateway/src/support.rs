@@ -9,7 +9,7 @@ use countersign_audit::{Audit, Keys, MemoryDir, record::Record, show};
 use countersign_core::{Secret, Timestamp, life::Stamps, principal::PrincipalKind};
 use countersign_guard::{Config, Guard};
 use countersign_identity::{
-    Identity,
+    Identity, KeyRecord,
     key::{self, NewKey},
 };
 use countersign_policy::{Policy, Rates, Rules, Settings, Stage};
@@ -23,7 +23,7 @@ use crate::{
     selftest::{Actor, ToActor},
 };
 
-pub(crate) const CANARY: &str = "canary-6b2f0c9d4e1a7385d0f1";
+pub(crate) const CANARY: &str = "canary-6b2f0c9d4e1a7385d0f1b29c8e4a7f36";
 
 /// Everything a test needs of one.
 pub(crate) struct World {
@@ -41,29 +41,18 @@ impl World {
     /// With these rules, and another way to the provider than to the actor.
     pub(crate) fn with(rules: Rules, dial: Option<Arc<dyn Dial>>) -> Self {
         let log = MemoryDir::default();
-        let ring = Arc::new(KeyRing::from_bytes(Secret::new(vec![7; 32])).unwrap());
+        let (ring, text, record) = &*KEY;
         let hasher = ring.hasher(key::PURPOSE).unwrap();
-        let new = NewKey {
-            tenant: "acme".into(),
-            subject: "alice".into(),
-            kind: PrincipalKind::Service,
-            roles: vec!["observer".into()],
-            scopes: Vec::new(),
-            expires: None,
-            now: Timestamp(1),
-            note: String::new(),
-        };
-        let (text, record) = key::create(&hasher, new).unwrap();
         let stamps = Stamps::issue();
         let clock = Arc::new(|| Timestamp(1_800_000_000_000_000));
         let identity = Identity::new(stamps.identify, hasher, Vec::new());
-        identity.load(vec![record]);
+        identity.load(vec![record.clone()]);
         let policy = Policy::parse(&[("test.cedar", "permit (principal, action, resource);")]).unwrap();
         let settings = Settings { policy: Arc::new(policy), rules, rates: Rates::default() };
         let actor = Actor::new(CANARY);
         let dial = dial.unwrap_or_else(|| Arc::new(ToActor(actor.clone())));
         let targets = vec![target("openai", Dialect::OpenAi), target("anthropic", Dialect::Anthropic)];
-        let keys = Keys { ring, origin: "log.example/test".into() };
+        let keys = Keys { ring: ring.clone(), origin: "log.example/test".into() };
         let stages = Stages {
             identity: Arc::new(identity),
             policy: Arc::new(Stage::new(stamps.permit, stamps.reserve, settings)),
@@ -110,6 +99,23 @@ pub(crate) fn target(name: &str, dialect: Dialect) -> Target {
         connections: 4,
     }
 }
+
+/// The key that every world knows.
+static KEY: LazyLock<(Arc<KeyRing>, Secret<String>, KeyRecord)> = LazyLock::new(|| {
+    let ring = Arc::new(KeyRing::from_bytes(Secret::new(vec![7; 32])).unwrap());
+    let new = NewKey {
+        tenant: "acme".into(),
+        subject: "alice".into(),
+        kind: PrincipalKind::Service,
+        roles: vec!["observer".into()],
+        scopes: Vec::new(),
+        expires: None,
+        now: Timestamp(1),
+        note: String::new(),
+    };
+    let (text, record) = key::create(&ring.hasher(key::PURPOSE).unwrap(), new).unwrap();
+    (ring, text, record)
+});
 
 static GUARD: LazyLock<Arc<Guard>> = LazyLock::new(|| {
     let config = Config { canaries: vec![Secret::new(CANARY.into())], ..Config::default() };

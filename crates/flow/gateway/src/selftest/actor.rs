@@ -67,15 +67,19 @@ impl Actor {
 
     /// What is said as text, as tool arguments and as reasoning: the canary in six pieces where it belongs.
     fn words(&self, channel: Option<Channel>) -> (Vec<String>, Vec<String>, Vec<String>) {
-        let step = self.canary.len().div_ceil(6);
-        let cut = self.canary.as_bytes().chunks(step).map(|c| String::from_utf8_lossy(c).into_owned());
         let mut planted = vec!["all is ".to_owned()];
-        planted.extend(cut);
+        planted.extend(pieces(&self.canary));
         planted.push(" well".into());
         let clean = || vec!["all is well".to_owned()];
         let at = |c| if channel == Some(c) { planted.clone() } else { clean() };
         (at(Channel::Assistant), at(Channel::ToolArguments), at(Channel::Reasoning))
     }
+}
+
+/// The six deltas a canary is cut into.
+pub(super) fn pieces(canary: &str) -> impl Iterator<Item = String> {
+    let step = canary.len().div_ceil(6).max(1);
+    canary.as_bytes().chunks(step).map(|c| String::from_utf8_lossy(c).into_owned())
 }
 
 /// Head and body, once both are there.

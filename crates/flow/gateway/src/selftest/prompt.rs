@@ -1,6 +1,7 @@
 //! Requests of every format with the canary in a channel of choice.
 
-use countersign_core::{Channel, Format};
+use bytes::BytesMut;
+use countersign_core::{Channel, Format, content::escape_json};
 
 pub(super) const CHANNELS: [Channel; 6] =
     [Channel::System, Channel::User, Channel::Assistant, Channel::ToolResult, Channel::ToolArguments, Channel::Other];
@@ -21,6 +22,9 @@ pub(super) fn write(format: Format, model: &str, stream: bool, plant: Option<(Ch
         _ => "all is well".to_owned(),
     };
     let [system, user, assistant, result, arguments, other] = CHANNELS.map(say);
+    let mut name = BytesMut::new();
+    escape_json(model, &mut name);
+    let model = String::from_utf8_lossy(&name);
     let head = format!(r#""model":"{model}","stream":{stream}"#);
     match format {
         Format::Chat => format!(
