@@ -1,6 +1,10 @@
 //! Handshakes that must fail: old versions, wrong certificates, early data, and bytes that are no TLS.
 
-use std::{io::Write, net::TcpStream, sync::Arc};
+use std::{
+    io::Write,
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::Arc,
+};
 
 use countersign_testkit::{Client, Plan, Reply, Secure, Siege, Upstream, chat_ask, ended, h2::PREFACE};
 use rcgen::{
@@ -8,7 +12,7 @@ use rcgen::{
     date_time_ymd,
 };
 use rustls::{
-    ClientConfig, ClientConnection, RootCertStore,
+    ClientConfig, ClientConnection, NamedGroup, RootCertStore,
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, ServerName, pem::PemObject},
     version::{TLS12, TLS13},
@@ -46,12 +50,16 @@ fn self_signed(params: &CertificateParams) -> (String, String) {
 
 /// A good request, with or without the key, and its answer's status; none when the connection fails.
 fn ask(siege: &Siege, how: &Secure, with_key: bool) -> Option<u16> {
+    ask_at(siege.gateway.tls, siege, how, with_key)
+}
+
+fn ask_at(address: SocketAddr, siege: &Siege, how: &Secure, with_key: bool) -> Option<u16> {
     let body = chat_ask("hello").to_string();
     let mut request = String::from_utf8(siege.request(&format!("content-length: {}\r\n", body.len()), &body)).ok()?;
     if !with_key {
         request = request.replace(&format!("authorization: Bearer {}\r\n", siege.key), "");
     }
-    let mut client = Client::tls(siege.gateway.tls, how).ok()?;
+    let mut client = Client::tls(address, how).ok()?;
     client.send(request).ok()?;
     Some(client.answer().ok()??.status)
 }
@@ -151,12 +159,12 @@ fn only_tls_1_3_is_spoken() {
         }
         expect(ask(siege, &how, true), Some(200))
     });
-    siege.case("early data", |siege| early(siege, &how));
+    siege.case("early data, with the hybrid key exchange", |siege| early(siege, &how));
     siege.finish(31);
 }
 
-/// Resumes a session and finds that no data may be sent ahead of the handshake.
-fn early(siege: &Siege, how: &Secure) -> Result<(), String> {
+/// A client that would send early data if it were let.
+fn eager(how: &Secure) -> Result<Arc<ClientConfig>, String> {
     let mut roots = RootCertStore::empty();
     let trust = CertificateDer::from_pem_slice(how.trust.as_bytes()).map_err(|e| e.to_string())?;
     roots.add(trust).map_err(|e| e.to_string())?;
@@ -166,7 +174,12 @@ fn early(siege: &Siege, how: &Secure) -> Result<(), String> {
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.enable_early_data = true;
-    let config = Arc::new(config);
+    Ok(Arc::new(config))
+}
+
+/// Resumes a session and finds that no data may be sent ahead of the handshake.
+fn early(siege: &Siege, how: &Secure) -> Result<(), String> {
+    let config = eager(how)?;
     let mut resumed = false;
     for _ in 0..5 {
         let name = ServerName::try_from("localhost").map_err(|e| e.to_string())?;
@@ -184,6 +197,8 @@ fn early(siege: &Siege, how: &Secure) -> Result<(), String> {
         if !said.starts_with(b"HTTP/1.1 200") {
             return Err(format!("said {}", said.escape_ascii()));
         }
+        let group = session.negotiated_key_exchange_group().map(|group| group.name());
+        expect(group, Some(NamedGroup::X25519MLKEM768))?;
         resumed |= session.handshake_kind() == Some(rustls::HandshakeKind::Resumed);
     }
     if resumed { Ok(()) } else { Err("no session was resumed, so nothing was shown".into()) }
@@ -255,4 +270,27 @@ fn client_certificates_are_believed_only_from_whom_they_should_be() {
     siege.case("none, and no key", |siege| expect(ask(siege, &how, false), Some(401)));
     siege.case("none, and a good key", |siege| expect(ask(siege, &how, true), Some(200)));
     siege.finish(13);
+}
+
+#[test]
+fn where_a_certificate_is_required_a_key_is_none() {
+    let ours = authority("ours");
+    let upstream = Upstream::start(|_asked| Reply::json(200, &Siege::peace()));
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("loopback has a free port");
+    let plan = Plan::new().target("openai", &upstream, &["m"]).client_ca(&ours.pem()).more(&format!(
+        "[[listener]]\nname = \"insists\"\naddress = \"{free}\"\ncertificate = \"tls/chain.pem\"\nkey = \"tls/key.pem\"\nclient_ca = \"tls/clients.pem\"\nrequire_client_certificate = true\n\n[[certificate]]\nuri = \"spiffe://example.org/good\"\nroles = [\"staff\"]\n",
+    ));
+    let mut siege = Siege::begin(plan, upstream);
+    let how = siege.gateway.secure();
+    let good = client("spiffe://example.org/good");
+    let showing = |(chain, key): (String, String)| how.clone().showing(chain, key);
+    for (name, how, with_key, status) in [
+        ("a good certificate", showing(signed(&good, &ours)), false, Some(200)),
+        ("no certificate", how.clone(), false, None),
+        ("no certificate, but a good key", how.clone(), true, None),
+        ("a certificate of another authority, and a good key", showing(signed(&good, &authority("x"))), true, None),
+    ] {
+        siege.case(name, |siege| expect(ask_at(free, siege, &how, with_key), status));
+    }
+    siege.finish(4);
 }
