@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use countersign_audit::{Audit, DiskDir, Keys, MemoryDir};
-use countersign_core::{Action, Kind, Secret, life::Stamps, principal::PrincipalKind};
+use countersign_core::{
+    Action, Code, Kind, Secret,
+    life::{Stamp, Stamps, stage},
+    principal::PrincipalKind,
+};
 use countersign_gateway::{Gateway, Limits, Stages, selftest};
 use countersign_guard::Guard;
 use countersign_identity::{
@@ -41,7 +45,7 @@ impl Assembly {
         let stages = Stages {
             identity: Arc::new(identity),
             policy: Arc::new(Stage::new(stamps.permit, stamps.reserve, config.policy.clone())),
-            guard: Arc::new(Guard::new(stamps.screen, config.guard.clone())?),
+            guard: Arc::new(guards(stamps.screen, config.guard.clone())?),
             provider: Arc::new(Provider::new(stamps.dispatch, targets.clone(), dialer(&targets)?, clock.clone())?),
             audit: Arc::new(Audit::open(
                 stamps.intend,
@@ -89,7 +93,7 @@ impl Assembly {
     pub(crate) async fn apply(&self, config: &Config) -> anyhow::Result<()> {
         if config.state != self.state.dir() || config.node != self.state.node() {
             return Err(Failure {
-                code: countersign_core::Code::ConfigInvalid,
+                code: Code::ConfigInvalid,
                 what: "`state` or `node` is another than the one that runs".into(),
                 fix: "restart to serve with another state, or write what it was",
             }
@@ -98,7 +102,7 @@ impl Assembly {
         prove(config).await?;
         let stamps = Stamps::issue();
         let targets = targets(config, &self.state)?;
-        let guard = Arc::new(Guard::new(stamps.screen, config.guard.clone())?);
+        let guard = Arc::new(guards(stamps.screen, config.guard.clone())?);
         let provider = Provider::new(stamps.dispatch, targets.clone(), dialer(&targets)?, clock::system())?;
         let old = self.gateway.stages();
         old.identity.set_rules(config.certificates.clone());
@@ -114,12 +118,17 @@ impl Assembly {
     }
 }
 
+/// Looks whether the guards can work with what is configured for them.
+pub(crate) fn try_guards(config: &Config) -> anyhow::Result<()> {
+    Ok(guards(Stamps::issue().screen, config.guard.clone()).map(drop)?)
+}
+
 /// Drives a canary through everything that is configured; refuses a configuration that does not enforce.
 pub(crate) async fn prove(config: &Config) -> anyhow::Result<usize> {
     let report = self_test(config).await?;
     let Some((case, why)) = report.failed.first() else { return Ok(report.enforced) };
     Err(Failure {
-        code: countersign_core::Code::SelfTestFailed,
+        code: Code::SelfTestFailed,
         what: format!(
             "{} of {} cases are not enforced; the first is `{case}`: {why}",
             report.failed.len(),
@@ -130,7 +139,8 @@ pub(crate) async fn prove(config: &Config) -> anyhow::Result<usize> {
     .into())
 }
 
-/// Runs the self-test on stages made from `config`, with an actor for every provider and an audit log in memory.
+/// Runs the self-test on stages made from `config`, with an actor for every provider and an audit log in memory. Each target
+/// is tested by itself: of several that serve a model only one would be asked.
 pub(crate) async fn self_test(config: &Config) -> anyhow::Result<selftest::Report> {
     // Nothing of the self-test outlives it, its keys included.
     let ring = Arc::new(KeyRing::from_bytes(KeyRing::generate()?)?);
@@ -149,22 +159,22 @@ pub(crate) async fn self_test(config: &Config) -> anyhow::Result<selftest::Repor
         },
     )?;
     let canary = format!("canary-{:032x}", u128::from_be_bytes(clock::random()));
-    let targets: Vec<Target> = config.targets.iter().map(|t| t.target.clone()).collect();
-    let build = |action: Action, dial: Arc<dyn Dial>| -> Result<Arc<Gateway>, String> {
+    let mut guard = config.guard.clone();
+    guard.canaries.push(Secret::new(canary.clone()));
+    let guard = Arc::new(guards(Stamps::issue().screen, guard)?);
+    let build = |target: &Target, action: Action, dial: Arc<dyn Dial>| -> Result<Arc<Gateway>, String> {
         let stamps = Stamps::issue();
         let clock = clock::system();
         let identity = Identity::new(stamps.identify, hasher.clone(), Vec::new());
         identity.load(vec![record.clone()]);
-        let mut guard = config.guard.clone();
-        guard.canaries.push(Secret::new(canary.clone()));
         let keys = Keys { ring: ring.clone(), origin: "self-test".into() };
         let say = |e: &dyn std::fmt::Display| e.to_string();
         let stages = Stages {
             identity: Arc::new(identity),
             policy: Arc::new(Stage::new(stamps.permit, stamps.reserve, open_policy(config, action)?)),
-            guard: Arc::new(Guard::new(stamps.screen, guard).map_err(|e| say(&e))?),
+            guard: guard.clone(),
             provider: Arc::new(
-                Provider::new(stamps.dispatch, targets.clone(), dial, clock.clone()).map_err(|e| say(&e))?,
+                Provider::new(stamps.dispatch, vec![target.clone()], dial, clock.clone()).map_err(|e| say(&e))?,
             ),
             audit: Arc::new(
                 Audit::open(stamps.intend, Arc::new(MemoryDir::default()), keys, clock.clone()).map_err(|e| say(&e))?,
@@ -172,11 +182,21 @@ pub(crate) async fn self_test(config: &Config) -> anyhow::Result<selftest::Repor
         };
         Ok(Gateway::new(stamps.speak, stages, Limits::default(), clock, Box::new(clock::random)))
     };
-    let models: Vec<Arc<str>> = targets.iter().flat_map(|t| t.models.iter().map(|m| m.name.clone())).collect();
-    let kit = selftest::Kit { canary: &canary, key: text.expose(), models: &models, build: &build };
-    // What it refuses is no news; what it finds is reported.
-    let quiet = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
-    selftest::prove(&kit).with_subscriber(quiet).await.map_err(|why| anyhow::anyhow!("the self-test cannot run: {why}"))
+    let mut report = selftest::Report::default();
+    for target in &config.targets {
+        let target = &target.target;
+        let models: Vec<Arc<str>> = target.models.iter().map(|m| m.name.clone()).collect();
+        let build = |action, dial| build(target, action, dial);
+        let kit = selftest::Kit { canary: &canary, key: text.expose(), models: &models, build: &build };
+        // What it refuses is no news; what it finds is reported.
+        let quiet = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
+        let proved = selftest::prove(&kit).with_subscriber(quiet).await;
+        let proved = proved.map_err(|why| anyhow::anyhow!("the self-test cannot run: {why}"))?;
+        report.enforced += proved.enforced;
+        let named = |(case, why)| (case, format!("{why} (target `{}`)", target.name));
+        report.failed.extend(proved.failed.into_iter().map(named));
+    }
+    Ok(report)
 }
 
 /// The configured rules, after one for the canary; a policy that permits the self-test; no rates.
@@ -197,7 +217,7 @@ fn open_policy(config: &Config, action: Action) -> Result<Settings, String> {
 }
 
 /// The targets with their keys, unsealed where they are sealed.
-fn targets(config: &Config, state: &State) -> anyhow::Result<Vec<Target>> {
+pub(crate) fn targets(config: &Config, state: &State) -> anyhow::Result<Vec<Target>> {
     let book = state.secrets()?;
     let with_key = |t: &crate::config::Target| {
         let mut target = t.target.clone();
@@ -205,7 +225,7 @@ fn targets(config: &Config, state: &State) -> anyhow::Result<Vec<Target>> {
             None => None,
             Some(Key::Known(key)) => Some(key.clone()),
             Some(Key::Sealed(name)) => Some(book.get(state.ring(), name).map_err(|e| Failure {
-                code: countersign_core::Code::ConfigInvalid,
+                code: Code::ConfigInvalid,
                 // The name is not told: the key itself may have been written in its place.
                 what: format!("target `{}`: its sealed key: {e}", target.name),
                 fix: "see `countersign secret list`, and `countersign secret set NAME`",
@@ -214,6 +234,15 @@ fn targets(config: &Config, state: &State) -> anyhow::Result<Vec<Target>> {
         Ok(target)
     };
     config.targets.iter().map(with_key).collect()
+}
+
+/// The guards, or what of the configuration they cannot work with.
+fn guards(stamp: Stamp<stage::Screen>, config: countersign_guard::Config) -> Result<Guard, Failure> {
+    Guard::new(stamp, config).map_err(|e| Failure {
+        code: Code::ConfigInvalid,
+        what: format!("`[guard]`: {e}"),
+        fix: "see the files that `protected` and `canaries` name",
+    })
 }
 
 fn dialer(targets: &[Target]) -> anyhow::Result<Arc<dyn Dial>> {

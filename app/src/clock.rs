@@ -18,7 +18,8 @@ pub(crate) fn now() -> Timestamp {
     Timestamp(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }
 
-/// Fresh random bytes. Without randomness nothing may be served, so there is no error to hand on.
+/// Fresh random bytes. Without randomness nothing may be served, so there is no error to hand on: a request that asks for
+/// some is refused like any other whose stage panics, and a command ends.
 pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     aws_lc_rs::rand::fill(&mut bytes).expect("the system's random source works");

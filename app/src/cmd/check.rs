@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
-use crate::{cli::WithConfig, cmd, term};
+use crate::{assemble, cli::WithConfig, cmd, term};
 
 pub(crate) fn run(args: &WithConfig) -> anyhow::Result<ExitCode> {
     let config = cmd::configuration(args)?;
+    assemble::try_guards(&config)?;
     term::say(format_args!(
         "{} is valid: {} listener(s), {} target(s), {} certificate rule(s)",
         config.file.display(),

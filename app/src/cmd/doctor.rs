@@ -2,12 +2,14 @@
 
 use std::{process::ExitCode, time::Duration};
 
+use countersign_identity::KeyRecord;
 use countersign_provider::{Dial, Dialer};
 use serde_json::json;
 
 use crate::{
     assemble,
     cli::{Doctor, Output},
+    clock,
     cmd::{self, audit},
     config::{Config, Door},
     state::State,
@@ -51,14 +53,7 @@ pub(crate) async fn run(args: &Doctor) -> anyhow::Result<ExitCode> {
     let mut findings = Findings::default();
     findings.good("configuration", format!("{} is valid", config.file.display()));
     doors(&config, &mut findings);
-    match State::open(&config.state, &config.node).await {
-        Ok(state) => {
-            findings.good("state", format!("{} can be used", config.state.display()));
-            keys(&state, &mut findings).await;
-            log(&state, &mut findings);
-        }
-        Err(e) => findings.wrong("state", format!("{e:#}"), "nothing can be served without it"),
-    }
+    state(&config, &mut findings).await;
     enforcement(&config, &mut findings).await;
     if !args.offline {
         providers(&config, &mut findings).await;
@@ -87,12 +82,34 @@ fn doors(config: &Config, findings: &mut Findings) {
     findings.good("listener", "/healthz and /readyz answer without identity; everything else demands it");
 }
 
+/// The state and what is in it. Looking makes none.
+async fn state(config: &Config, findings: &mut Findings) {
+    if !State::is_there(&config.state) {
+        let what = format!("there is none yet in {}", config.state.display());
+        return findings.look("state", what, "it begins with the first key or start");
+    }
+    let state = match State::open(&config.state, &config.node).await {
+        Ok(state) => state,
+        Err(e) => return findings.wrong("state", format!("{e:#}"), "nothing can be served without it"),
+    };
+    findings.good("state", format!("{} can be used", config.state.display()));
+    keys(&state, findings).await;
+    if let Err(e) = assemble::targets(config, &state) {
+        findings.wrong("provider", format!("{e:#}"), "nothing is served until its key can be unsealed");
+    }
+    log(&state, findings);
+}
+
 async fn keys(state: &State, findings: &mut Findings) {
     match state.store().keys().await {
-        Ok(keys) if keys.iter().any(|k| k.revoked_at.is_none()) => {
-            findings.good("keys", format!("{} keys", keys.len()))
+        Ok(keys) => {
+            let now = clock::now();
+            let stands = |k: &&KeyRecord| k.revoked_at.is_none() && k.expires.is_none_or(|end| now < end);
+            match keys.iter().filter(stands).count() {
+                0 => findings.look("keys", "no key stands", "create one with `countersign key create`"),
+                standing => findings.good("keys", format!("{standing} of {} keys stand", keys.len())),
+            }
         }
-        Ok(_) => findings.look("keys", "no key stands", "create one with `countersign key create`"),
         Err(e) => findings.wrong("keys", e.to_string(), "restore the key store from a backup"),
     }
 }
