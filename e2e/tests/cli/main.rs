@@ -139,6 +139,16 @@ fn damage(home: &countersign_testkit::Home) {
 
 #[test]
 fn a_revoked_key_cuts_its_stream_in_flight() {
+    revoked_in_flight(true);
+}
+
+#[test]
+fn a_revoked_key_cuts_its_stream_that_pauses() {
+    revoked_in_flight(false);
+}
+
+/// Revokes a key in the middle of its stream; the provider then goes on, or stays silent.
+fn revoked_in_flight(goes_on: bool) {
     let (begun, go_on) = (Gate::new(), Gate::new());
     let gates = (begun.clone(), go_on.clone());
     let upstream = Upstream::start(move |_asked| {
@@ -166,7 +176,9 @@ fn a_revoked_key_cuts_its_stream_in_flight() {
     until("the revocation to be known", || {
         (gateway.get("/v1/models", &key).code().as_deref() == Some("CS0204")).then_some(())
     });
-    go_on.open();
+    if goes_on {
+        go_on.open();
+    }
     let rest = String::from_utf8_lossy(&client.rest_of_stream()).into_owned();
     assert!(!rest.contains("zebra"), "{rest}");
     assert!(rest.contains("CS0204"), "{rest}");
