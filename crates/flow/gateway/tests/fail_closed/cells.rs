@@ -306,6 +306,16 @@ pub(crate) const CELLS: &[Cell] = &[
     after("release", "down", "the provider hangs up half-way", &[Code::ProviderUnreachable], |world, ask| {
         says(world, half(ask), Wrong::No);
     }),
+    after("release", "down", "the key is revoked while the answer pauses", &[Code::RevokedCredential], |world, ask| {
+        let identity = world.gateway.stages().identity.clone();
+        if ask.stream {
+            says(world, half(ask), Wrong::Hangs);
+            ask.when_answered = Some(Box::new(move || identity.load(Vec::new())));
+        } else {
+            // A whole answer has no half-way.
+            when_asked(world, ask, move || identity.load(Vec::new()));
+        }
+    }),
     // What happened: a refusal after the request left.
     after("settle", "error", "the disk fills up meanwhile", &[Code::AuditFailed], |world, _| {
         disk_then_error(world, Wrong::Fails);

@@ -26,12 +26,15 @@ pub(crate) struct Ask {
     pub(crate) body: Option<Bytes>,
     /// What becomes of the body's arrival after its first half.
     pub(crate) arrival: Wrong,
+    /// Happens once something of the answer has come.
+    pub(crate) when_answered: Option<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl Ask {
     pub(crate) fn good(world: &World, format: Format, stream: bool) -> Self {
         let authorization = Some(format!("Bearer {}", world.key));
-        Self { format, stream, authorization, prompt: "good day".into(), body: None, arrival: Wrong::No }
+        let prompt = "good day".into();
+        Self { format, stream, authorization, prompt, body: None, arrival: Wrong::No, when_answered: None }
     }
 
     fn body(&self) -> Bytes {
@@ -104,7 +107,12 @@ pub(crate) async fn exchange(world: &World, ask: &Ask) -> Got {
     let mut body = response.into_body();
     while let Some(frame) = body.frame().await {
         match frame {
-            Ok(frame) => got.said.push_str(&String::from_utf8_lossy(frame.data_ref().map_or(&[][..], AsRef::as_ref))),
+            Ok(frame) => {
+                got.said.push_str(&String::from_utf8_lossy(frame.data_ref().map_or(&[][..], AsRef::as_ref)));
+                if let Some(happens) = &ask.when_answered {
+                    happens();
+                }
+            }
             Err(_) => got.cut = true,
         }
     }
