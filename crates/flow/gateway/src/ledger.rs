@@ -265,10 +265,10 @@ impl Account {
 
     /// Metrics, trace and log line; none of them holds content.
     fn count(&self, now: Timestamp) {
-        let outcome = match (&self.refusal, self.record, self.complete) {
-            (Some(refusal), _, _) => refusal.code.slug(),
-            (None, Some(_), false) => "client-closed",
-            (None, _, _) => "ok",
+        let outcome = match (&self.refusal, self.complete) {
+            (Some(refusal), _) => refusal.code.slug(),
+            (None, false) => "client-closed",
+            (None, true) => "ok",
         };
         let metrics = self.gateway.metrics();
         metrics.in_flight.dec();
@@ -300,3 +300,6 @@ pub const CLIENT_CLOSED: u16 = 499;
 
 /// Bytes of an answer that are kept, sealed, with the outcome; its digest covers all of it.
 const KEPT: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests;

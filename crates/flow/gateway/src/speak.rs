@@ -87,3 +87,6 @@ pub(crate) fn name_request(headers: &mut HeaderMap, format: Format, request: Req
 const OPENAI_ID: HeaderName = HeaderName::from_static("x-request-id");
 const ANTHROPIC_ID: HeaderName = HeaderName::from_static("request-id");
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+
+#[cfg(test)]
+mod tests;

@@ -28,7 +28,6 @@ pub(crate) const CANARY: &str = "canary-6b2f0c9d4e1a7385d0f1b29c8e4a7f36";
 /// Everything a test needs of one.
 pub(crate) struct World {
     pub(crate) gateway: Arc<Gateway>,
-    pub(crate) actor: Actor,
     pub(crate) key: String,
     log: MemoryDir,
 }
@@ -49,8 +48,7 @@ impl World {
         identity.load(vec![record.clone()]);
         let policy = Policy::parse(&[("test.cedar", "permit (principal, action, resource);")]).unwrap();
         let settings = Settings { policy: Arc::new(policy), rules, rates: Rates::default() };
-        let actor = Actor::new(CANARY);
-        let dial = dial.unwrap_or_else(|| Arc::new(ToActor(actor.clone())));
+        let dial = dial.unwrap_or_else(|| Arc::new(ToActor(Actor::new(CANARY))));
         let targets = vec![target("openai", Dialect::OpenAi), target("anthropic", Dialect::Anthropic)];
         let keys = Keys { ring: ring.clone(), origin: "log.example/test".into() };
         let stages = Stages {
@@ -66,7 +64,7 @@ impl World {
             bits
         });
         let gateway = Gateway::new(stamps.speak, stages, Limits::default(), clock, random);
-        Self { gateway, actor, key: text.expose().clone(), log }
+        Self { gateway, key: text.expose().clone(), log }
     }
 
     /// A question to the model `openai` or `anthropic`.

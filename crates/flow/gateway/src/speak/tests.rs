@@ -1,0 +1,58 @@
+use std::time::Duration;
+
+use countersign_core::{Code, Timestamp, life::Stamps};
+
+use super::*;
+
+fn speaker() -> Speaker {
+    Speaker::new(Stamps::issue().speak)
+}
+
+fn id() -> RequestId {
+    RequestId::new(Timestamp(1_800_000_000_000_000), [7; 10])
+}
+
+#[test]
+fn every_code_is_said_with_its_status_and_whether_to_try_again() {
+    for code in Code::ALL.iter().copied().filter(|c| c.status() != 0) {
+        for route in [None, Some(Route::Api(Format::Chat)), Some(Route::Api(Format::Messages)), Some(Route::Metrics)] {
+            let said = speaker().refuse(route, &Refusal::new(code, "an internal reason"), id());
+            let headers = said.headers();
+            let retry = headers.get(SHOULD_RETRY).map(|v| v.as_bytes());
+            assert_eq!(retry, (!code.retryable()).then_some(&b"false"[..]), "{code:?}");
+            assert_eq!(headers.contains_key(header::WWW_AUTHENTICATE), said.status() == 401, "{code:?}");
+            assert!(!headers.contains_key(header::CONNECTION) && !headers.contains_key(header::RETRY_AFTER));
+            let anthropic = route.is_some_and(|r| r.format().is_anthropic());
+            let name = if anthropic { ANTHROPIC_ID } else { OPENAI_ID };
+            assert_eq!(headers[name], id().to_string().as_str());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_names_its_code_and_never_its_reason() {
+    use http_body_util::BodyExt;
+
+    for format in Format::ALL {
+        let refusal = Refusal::new(Code::PromptRefused, "rule injection/override in leaf 3");
+        let whole = speaker().refuse(Some(Route::Api(format)), &refusal, id());
+        let whole = whole.into_body().collect().await.ok().unwrap().to_bytes();
+        let event = speaker().refuse_stream(format, &refusal, id()).into_bytes();
+        for said in [whole, event] {
+            let said = String::from_utf8_lossy(&said).into_owned();
+            assert!(said.contains("CS0501") && said.contains(&id().to_string()), "{said}");
+            assert!(!said.contains("injection"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_wait_is_at_least_a_second_and_a_cut_closes() {
+    let mut refusal = Refusal::new(Code::RateLimited, "");
+    for (wait, said) in [(0, "1"), (300, "1"), (61_000, "61")] {
+        refusal.retry_after = Some(Duration::from_millis(wait));
+        assert_eq!(speaker().refuse(None, &refusal, id()).headers()[header::RETRY_AFTER], said);
+    }
+    refusal.cut = true;
+    assert_eq!(speaker().refuse(None, &refusal, id()).headers()[header::CONNECTION], "close");
+}
