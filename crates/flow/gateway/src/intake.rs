@@ -76,3 +76,77 @@ fn is_json(kind: &[u8]) -> bool {
     essence.trim().eq_ignore_ascii_case("application/json")
         && (charset.is_empty() || charset.eq_ignore_ascii_case("charset=utf-8"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{convert::Infallible, io, time::Duration};
+
+    use futures_util::stream;
+    use http::{HeaderName, HeaderValue};
+    use http_body::Frame;
+    use http_body_util::{Full, StreamBody};
+
+    use super::*;
+
+    fn refused(headers: &[(&'static str, &'static str)]) -> Option<Code> {
+        let pairs = headers.iter().map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v)));
+        let mut map = HeaderMap::new();
+        for (name, value) in pairs {
+            map.append(name, value);
+        }
+        announced(&map, &Limits::default()).err().map(|r| r.code)
+    }
+
+    #[test]
+    fn what_the_headers_say_is_believed_only_when_it_is_one_uncompressed_json_body() {
+        const JSON: (&str, &str) = ("content-type", "application/json");
+        for good in ["application/json", "Application/JSON", "application/json; charset=UTF-8", "application/json;"] {
+            assert_eq!(refused(&[("content-type", good)]), None, "{good}");
+        }
+        for bad in ["", "text/plain", "application/jsonp", "application/json; charset=utf-7", "multipart/form-data"] {
+            assert_eq!(refused(&[("content-type", bad)]), Some(Code::UnsupportedMedia), "{bad}");
+        }
+        assert_eq!(refused(&[]), Some(Code::UnsupportedMedia));
+        assert_eq!(refused(&[JSON, JSON]), Some(Code::UnsupportedMedia));
+        assert_eq!(refused(&[JSON, ("content-encoding", "gzip")]), Some(Code::UnsupportedMedia));
+        assert_eq!(refused(&[JSON, ("content-encoding", "identity")]), None);
+        assert_eq!(refused(&[JSON, ("content-length", "99999999999")]), Some(Code::TooLarge));
+    }
+
+    fn tight() -> Limits {
+        let mut limits = Limits { body_time: Duration::from_secs(30), ..Limits::default() };
+        limits.wire.body = 8;
+        limits
+    }
+
+    async fn taken(pieces: &[&'static str]) -> Result<Bytes, Code> {
+        let frames = pieces.iter().map(|p| Ok::<_, Infallible>(Frame::data(Bytes::from_static(p.as_bytes()))));
+        read(StreamBody::new(stream::iter(frames.collect::<Vec<_>>())), &tight()).await.map_err(|r| r.code)
+    }
+
+    #[tokio::test]
+    async fn a_body_is_taken_whole_up_to_its_limit_however_it_is_cut() {
+        for pieces in [&["12345678"][..], &["1234", "5678"], &["", "1", "", "2345", "678", ""]] {
+            assert_eq!(taken(pieces).await.unwrap(), "12345678", "{pieces:?}");
+        }
+        assert_eq!(taken(&[]).await.unwrap(), "");
+        for pieces in [&["123456789"][..], &["12345678", "9"], &["", "12345678", "", "9"]] {
+            assert_eq!(taken(pieces).await, Err(Code::TooLarge), "{pieces:?}");
+        }
+        assert!(read(Full::new(Bytes::from_static(b"123456789")), &tight()).await.is_err_and(|r| r.cut));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_breaks_off_or_drips_is_refused_and_cut() {
+        let broken = stream::iter([Err::<Frame<Bytes>, _>(io::Error::from(io::ErrorKind::ConnectionReset))]);
+        let refusal = read(StreamBody::new(broken), &tight()).await.unwrap_err();
+        assert!(refusal.code == Code::Malformed && refusal.cut);
+        // A byte every ten seconds: the time is for the whole body, not for each piece.
+        let drips = stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            Some((Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"1"))), ()))
+        });
+        let refusal = read(StreamBody::new(Box::pin(drips)), &tight()).await.unwrap_err();
+        assert!(refusal.code == Code::RequestTimeout && refusal.cut);
+    }
+}
