@@ -1,10 +1,12 @@
 //! What people read and copy is tried as it stands: every example, the cases beside it, and the README's first steps.
 
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
+
+use countersign_testkit::binary;
 
 #[test]
 fn every_example_is_valid_and_its_cases_pass() {
@@ -65,9 +67,7 @@ fn the_configuration_that_init_writes_is_short_and_commented() {
 }
 
 fn countersign(place: &Path) -> Command {
-    let binary =
-        env::var_os("COUNTERSIGN_BINARY").map_or_else(|| root().join("target/debug/countersign"), PathBuf::from);
-    let mut command = Command::new(binary);
+    let mut command = Command::new(binary());
     command.current_dir(place).env_remove("COUNTERSIGN_CONFIG");
     for key in ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "AZURE_OPENAI_API_KEY"] {
         command.env(key, "not-a-key");

@@ -318,8 +318,8 @@ impl Home {
     }
 }
 
-/// The binary under test.
-fn binary() -> PathBuf {
+/// The binary under test: the debug build, or what `COUNTERSIGN_BINARY` names.
+pub fn binary() -> PathBuf {
     std::env::var_os("COUNTERSIGN_BINARY")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/debug/countersign"), PathBuf::from)
 }

@@ -29,7 +29,7 @@ pub use chat::{chat_answer, chat_ask};
 pub use client::{Client, Secure};
 pub use deployment::Deployment;
 pub use gate::{Gate, until};
-pub use home::{Home, Plan};
+pub use home::{Home, Plan, binary};
 pub use http::{Answer, request};
 pub use siege::{Must, Siege, ended};
 pub use upstream::{Asked, Reply, Upstream, chunked, event_stream, with_length};
