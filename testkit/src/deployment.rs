@@ -208,7 +208,8 @@ fn launch(home: &Home, clear: u16) -> Result<(Child, Log, JoinHandle<()>), Strin
         return Ok((process, log, logging));
     }
     let _ = logging.join();
-    Err(text(&log))
+    let status = process.wait().map_or_else(|e| e.to_string(), |status| status.to_string());
+    Err(format!("{}({status})", text(&log)))
 }
 
 fn ready(port: u16) -> bool {
