@@ -95,12 +95,13 @@ fn life(home: Home, key: &str, told: &Told, dice: &mut Dice) -> Home {
     let answers = AtomicUsize::new(0);
     let enough = 1 + dice.below(25);
     let moment = Duration::from_micros(dice.below(3_000) as u64);
+    // All are connected before the first can end this life.
+    let clients: Vec<_> = (0..CALLERS).map(|_| Client::clear(address)).collect();
     thread::scope(|scope| {
-        for n in 0..CALLERS {
+        for (n, mut client) in clients.into_iter().enumerate() {
             let (over, answers, told) = (&over, &answers, told.clone());
             scope.spawn(move || {
                 // A connection that breaks is the end of this life.
-                let mut client = Client::clear(address);
                 for turn in n.. {
                     if over.load(Ordering::Relaxed) || !ask(&mut client, key, turn, &told) {
                         return;
