@@ -106,8 +106,16 @@ impl Ledger {
         self.note(|a| a.principal = Some(principal.clone()));
     }
 
-    pub(crate) fn asked(&mut self, call: &Call) {
-        self.note(|a| a.call = Some(call.clone()));
+    /// What was asked for. A model that nobody serves is not named: whatever a caller wrote there would stand in the
+    /// record in the clear.
+    pub(crate) fn asked(&mut self, call: &Call, served: bool) {
+        self.note(|a| {
+            let mut call = call.clone();
+            if !served {
+                call.model = "(unknown)".into();
+            }
+            a.call = Some(call);
+        });
     }
 
     pub(crate) fn intended(&mut self, intended: &Intended) {

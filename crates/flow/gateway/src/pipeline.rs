@@ -191,12 +191,16 @@ impl Gateway {
         intake::announced(&parts.headers, &self.limits)?;
         let body = intake::read(body, &self.limits).await?;
         let ask = Ask::read(format, body, &self.limits.wire).map_err(|e| Refusal::new(e.code(), e.to_string()))?;
-        ledger.asked(&ask.call);
+        let served = stages.provider.serves(&ask.call.model, format);
+        ledger.asked(&ask.call, served);
         no_logprobs(ask.logprobs, Code::NotPermitted)?;
 
         // May they.
         let permitted = stages.policy.permit(identified, ask.call)?;
         let reserved = stages.policy.reserve(permitted, now)?;
+        if !served {
+            return Err(Refusal::new(Code::NoSuchModel, "no target serves the model in this format"));
+        }
 
         // Is the prompt safe.
         let screened = stages.guard.screen(reserved, &ask.document).map_err(|w| ledger.withheld(w))?;

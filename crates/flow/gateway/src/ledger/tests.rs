@@ -54,6 +54,16 @@ async fn a_refusal_is_on_record_once_before_it_is_said() {
 }
 
 #[tokio::test]
+async fn a_model_that_nobody_serves_is_refused_before_the_intent_and_not_named() {
+    let world = World::new();
+    let answer = world.gateway.handle(world.ask("sk-a-key-in-the-wrong-place", false), Peer::default(), None).await;
+    assert_eq!(answer.status(), 404);
+    let records = world.records().await;
+    assert!(matches!(&records[1], Record::Refused(r) if r.code == "CS0701"), "{records:?}");
+    assert!(!format!("{records:?}").contains("in-the-wrong-place"));
+}
+
+#[tokio::test]
 async fn a_caller_who_goes_away_while_a_refusal_is_recorded_changes_nothing() {
     let world = World::new();
     let mut ask = world.ask("openai", false);
