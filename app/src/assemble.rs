@@ -158,7 +158,8 @@ pub(crate) async fn self_test(config: &Config) -> anyhow::Result<selftest::Repor
             note: String::new(),
         },
     )?;
-    let canary = format!("canary-{:032x}", u128::from_be_bytes(clock::random()));
+    let [one, other] = [(); 2].map(|()| u128::from_be_bytes(clock::random()));
+    let canary = format!("canary-{one:032x}{other:032x}");
     let mut guard = config.guard.clone();
     guard.canaries.push(Secret::new(canary.clone()));
     let guard = Arc::new(guards(Stamps::issue().screen, guard)?);

@@ -23,7 +23,7 @@ use crate::{
     selftest::{Actor, ToActor},
 };
 
-pub(crate) const CANARY: &str = "canary-6b2f0c9d4e1a7385d0f1b29c8e4a7f36";
+pub(crate) const CANARY: &str = "canary-6b2f0c9d4e1a7385d0f1b29c8e4a7f36e5c81d7a90b34f62c7d8e1f05a9b3c24";
 
 /// Everything a test needs of one.
 pub(crate) struct World {
