@@ -17,6 +17,7 @@ use rustls::{
 use crate::shell;
 use load::{Ask, drive};
 use subjects::Subject;
+use upstream::Answer;
 
 mod load;
 mod subjects;
@@ -65,14 +66,14 @@ async fn measure(seconds: u64, only: Option<&str>) -> anyhow::Result<()> {
         for (wire, address) in [("clear", subject.ways.clear), ("TLS 1.3", subject.ways.tls)] {
             let Some(address) = address else { continue };
             for (prompt, size) in [("1 KB", 1024), ("16 KB", 16 * 1024)] {
-                for (answer, stream) in [("whole", false), ("stream", true)] {
+                for answer in Answer::ALL {
                     let ask = Ask {
                         address,
                         tls: (wire != "clear").then(|| tls.clone()),
-                        request: request(size, stream, subject.key.as_deref()),
-                        must_hold: if stream { b"[DONE]" } else { b"\"total_tokens\":380" },
+                        request: request(size, answer, subject.key.as_deref()),
+                        must_hold: if answer.asking().1 { b"[DONE]" } else { b"\"total_tokens\":380" },
                     };
-                    rows.push(one(&subject, name, wire, prompt, answer, &ask, time).await?);
+                    rows.push(one(&subject, name, wire, prompt, answer.name(), &ask, time).await?);
                 }
             }
         }
@@ -130,9 +131,10 @@ fn print(rows: &[Row]) {
 }
 
 /// A chat request with a prompt of `size` bytes.
-fn request(size: usize, stream: bool, key: Option<&str>) -> Arc<[u8]> {
+fn request(size: usize, answer: Answer, key: Option<&str>) -> Arc<[u8]> {
+    let (model, stream) = answer.asking();
     let body = format!(
-        r#"{{"model":"bench","stream":{stream},"messages":[{{"role":"system","content":"You help customers of a shop."}},{{"role":"user","content":"{}"}}]}}"#,
+        r#"{{"model":"{model}","stream":{stream},"messages":[{{"role":"system","content":"You help customers of a shop."}},{{"role":"user","content":"{}"}}]}}"#,
         words(size)
     );
     let key = key.map_or_else(String::new, |key| format!("authorization: Bearer {key}\r\n"));

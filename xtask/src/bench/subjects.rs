@@ -110,7 +110,7 @@ async fn envoy(folder: &Path, upstream: SocketAddr) -> anyhow::Result<Subject> {
 
 async fn relay(upstream: SocketAddr) -> anyhow::Result<Subject> {
     let clear = free_port()?;
-    let mut command = Command::new(shell::root().join("target/release/examples/relay"));
+    let mut command = Command::new(shell::target().join("release/examples/relay"));
     command.args([clear.to_string(), upstream.to_string()]);
     Subject::start(&mut command, Ways { clear: Some(clear), tls: None }, None).await
 }
@@ -119,13 +119,13 @@ async fn relay(upstream: SocketAddr) -> anyhow::Result<Subject> {
 async fn countersign(folder: &Path, upstream: SocketAddr) -> anyhow::Result<Subject> {
     let (clear, tls) = (free_port()?, free_port()?);
     let home = folder.join("countersign");
-    let binary = shell::root().join("target/release/countersign");
+    let binary = shell::target().join("release/countersign");
     shell::output(Command::new(&binary).arg("init").arg(&home))?;
     let config = format!(
         "state = \"state\"\nworkers = 1\n\
          [[listener]]\nname = \"clear\"\naddress = \"{clear}\"\ncleartext = \"i-accept-cleartext-on-loopback\"\n\
          [[listener]]\nname = \"tls\"\naddress = \"{tls}\"\ncertificate = \"../chain.pem\"\nkey = \"../key.pem\"\n\
-         [[target]]\nname = \"model\"\nspeaks = \"openai\"\nurl = \"http://{upstream}\"\nmodels = [\"bench\"]\n\
+         [[target]]\nname = \"model\"\nspeaks = \"openai\"\nurl = \"http://{upstream}\"\nmodels = [\"bench\", \"bench-together\"]\n\
          [policy]\nfiles = [\"policy.cedar\"]\n[rates]\nper_minute = 1000000000\nburst = 1000000\nconcurrent = 1000\n\
          [telemetry]\nlevel = \"warn\"\n"
     );
