@@ -3,6 +3,7 @@
 //! It does no I/O, reads no clock, spawns nothing and knows nothing of HTTP, JSON or any provider.
 
 pub mod call;
+pub mod claims;
 pub mod clock;
 pub mod code;
 pub mod content;
@@ -14,6 +15,7 @@ pub mod refusal;
 pub mod secret;
 
 pub use call::{Call, Format};
+pub use claims::{Claims, Confirmation, Groups};
 pub use clock::{Clock, Timestamp};
 pub use code::Code;
 pub use content::{Channel, Document, Edit, Leaf, Slot, SlotKind, Trust};

@@ -8,14 +8,15 @@ use std::{
     },
 };
 
-use crate::Timestamp;
+use crate::{Claims, Timestamp};
 
 /// An authenticated caller.
 #[derive(Clone, Debug)]
 pub struct Principal {
     /// The company or department whose data and keys this caller's requests live under.
     pub tenant: Arc<str>,
-    /// Stable subject id within the tenant; never an e-mail address.
+    /// Stable subject id within the tenant; never an e-mail address. For a token it is `ISSUER/ID`, so that two issuers'
+    /// ids never meet.
     pub subject: Arc<str>,
     /// Person, service or agent.
     pub kind: PrincipalKind,
@@ -23,10 +24,13 @@ pub struct Principal {
     pub roles: Arc<[Arc<str>]>,
     /// What the credential is restricted to: `model:NAME`, `format:NAME`; empty for no restriction beyond policy.
     pub scopes: Arc<[Arc<str>]>,
-    /// Names the credential (a key id, a certificate's SHA-256) without revealing it.
+    /// Names the credential (a key id, a certificate's SHA-256) without revealing it. Rates are counted by it, so for a token it
+    /// names issuer and subject: a fresh token is no fresh allowance.
     pub credential: Arc<str>,
     /// How the caller proved who they are.
     pub method: Method,
+    /// What the access token says; none for other credentials.
+    pub claims: Option<Arc<Claims>>,
     /// Whether the credential still stands; shared by every request made with it.
     pub lease: Arc<Lease>,
 }
@@ -61,6 +65,8 @@ pub enum Method {
     ApiKey,
     /// A client certificate in the TLS handshake.
     ClientCertificate,
+    /// An access token of an identity provider.
+    AccessToken,
 }
 
 impl Method {
@@ -70,6 +76,7 @@ impl Method {
         match self {
             Self::ApiKey => "api-key",
             Self::ClientCertificate => "client-certificate",
+            Self::AccessToken => "access-token",
         }
     }
 }
@@ -78,13 +85,20 @@ impl Method {
 pub struct Lease {
     expires: Option<Timestamp>,
     ended: AtomicBool,
+    within: Option<Arc<Self>>,
 }
 
 impl Lease {
     /// A standing lease that ends by itself at `expires`.
     #[must_use]
     pub const fn new(expires: Option<Timestamp>) -> Self {
-        Self { expires, ended: AtomicBool::new(false) }
+        Self { expires, ended: AtomicBool::new(false), within: None }
+    }
+
+    /// A lease that stands no longer than `outer` does: a token's within that of the key that signed it.
+    #[must_use]
+    pub const fn within(outer: Arc<Self>, expires: Option<Timestamp>) -> Self {
+        Self { expires, ended: AtomicBool::new(false), within: Some(outer) }
     }
 
     /// Ends the lease now. There is no way back.
@@ -92,10 +106,18 @@ impl Lease {
         self.ended.store(true, Ordering::Release);
     }
 
+    /// Whether this lease itself was ended, rather than by time or by the one it stands within.
+    #[must_use]
+    pub fn ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
     /// Whether the credential may be acted on at `now`.
     #[must_use]
     pub fn stands(&self, now: Timestamp) -> bool {
-        !self.ended.load(Ordering::Acquire) && self.expires.is_none_or(|end| now < end)
+        !self.ended()
+            && self.expires.is_none_or(|end| now < end)
+            && self.within.as_ref().is_none_or(|outer| outer.stands(now))
     }
 
     /// When the lease ends by itself.
@@ -107,6 +129,23 @@ impl Lease {
 
 impl fmt::Debug for Lease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lease").field("expires", &self.expires).field("ended", &self.ended).finish()
+        f.debug_struct("Lease").field("expires", &self.expires).field("ended", &self.ended()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_ends_with_the_one_it_stands_within_and_not_the_other_way_round() {
+        let outer = Arc::new(Lease::new(Some(Timestamp(20))));
+        let (one, other) = (Lease::within(outer.clone(), Some(Timestamp(10))), Lease::within(outer.clone(), None));
+        assert!(one.stands(Timestamp(9)) && !one.stands(Timestamp(10)));
+        assert!(other.stands(Timestamp(19)) && !other.stands(Timestamp(20)));
+        one.end();
+        assert!(!one.stands(Timestamp(0)) && other.stands(Timestamp(0)) && outer.stands(Timestamp(0)));
+        outer.end();
+        assert!(!other.stands(Timestamp(0)) && !other.ended());
     }
 }

@@ -81,6 +81,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         scopes: [].into(),
         credential: "key-1".into(),
         method: Method::ApiKey,
+        claims: None,
         lease: Arc::new(Lease::new(None)),
     });
     let body = Bytes::from(vec![b'x'; size]);

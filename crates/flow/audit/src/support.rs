@@ -47,6 +47,7 @@ pub(crate) fn principal() -> Arc<Principal> {
         scopes: [].into(),
         credential: "key-1".into(),
         method: Method::ApiKey,
+        claims: None,
         lease: Arc::new(Lease::new(None)),
     })
 }

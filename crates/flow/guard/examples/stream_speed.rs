@@ -161,6 +161,7 @@ fn readmitted(stamps: &Stamps, system: &str) -> Readmitted {
         scopes: Arc::from([]),
         credential: "k1".into(),
         method: Method::ApiKey,
+        claims: None,
         lease: Arc::new(Lease::new(None)),
     });
     let now = Timestamp(1);

@@ -47,6 +47,7 @@ pub(crate) fn readmitted(stage: &Stage, judge: Arc<dyn Judge>, system: &str) -> 
         scopes: Arc::from([]),
         credential: "k1".into(),
         method: Method::ApiKey,
+        claims: None,
         lease: Arc::new(Lease::new(None)),
     });
     let now = Timestamp(1);

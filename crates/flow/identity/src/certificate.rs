@@ -216,6 +216,7 @@ impl Mapped<'_> {
             scopes: self.rule.scopes.clone().into(),
             credential: format!("sha256:{}", HEXLOWER.encode(hash)).into(),
             method: Method::ClientCertificate,
+            claims: None,
             lease: Arc::new(Lease::new(Some(ends))),
         }
     }

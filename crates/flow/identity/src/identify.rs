@@ -159,6 +159,7 @@ impl Entry {
             scopes: record.scopes.as_slice().into(),
             credential: record.id.clone(),
             method: Method::ApiKey,
+            claims: None,
             lease,
         });
         Self { record, principal }

@@ -97,6 +97,7 @@ fn principal() -> Arc<Principal> {
         scopes: Arc::new([]),
         credential: "key_1".into(),
         method: Method::ApiKey,
+        claims: None,
         lease: Arc::new(Lease::new(None)),
     })
 }

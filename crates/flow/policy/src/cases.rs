@@ -10,7 +10,7 @@ use countersign_core::{
 use serde::Deserialize;
 
 use crate::{
-    facts::{Facts, Kinds, WEEKDAYS},
+    facts::{Deed, Facts, Kinds, WEEKDAYS},
     mentions::Mentions,
     policy::{Named, Policy},
     scopes,
@@ -55,13 +55,14 @@ pub struct Question {
     /// The credential's scopes.
     #[serde(default)]
     pub scopes: Vec<String>,
-    /// `api-key` or `client-certificate`.
+    /// `api-key`, `client-certificate` or `access-token`.
     #[serde(default = "default_method")]
     pub method: String,
-    /// `ask` (may the prompt leave) or `receive` (may the answer return).
+    /// `ask` (may the prompt leave), `receive` (may the answer return) or `observe` (may metrics be read).
     #[serde(default = "default_action")]
     pub action: String,
-    /// The model.
+    /// The model; for `observe` there is none.
+    #[serde(default)]
     pub model: String,
     /// The format, as in `chat`.
     #[serde(default = "default_format")]
@@ -173,17 +174,24 @@ impl Policy {
         let who = question.principal()?;
         let call = question.call()?;
         let peer = Peer { ip: question.ip, listener: question.listener.as_str().into() };
-        let facts = Facts::ask(&who, &peer, &call, question.time.timestamp()?);
-        let receive = pick("action", &question.action, &["ask", "receive"], |a| a)? == &"receive";
+        let now = question.time.timestamp()?;
+        let facts = Facts::ask(&who, &peer, &call, now);
         let kinds = question.findings.iter().map(|k| pick("finding", k, &Kind::ALL, |k| k.as_str()).copied());
         let kinds = kinds.collect::<Result<Kinds, _>>()?;
-        let (facts, no) = if receive {
-            (facts.receive(kinds, question.masked, &question.target), Code::AnswerNotPermitted)
-        } else {
-            (facts, Code::NotPermitted)
+        let deeds = [("ask", Deed::Ask), ("receive", Deed::Receive), ("observe", Deed::Observe)];
+        let deed = pick("action", &question.action, &deeds, |d| d.0)?.1;
+        if deed != Deed::Observe && call.model.is_empty() {
+            return Err(BadQuestion { what: "model", found: String::new(), expected: "its name".into() });
+        }
+        let (facts, no) = match deed {
+            Deed::Ask => (facts, Code::NotPermitted),
+            Deed::Receive => {
+                (facts.receive(kinds, question.masked, &question.target), Code::AnswerNotPermitted)
+            }
+            Deed::Observe => (Facts::observe(&who, &peer, now), Code::NotPermitted),
         };
         let deny = |code, because, notes| Explanation { decision: Decision::Deny, code: Some(code), because, notes };
-        if let Err(reason) = scopes::allow(&who, &call.model, call.format) {
+        if let Err(reason) = scopes::allow(&who, facts.model, facts.format_name()) {
             return Ok(deny(no, Vec::new(), vec![reason.into()]));
         }
         let said = self.ask(&facts, Mentions::ALL);
@@ -204,7 +212,7 @@ impl Policy {
 impl Question {
     fn principal(&self) -> Result<Arc<Principal>, BadQuestion> {
         let kinds = [PrincipalKind::Person, PrincipalKind::Service, PrincipalKind::Agent];
-        let methods = [Method::ApiKey, Method::ClientCertificate];
+        let methods = [Method::ApiKey, Method::ClientCertificate, Method::AccessToken];
         let shared = |names: &[String]| names.iter().map(|name| Arc::from(name.as_str())).collect();
         Ok(Arc::new(Principal {
             tenant: self.tenant.as_str().into(),
@@ -214,6 +222,7 @@ impl Question {
             scopes: shared(&self.scopes),
             credential: "case".into(),
             method: *pick("method", &self.method, &methods, |m| m.as_str())?,
+            claims: None,
             lease: Arc::new(Lease::new(None)),
         }))
     }

@@ -110,6 +110,7 @@ fn intended(stream: bool) -> Intended {
         scopes: [].into(),
         credential: "k".into(),
         method: Method::ApiKey,
+        claims: None,
         lease: Arc::new(Lease::new(None)),
     };
     let id = RequestId::new(Timestamp(0), [0; 10]);

@@ -288,6 +288,7 @@ fn readmitted(action: Action) -> Readmitted {
         scopes: [].into(),
         credential: "k".into(),
         method: Method::ApiKey,
+        claims: None,
         lease: Arc::new(Lease::new(None)),
     };
     let id = RequestId::new(NOW, [1; 10]);

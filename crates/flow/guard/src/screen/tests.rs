@@ -47,6 +47,7 @@ fn screen(kind: Kind, action: Action, document: &Document) -> Result<Screened, W
         scopes: Arc::from([]),
         credential: "k".into(),
         method: Method::ApiKey,
+        claims: None,
         lease: Arc::new(Lease::new(None)),
     };
     let call = Call {

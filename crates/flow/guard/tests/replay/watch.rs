@@ -130,6 +130,7 @@ fn readmitted(action: Action) -> Readmitted {
         scopes: Arc::from([]),
         credential: "k1".into(),
         method: Method::ApiKey,
+        claims: None,
         lease: Arc::new(Lease::new(None)),
     });
     let identified = Identified::new(&stamps.identify, RequestId::new(NOW, [1; 10]), NOW, Peer::default(), principal);

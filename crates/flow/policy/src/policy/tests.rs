@@ -19,6 +19,7 @@ pub(crate) fn principal(tenant: &str, subject: &str, roles: &[&str]) -> Arc<Prin
         scopes: Arc::new([]),
         credential: "key_test".into(),
         method: Method::ApiKey,
+        claims: None,
         lease: Arc::new(Lease::new(None)),
     })
 }

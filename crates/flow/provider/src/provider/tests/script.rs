@@ -184,6 +184,7 @@ pub(super) fn intended(format: Format, stream: bool, body: &str) -> Intended {
         scopes: [].into(),
         credential: "k".into(),
         method: Method::ApiKey,
+        claims: None,
         lease: Arc::new(Lease::new(None)),
     };
     let request = RequestId::new(Timestamp(0), [7; 10]);
