@@ -1,4 +1,4 @@
-//! Prints how fast both sides scan different kinds of text, in megabytes for each second of processor time.
+//! Prints how fast both sides scan different kinds of text, in megabytes a second.
 //!
 //! `cargo run --release -p countersign-guard --example speed [TEXT]`
 #![expect(clippy::print_stdout, reason = "a table for a person to read")]
@@ -33,15 +33,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             };
             let document = Document::new(bytes::Bytes::new(), vec![slot])?;
             let [prompt, answer] = [Side::Prompt, Side::Answer].map(|side| {
-                let mut rounds = 0;
-                let (start, busy) = (Instant::now(), busy());
-                while start.elapsed() < Duration::from_millis(300) {
-                    std::hint::black_box(guard.scan(side, &document));
-                    rounds += 1;
+                // The best of many short rounds: what else the machine does can only add to them.
+                let mut best = f64::INFINITY;
+                for _ in 0..ROUNDS {
+                    let (start, mut calls) = (Instant::now(), 0);
+                    while start.elapsed() < ROUND || calls == 0 {
+                        std::hint::black_box(guard.scan(side, &document));
+                        calls += 1;
+                    }
+                    best = best.min(start.elapsed().as_secs_f64() / f64::from(calls));
                 }
-                let spent =
-                    self::busy().zip(busy).map_or(start.elapsed().as_secs_f64(), |(now, then)| (now - then) / 1e9);
-                f64::from(rounds) * text.len() as f64 / spent / 1e6
+                text.len() as f64 / best / 1e6
             });
             println!("{name:<12} {:>8} {prompt:>10.0} {answer:>10.0}", text.len());
         }
@@ -49,11 +51,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Nanoseconds this thread has spent on a processor, where the system says so: other programs do not count.
-fn busy() -> Option<f64> {
-    let spent = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    spent.split(' ').next()?.parse().ok()
-}
+const ROUNDS: u32 = 50;
+const ROUND: Duration = Duration::from_millis(4);
 
 const TEXTS: [(&str, &str); 7] = [
     (
