@@ -52,6 +52,8 @@ codes! {
     ExpiredCredential = "CS0203", 401, "expired-credential", "the credential has expired";
     /// The credential was ours and has been revoked.
     RevokedCredential = "CS0204", 401, "revoked-credential", "the credential has been revoked";
+    /// The keys that would confirm the credential are not at hand, or too old.
+    UnconfirmedCredential = "CS0205", 503, "unconfirmed-credential", "the credential cannot be confirmed at the moment; try again shortly";
     /// Policy does not permit the request.
     NotPermitted = "CS0301", 403, "not-permitted", "policy does not permit this request";
     /// Policy could not be evaluated, which refuses.

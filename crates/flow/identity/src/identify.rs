@@ -19,9 +19,9 @@ use countersign_seal::KeyHasher;
 use countersign_store::KeyRecord;
 use subtle::ConstantTimeEq;
 
-use crate::{CertificateRule, Presented, certificate::Certificates, key};
+use crate::{CertificateRule, Presented, Tokens, certificate::Certificates, key, presented::Shown};
 
-/// Knows every key and every rule for certificates, and says of each request who asks. Shared by all tasks.
+/// Knows every key, every issuer of tokens and every rule for certificates, and says of each request who asks. Shared by all tasks.
 ///
 /// Keys live in a snapshot that a reload replaces whole; a request never waits for a reload. Until the first
 /// [`Identity::load`] there are no keys and every key is refused.
@@ -32,10 +32,11 @@ pub struct Identity {
     loading: Mutex<()>,
     suspended: AtomicBool,
     certificates: Certificates,
+    tokens: Tokens,
 }
 
 impl Identity {
-    /// The stage, with no keys yet. `hasher` is the ring's for [`key::PURPOSE`].
+    /// The stage, with no keys and no issuers yet. `hasher` is the ring's for [`key::PURPOSE`].
     #[must_use]
     pub fn new(stamp: Stamp<stage::Identify>, hasher: KeyHasher, rules: Vec<CertificateRule>) -> Self {
         Self {
@@ -45,6 +46,7 @@ impl Identity {
             loading: Mutex::default(),
             suspended: AtomicBool::new(false),
             certificates: Certificates::new(rules),
+            tokens: Tokens::default(),
         }
     }
 
@@ -84,12 +86,19 @@ impl Identity {
         self.certificates.set_rules(rules);
     }
 
-    /// Says who asks. When a request shows both a key and a certificate, the key decides and the certificate is ignored:
-    /// the certificate may belong to a machine in between.
+    /// The issuers of access tokens and their keys.
+    #[must_use]
+    pub const fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
+    /// Says who asks. When a request shows a key or token and a certificate, the key or token decides and the certificate is
+    /// ignored, unless the token is bound to it: it may belong to a machine in between.
     ///
     /// # Errors
     /// `CS0201` when nothing is presented, `CS0202` when it is malformed, unknown or contradicts itself, `CS0203` when it
-    /// has expired, `CS0204` when it was revoked, `CS0901` while keys are suspended, `CS0402` when more certificates are in use at once than can be held.
+    /// has expired, `CS0204` when it was revoked, `CS0205` while the issuer's keys are not at hand, `CS0901` while API keys are
+    /// suspended, `CS0402` when more certificates are in use at once than can be held.
     pub fn identify(
         &self,
         request: RequestId,
@@ -97,8 +106,9 @@ impl Identity {
         peer: Peer,
         presented: &Presented<'_>,
     ) -> Result<Identified, Refusal> {
-        let principal = match (presented.key()?, presented.certificate) {
-            (Some(key), _) => self.by_key(key, now)?,
+        let principal = match (presented.shown()?, presented.certificate) {
+            (Some(Shown::Key(key)), _) => self.by_key(key, now)?,
+            (Some(Shown::Token(token)), certificate) => self.tokens.principal(token, certificate, now)?,
             (None, Some(certificate)) => self.certificates.principal(certificate, now)?,
             (None, None) => return Err(Refusal::new(Code::NoCredential, "no credential was presented")),
         };
@@ -107,7 +117,7 @@ impl Identity {
 
     fn by_key(&self, text: &[u8], now: Timestamp) -> Result<Arc<Principal>, Refusal> {
         if !key::is_well_formed(text) {
-            return Err(Refusal::new(Code::BadCredential, "the API key is malformed"));
+            return Err(Refusal::new(Code::BadCredential, "the credential is neither an API key nor an access token"));
         }
         if self.suspended.load(Ordering::Acquire) {
             return Err(Refusal::new(Code::Internal, "the key store cannot be read, so no key can be confirmed"));

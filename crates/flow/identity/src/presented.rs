@@ -40,19 +40,31 @@ impl<'a> Presented<'a> {
         Ok(presented)
     }
 
-    /// The API key's text, when a header carries one.
-    pub(crate) fn key(&self) -> Result<Option<&'a [u8]>, Refusal> {
+    /// The API key or token, when a header carries one.
+    pub(crate) fn shown(&self) -> Result<Option<Shown<'a>>, Refusal> {
         let bad = |reason| Refusal::new(Code::BadCredential, reason);
         let bearer = match self.authorization {
-            Some(value) => Some(bearer(value).ok_or_else(|| bad("the authorization header is not a bearer key"))?),
+            Some(value) => {
+                Some(bearer(value).ok_or_else(|| bad("the authorization header is not a bearer credential"))?)
+            }
             None => None,
         };
         match (bearer, self.api_key) {
             (Some(one), Some(other)) if one != other => Err(bad("two headers carry two different keys")),
-            (Some(key), _) | (None, Some(key)) => Ok(Some(key)),
+            // A key has no dots. Tokens are taken from the header that is meant for them (RFC 6750).
+            (Some(text), _) if text.iter().filter(|b| **b == b'.').count() == 2 => Ok(Some(Shown::Token(text))),
+            (Some(text), _) | (None, Some(text)) => Ok(Some(Shown::Key(text))),
             (None, None) => Ok(None),
         }
     }
+}
+
+/// What a header carries, by its looks.
+pub(crate) enum Shown<'a> {
+    /// An API key, or nothing that is known.
+    Key(&'a [u8]),
+    /// An access token.
+    Token(&'a [u8]),
 }
 
 impl fmt::Debug for Presented<'_> {

@@ -1,0 +1,285 @@
+//! Access tokens: signed statements of identity providers (JWT, RFC 7519) about who asks.
+//!
+//! Everything is verified strictly and without I/O: [`Tokens`] says which issuers' keys are to be fetched, is handed what was
+//! fetched, and says of each token who its bearer is. The unverified `iss` chooses the issuer, compared byte by byte, and so the
+//! keys; the configuration chooses the algorithms; nothing else in a token chooses anything (RFC 8725).
+//!
+//! Threats it answers: forged, replayed elsewhere, outlived and confused tokens; ID tokens used as access tokens; another tenant's or
+//! issuer's tokens; keys that were withdrawn; an identity provider that is down or lies.
+
+mod adapter;
+mod algorithm;
+mod cache;
+mod claims;
+mod issuer;
+mod jwk;
+mod jws;
+mod keyset;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use aws_lc_rs::digest::{SHA256, digest};
+use countersign_core::{Claims, Code, Confirmation, Lease, Principal, Refusal, Timestamp, principal::Method};
+use countersign_wire::json::{Doc, Value};
+
+pub use adapter::Profile;
+pub use algorithm::Algorithm;
+pub use issuer::{Issuer, IssuerError, MAX_LEEWAY, RoleClaim, RoleRule};
+pub use jwk::{KeyError, MAX_KEYS, MAX_SET, RefusedKey, SetError};
+pub use jws::{Jws, JwsError, MAX_TOKEN};
+pub use keyset::{KeyReport, KeyRules};
+
+use cache::{Cache, Entry};
+use claims::Fault;
+use issuer::Service;
+use jwk::Key;
+
+/// Knows the issuers and their keys, and says of each token who its bearer is. Shared by all tasks; until issuers are set, every
+/// token is refused.
+///
+/// Whoever has a network asks [`Tokens::wanted`] every now and then, fetches the key sets of the issuers it names, and answers
+/// each with [`Tokens::fetched`] or [`Tokens::failed`]. No request waits for that.
+pub struct Tokens {
+    services: ArcSwap<Vec<Arc<Service>>>,
+    setting: Mutex<()>,
+    cache: Cache,
+}
+
+/// How an issuer's keys stand.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct IssuerStatus {
+    /// The issuer's name.
+    pub name: Arc<str>,
+    /// Keys in force.
+    pub keys: usize,
+    /// When they were fetched.
+    pub fetched: Option<Timestamp>,
+    /// Whether they may be relied on. If not, the issuer's tokens are refused with `CS0205`.
+    pub usable: bool,
+}
+
+impl Default for Tokens {
+    fn default() -> Self {
+        Self { services: ArcSwap::default(), setting: Mutex::default(), cache: Cache::new(REMEMBERED) }
+    }
+}
+
+impl Tokens {
+    /// Replaces the issuers. One that is configured as before keeps its keys, and its tokens their leases. The leases of one that
+    /// changed or is gone end; keys that were fetched for the same URL are read again under the new rules.
+    ///
+    /// # Errors
+    /// [`IssuerError`] names the issuer that will not do. Nothing is replaced then.
+    pub fn set_issuers(&self, issuers: Vec<Issuer>) -> Result<(), IssuerError> {
+        issuer::check(&issuers)?;
+        let _one_at_a_time = self.setting.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.services.load_full();
+        let after = issuers.into_iter().map(|issuer| match before.iter().find(|old| old.issuer.url == issuer.url) {
+            Some(old) if old.issuer == issuer => old.clone(),
+            old => Arc::new(Service::new(issuer, old.map(|old| &**old))),
+        });
+        let after = Arc::new(after.collect::<Vec<_>>());
+        self.services.store(after.clone());
+        for old in before.iter().filter(|old| !after.iter().any(|new| Arc::ptr_eq(old, new))) {
+            old.lease.end();
+        }
+        Ok(())
+    }
+
+    /// The issuers whose keys are to be fetched now. Each is named once, and again when it was not answered for a minute.
+    #[must_use]
+    pub fn wanted(&self, now: Timestamp) -> Vec<Arc<str>> {
+        let services = self.services.load();
+        let wanted = services.iter().filter(|service| service.with_set(|set| set.take_fetch(now)));
+        wanted.map(|service| service.issuer.name.clone()).collect()
+    }
+
+    /// Takes the key set that was fetched for an issuer. `now` is the time the fetch began. Keys that are not in it any more are not
+    /// accepted any more, and the leases of the tokens they signed end. A set that is none changes nothing.
+    ///
+    /// # Errors
+    /// [`SetError`] when it is no key set, which counts as a failed fetch.
+    pub fn fetched(&self, issuer: &str, set: &[u8], now: Timestamp) -> Result<KeyReport, SetError> {
+        self.service(issuer).map_or_else(|| Ok(KeyReport::default()), |s| s.with_set(|keys| keys.fetched(set, now)))
+    }
+
+    /// The keys of an issuer could not be fetched.
+    pub fn failed(&self, issuer: &str) {
+        if let Some(service) = self.service(issuer) {
+            service.with_set(keyset::KeySet::failed);
+        }
+    }
+
+    /// How the issuers' keys stand.
+    #[must_use]
+    pub fn status(&self, now: Timestamp) -> Vec<IssuerStatus> {
+        let of = |service: &Arc<Service>| {
+            let (name, keys) = (service.issuer.name.clone(), service.keys());
+            IssuerStatus { name, keys: keys.len(), fetched: keys.fetched(), usable: keys.usable(now) }
+        };
+        self.services.load().iter().map(of).collect()
+    }
+
+    /// Tokens remembered.
+    #[must_use]
+    pub fn remembered(&self) -> usize {
+        self.cache.len()
+    }
+
+    /// Who the bearer of a token is. `certificate` is the client's in DER, its chain verified; a token may be bound to it.
+    pub(crate) fn principal(
+        &self,
+        token: &[u8],
+        certificate: Option<&[u8]>,
+        now: Timestamp,
+    ) -> Result<Arc<Principal>, Refusal> {
+        if token.len() > MAX_TOKEN {
+            return Err(bad("the token is too long"));
+        }
+        let place = Cache::place(token);
+        let entry = match self.cache.get(&place) {
+            Some(known) if !known.is_orphan(now) => known,
+            _ => {
+                let fresh = self.verify(token, now)?;
+                self.cache.put(place, token.len(), fresh, now)
+            }
+        };
+        let principal = entry.principal;
+        if principal.lease.ended() {
+            return Err(Refusal::new(Code::RevokedCredential, "the token's lease has ended"));
+        }
+        if now < entry.begins {
+            return Err(bad("the token is not valid yet"));
+        }
+        if principal.lease.expires().is_some_and(|end| end <= now) {
+            return Err(Refusal::new(Code::ExpiredCredential, "the token has expired"));
+        }
+        if !principal.lease.stands(now) {
+            return Err(bad("the token's key was withdrawn"));
+        }
+        if !entry.service.keys().usable(now) {
+            return Err(unconfirmed(&entry.service));
+        }
+        prove(principal.claims.as_deref().and_then(|claims| claims.confirmation), certificate)?;
+        Ok(principal)
+    }
+
+    /// Verifies a token that is not remembered.
+    fn verify(&self, token: &[u8], now: Timestamp) -> Result<Entry, Refusal> {
+        let jws = Jws::read(token).map_err(|error| Refusal::new(Code::BadCredential, error.to_string()))?;
+        let doc =
+            Doc::read(jws.payload(), &claims::LIMITS).map_err(|_| bad("the token's claims are not strict JSON"))?;
+        let claims = doc.root();
+        let services = self.services.load();
+        let service = claims.get("iss").and_then(|iss| services.iter().find(|service| iss.is(&service.issuer.url)));
+        let service = service.ok_or_else(|| bad("the token is of no issuer that is known"))?;
+        if !service.issuer.algorithms.contains(&jws.algorithm()) {
+            return Err(bad("the token's algorithm is not its issuer's"));
+        }
+        let key = key(service, &jws, now)?;
+        if !key.verifies(jws.algorithm(), jws.signed(), jws.signature()) {
+            return Err(bad("the token's signature does not verify"));
+        }
+        let refused = |fault| match fault {
+            Fault::Expired => Refusal::new(Code::ExpiredCredential, "the token has expired"),
+            Fault::Bad(why) => bad(why),
+        };
+        entry(service, &key, jws.typ(), claims, now).map_err(refused)
+    }
+
+    fn service(&self, name: &str) -> Option<Arc<Service>> {
+        self.services.load().iter().find(|service| *service.issuer.name == *name).cloned()
+    }
+}
+
+impl std::fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tokens").field("issuers", &self.services.load().len()).finish_non_exhaustive()
+    }
+}
+
+/// The issuer's key that the token names.
+fn key(service: &Arc<Service>, jws: &Jws<'_>, now: Timestamp) -> Result<Arc<Key>, Refusal> {
+    let kid = jws.kid().ok_or_else(|| bad("the token names no key"))?;
+    let keys = service.keys();
+    if !keys.usable(now) {
+        return Err(unconfirmed(service));
+    }
+    match keys.get(kid) {
+        Some(key) => Ok(key.clone()),
+        None if service.with_set(|set| set.missed(now)) => Err(unconfirmed(service)),
+        None => Err(bad("the token names a key that its issuer does not publish")),
+    }
+}
+
+/// Reads the claims of a token whose signature is good.
+fn entry(
+    service: &Arc<Service>,
+    key: &Key,
+    typ: Option<&str>,
+    claims: Value<'_>,
+    now: Timestamp,
+) -> Result<Entry, Fault> {
+    let issuer = &service.issuer;
+    let span = claims::check(claims, issuer, now)?;
+    let who = issuer.profile.read(typ, claims, &issuer.url)?;
+    let subject: Arc<str> = format!("{}/{}", issuer.name, who.id).into();
+    let restricts = |scope: &&Arc<str>| scope.starts_with("model:") || scope.starts_with("format:");
+    let principal = Principal {
+        tenant: issuer.tenant.clone(),
+        kind: who.kind,
+        roles: issuer.roles_of(&who)?,
+        // The issuer's other scopes are for policies, by way of roles and claims.
+        scopes: who.scopes.iter().filter(restricts).cloned().collect(),
+        credential: format!("token:{subject}").into(),
+        method: Method::AccessToken,
+        lease: Arc::new(Lease::within(key.lease.clone(), Some(span.ends))),
+        claims: Some(Arc::new(Claims {
+            issuer: issuer.name.clone(),
+            subject: who.id,
+            client: Some(who.client),
+            scopes: who.scopes,
+            roles: who.roles,
+            groups: who.groups,
+            acr: claims::text(claims, "acr")?,
+            amr: claims::list(claims, "amr")?,
+            auth_time: claims::time(claims, "auth_time")?,
+            id: who.token,
+            session: claims::text(claims, "sid")?,
+            confirmation: claims::confirmation(claims)?,
+            issued: span.issued,
+            expires: span.ends,
+            extra: claims::extra(claims, &issuer.extra),
+        })),
+        subject,
+    };
+    Ok(Entry { principal: Arc::new(principal), service: service.clone(), begins: span.begins })
+}
+
+/// Whether the bearer holds what the token is bound to.
+fn prove(bound: Option<Confirmation>, certificate: Option<&[u8]>) -> Result<(), Refusal> {
+    match (bound, certificate) {
+        (None, _) => Ok(()),
+        (Some(Confirmation::Certificate(hash)), Some(der)) if digest(&SHA256, der).as_ref() == hash => Ok(()),
+        (Some(Confirmation::Certificate(_)), _) => Err(bad("the token is bound to another certificate")),
+        // RFC 9449, section 7.1: such a token is not accepted as a bearer token.
+        (Some(Confirmation::Key(_)), _) => Err(bad("the token is bound to a key that was not proved")),
+    }
+}
+
+fn bad(why: &'static str) -> Refusal {
+    Refusal::new(Code::BadCredential, why)
+}
+
+fn unconfirmed(service: &Service) -> Refusal {
+    let why = format!("the keys of issuer `{}` are not at hand", service.issuer.name);
+    Refusal { retry_after: Some(RETRY), ..Refusal::new(Code::UnconfirmedCredential, why) }
+}
+
+const RETRY: std::time::Duration = std::time::Duration::from_secs(1);
+/// Bytes of token text; some ten thousand tokens.
+const REMEMBERED: usize = 16 << 20;
+
+#[cfg(test)]
+mod tests;
