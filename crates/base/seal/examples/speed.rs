@@ -9,20 +9,20 @@ use countersign_seal::{KeyRing, SealError, random};
 fn main() -> Result<(), SealError> {
     let ring = KeyRing::from_bytes(KeyRing::generate()?)?;
     let (small, large) = (vec![b'x'; 1 << 10], vec![b'x'; 16 << 10]);
-    let sealed = ring.seal("tenant", "audit", b"req_1", &small)?;
+    let sealed = ring.seal("tenant", "audit", b"req_1", &[&small])?;
     let hasher = ring.hasher("api-key")?;
     let signer = ring.signer("log")?;
     let key = Secret::new(vec![b'k'; 53]);
     measure("seal 1 KiB", 200_000, || {
-        black_box(ring.seal("tenant", "audit", b"req_1", &small)).ok();
+        black_box(ring.seal("tenant", "audit", b"req_1", &[&small])).ok();
     });
     measure("seal 16 KiB", 50_000, || {
-        black_box(ring.seal("tenant", "audit", b"req_1", &large)).ok();
+        black_box(ring.seal("tenant", "audit", b"req_1", &[&large])).ok();
     });
     measure("open 1 KiB", 200_000, || {
         black_box(ring.open("tenant", "audit", b"req_1", &sealed)).ok();
     });
-    measure("random nonce", 200_000, || {
+    measure("12 random bytes", 200_000, || {
         black_box(random::bytes::<12>()).ok();
     });
     measure("hash a key", 200_000, || {

@@ -75,7 +75,7 @@ impl SecretBook {
         if !is_name(name) {
             return Err(BookError::Name);
         }
-        let envelope = ring.seal(TENANT, PURPOSE, name.as_bytes(), secret.expose().as_bytes())?;
+        let envelope = ring.seal(TENANT, PURPOSE, name.as_bytes(), &[secret.expose().as_bytes()])?;
         self.entries.insert(name.to_owned(), envelope);
         Ok(())
     }

@@ -3,9 +3,15 @@
 //! An envelope is `version (1 byte, 1) | root version (1) | salt (16) | nonce (12) | ciphertext | tag (16)`.
 //!
 //! The salt makes the data key: HKDF of the root key with the salt and a label of tenant and purpose. Each ring draws a
-//! fresh salt for each tenant and purpose, and another after 2^24 envelopes, so that random nonces stay far from the
-//! 2^32 messages after which AES-GCM may no longer be trusted, however long a deployment runs. Tenant, purpose, root and
-//! salt need no place in the associated data: with any of them changed, the key is another and the tag does not fit.
+//! fresh salt for each tenant and purpose, and another after 2^24 envelopes. Tenant, purpose, root and salt need no place in
+//! the associated data: with any of them changed, the key is another and the tag does not fit.
+//!
+//! INVARIANT: no nonce is used twice under one key. The nonce begins with a count of the key's envelopes, and no key outlives
+//! its count: the salt is 128 random bits that are drawn when the count begins and are never read back, so whatever comes
+//! after a crash or a restart, or beside this process, has another key. This is the deterministic construction of
+//! SP 800-38D, section 8.2.1. One thing copies key and count together: a machine whose memory is copied while it runs. For
+//! that, the rest of the nonce follows from the associated data, which says what is sealed: two copies go on with
+//! different requests.
 
 use std::{
     collections::HashMap,
@@ -91,20 +97,20 @@ impl KeyRing {
         u8::try_from(self.roots.len()).unwrap_or(u8::MAX)
     }
 
-    /// Seals `plain` so that only [`KeyRing::open`] with the same tenant, purpose and `aad` gives it back. `aad` says
-    /// which record it belongs to, so that envelopes cannot be exchanged for one another.
+    /// Seals `plain`, whose parts follow one another, so that only [`KeyRing::open`] with the same tenant, purpose and `aad`
+    /// gives it back. `aad` says which record it belongs to, so that envelopes cannot be exchanged for one another.
     ///
     /// # Errors
     /// [`SealError::NoRandomness`].
-    pub fn seal(&self, tenant: &str, purpose: &'static str, aad: &[u8], plain: &[u8]) -> Result<Vec<u8>, SealError> {
-        let key = self.sealing_key(tenant, purpose)?;
-        let nonce: [u8; NONCE] = random::bytes()?;
-        let mut out = Vec::with_capacity(HEADER + plain.len() + TAG);
+    pub fn seal(&self, tenant: &str, purpose: &'static str, aad: &[u8], plain: &[&[u8]]) -> Result<Vec<u8>, SealError> {
+        let (key, count) = self.sealing_key(tenant, purpose)?;
+        let nonce = nonce(count, aad);
+        let mut out = Vec::with_capacity(HEADER + plain.iter().map(|part| part.len()).sum::<usize>() + TAG);
         out.push(FORMAT);
         out.push(self.versions());
         out.extend_from_slice(&key.salt);
         out.extend_from_slice(&nonce);
-        out.extend_from_slice(plain);
+        plain.iter().for_each(|part| out.extend_from_slice(part));
         let text = out.get_mut(HEADER..).unwrap_or_default();
         let tag = gcm_seal(&key.key, nonce, aad, text)?;
         out.extend_from_slice(&tag);
@@ -174,10 +180,14 @@ impl KeyRing {
         self.roots.last().map(Secret::expose).ok_or(SealError::RootKey("it is empty"))
     }
 
-    fn sealing_key(&self, tenant: &str, purpose: &'static str) -> Result<Arc<SealingKey>, SealError> {
+    /// A key, and how many envelopes it had sealed before this one.
+    fn sealing_key(&self, tenant: &str, purpose: &'static str) -> Result<(Arc<SealingKey>, u32), SealError> {
         let find = |keys: &Vec<SealingSlot>| {
             let (_, key) = keys.iter().find(|(p, _)| *p == purpose)?;
-            (key.used.fetch_add(1, Ordering::Relaxed) < self.envelopes_per_key).then(|| key.clone())
+            // What is taken beyond the share is not used, and cannot reach the counter's end: whoever takes it leaves with
+            // another key.
+            let count = key.used.fetch_add(1, Ordering::Relaxed);
+            (count < self.envelopes_per_key).then(|| (key.clone(), count))
         };
         {
             let sealing = self.sealing.read().unwrap_or_else(PoisonError::into_inner);
@@ -199,7 +209,7 @@ impl KeyRing {
         let keys = sealing.entry(tenant.into()).or_default();
         keys.retain(|(p, _)| *p != purpose);
         keys.push((purpose, key.clone()));
-        Ok(key)
+        Ok((key, 0))
     }
 }
 
@@ -215,6 +225,7 @@ type SealingSlot = (&'static str, Arc<SealingKey>);
 struct SealingKey {
     salt: [u8; SALT],
     key: LessSafeKey,
+    /// Envelopes sealed: the beginning of the next one's nonce.
     used: AtomicU32,
 }
 
@@ -246,6 +257,15 @@ impl<'a> Envelope<'a> {
         }
         Ok(Self { root: *root, salt, nonce, sealed })
     }
+}
+
+/// The count, and 64 bits that differ where what is sealed does (FNV-1a: nobody gains by making them the same).
+fn nonce(count: u32, aad: &[u8]) -> [u8; NONCE] {
+    let rest = aad.iter().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3));
+    let mut nonce = [0; NONCE];
+    nonce[..4].copy_from_slice(&count.to_be_bytes());
+    nonce[4..].copy_from_slice(&rest.to_be_bytes());
+    nonce
 }
 
 fn data_key(root: &[u8; KEY], salt: &[u8; SALT], tenant: &str, purpose: &str) -> Result<LessSafeKey, SealError> {

@@ -9,7 +9,7 @@ fn of(roots: &[u8]) -> KeyRing {
 #[test]
 fn what_was_sealed_opens_only_as_it_was_sealed() {
     let ring = of(&[7]);
-    let sealed = ring.seal("bank", "audit", b"req_1", b"hello").unwrap();
+    let sealed = ring.seal("bank", "audit", b"req_1", &[b"hello"]).unwrap();
     assert_eq!(sealed.len(), HEADER + 5 + TAG);
     assert_eq!(ring.open("bank", "audit", b"req_1", &sealed).unwrap(), b"hello");
     for (tenant, purpose, aad) in [
@@ -27,7 +27,7 @@ fn what_was_sealed_opens_only_as_it_was_sealed() {
 #[test]
 fn no_byte_can_be_changed_or_dropped() {
     let ring = of(&[7, 9]);
-    let sealed = ring.seal("t", "p", b"a", b"some text").unwrap();
+    let sealed = ring.seal("t", "p", b"a", &[b"some text"]).unwrap();
     for at in 0..sealed.len() {
         for bit in 0..8 {
             let mut other = sealed.clone();
@@ -47,8 +47,8 @@ fn a_rotated_ring_opens_what_the_old_one_sealed_and_not_the_reverse() {
     let old = KeyRing::from_bytes(file.clone()).unwrap();
     let new = KeyRing::from_bytes(KeyRing::rotate(&file).unwrap()).unwrap();
     assert_eq!((old.versions(), new.versions()), (1, 2));
-    let before = old.seal("t", "p", b"", b"before").unwrap();
-    let after = new.seal("t", "p", b"", b"after").unwrap();
+    let before = old.seal("t", "p", b"", &[b"before"]).unwrap();
+    let after = new.seal("t", "p", b"", &[b"after"]).unwrap();
     assert_eq!(new.open("t", "p", b"", &before).unwrap(), b"before");
     assert_eq!(old.open("t", "p", b"", &after), Err(SealError::UnknownRoot(2)));
     let hash = old.hasher("k").unwrap().hash(b"x");
@@ -64,20 +64,20 @@ fn a_rotated_ring_opens_what_the_old_one_sealed_and_not_the_reverse() {
 fn a_data_key_seals_no_more_than_its_share() {
     let mut ring = of(&[1]);
     ring.envelopes_per_key = 3;
-    let sealed: Vec<_> = (0..10).map(|_| ring.seal("t", "p", b"", b"x").unwrap()).collect();
+    let sealed: Vec<_> = (0..10).map(|_| ring.seal("t", "p", b"", &[b"x"]).unwrap()).collect();
     let salt = |i: usize| Envelope::parse(&sealed[i]).unwrap().salt.to_vec();
     let mut salts: Vec<_> = (0..10).map(salt).collect();
     salts.dedup();
     assert_eq!(salts.len(), 4);
     assert!(sealed.iter().all(|s| ring.open("t", "p", b"", s).unwrap() == b"x"));
     // Each restart draws fresh salts, so two processes with the same root never share a data key.
-    assert_ne!(of(&[1]).seal("t", "p", b"", b"x").unwrap()[2..18], sealed[9][2..18]);
+    assert_ne!(of(&[1]).seal("t", "p", b"", &[b"x"]).unwrap()[2..18], sealed[9][2..18]);
 }
 
 #[test]
 fn forged_envelopes_leave_no_trace_in_the_cache() {
     let ring = of(&[1]);
-    let mut forged = ring.seal("t", "p", b"", b"x").unwrap();
+    let mut forged = ring.seal("t", "p", b"", &[b"x"]).unwrap();
     for i in 0..100 {
         forged[5] = i;
         let _ = ring.open("t", "p", b"", &forged);
@@ -88,9 +88,9 @@ fn forged_envelopes_leave_no_trace_in_the_cache() {
 #[test]
 fn the_cache_of_tenants_is_bounded_and_losing_it_loses_nothing() {
     let ring = of(&[1]);
-    let first = ring.seal("0", "p", b"", b"x").unwrap();
+    let first = ring.seal("0", "p", b"", &[b"x"]).unwrap();
     for tenant in 1..=CACHED_KEYS {
-        ring.seal(&tenant.to_string(), "p", b"", b"x").unwrap();
+        ring.seal(&tenant.to_string(), "p", b"", &[b"x"]).unwrap();
     }
     assert!(ring.sealing.read().unwrap().len() <= CACHED_KEYS);
     assert_eq!(ring.open("0", "p", b"", &first).unwrap(), b"x");
@@ -129,19 +129,34 @@ fn nothing_shows_a_key() {
 }
 
 #[test]
-fn many_threads_share_one_ring() {
+fn no_key_sees_a_nonce_twice() {
     let mut ring = of(&[1]);
     ring.envelopes_per_key = 50;
+    let seen = Mutex::new(std::collections::HashSet::new());
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
                 for i in 0..200_u32 {
-                    let sealed = ring.seal("t", "p", &i.to_be_bytes(), b"x").unwrap();
-                    assert_eq!(ring.open("t", "p", &i.to_be_bytes(), &sealed).unwrap(), b"x");
+                    // The same text for the same record, over and over: nothing but the count can tell the nonces apart.
+                    let sealed = ring.seal("t", "p", b"record", &[b"x"]).unwrap();
+                    assert_eq!(ring.open("t", "p", b"record", &sealed).unwrap(), b"x", "{i}");
+                    assert!(seen.lock().unwrap().insert(sealed[..HEADER].to_vec()));
                 }
             });
         }
     });
+    // A restart counts from the beginning, and under another key.
+    for _ in 0..100 {
+        assert!(seen.lock().unwrap().insert(of(&[1]).seal("t", "p", b"record", &[b"x"]).unwrap()[..HEADER].to_vec()));
+    }
+    assert_eq!(seen.into_inner().unwrap().len(), 900);
+}
+
+/// What a machine that was copied while it ran would do: both copies have the key and its count.
+#[test]
+fn two_copies_of_a_ring_part_at_the_next_record() {
+    assert_ne!(nonce(7, b"req_1"), nonce(7, b"req_2"));
+    assert_ne!(nonce(7, b"req_1"), nonce(8, b"req_1"));
 }
 
 #[test]
@@ -157,7 +172,7 @@ proptest! {
     #[test]
     fn any_bytes_round_trip(tenant in ".{0,20}", aad: Vec<u8>, plain: Vec<u8>) {
         let ring = of(&[3, 4]);
-        let sealed = ring.seal(&tenant, "p", &aad, &plain).unwrap();
+        let sealed = ring.seal(&tenant, "p", &aad, &[&plain]).unwrap();
         prop_assert_eq!(ring.open(&tenant, "p", &aad, &sealed).unwrap(), plain);
     }
 
