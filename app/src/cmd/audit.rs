@@ -126,6 +126,21 @@ pub(crate) fn print(shown: &Shown, bodies: Option<&State>) {
             r.call.as_ref().map(|c| format!(", {} {}", c.format, c.model)).unwrap_or_default(),
             findings(&r.findings),
         )),
+        Record::Answered(r) => term::say(format_args!(
+            "{index} {} {} answered: {}/{} reads {}",
+            at(r.at),
+            r.request,
+            r.who.tenant,
+            r.who.subject,
+            r.what,
+        )),
+        Record::Strangers(r) => term::say(format_args!(
+            "{index} {} {} more refusals of strangers from {} since {}",
+            at(r.last),
+            r.count,
+            r.from,
+            at(r.first),
+        )),
         Record::Gap(r) => term::say(format_args!(
             "{index} {} nothing could be recorded since {}: {}; {} requests were refused, {} outcomes lost",
             at(r.until),

@@ -52,7 +52,14 @@ pub(crate) async fn run(args: &Explain) -> anyhow::Result<ExitCode> {
                 }
                 stage("sent", "nothing left for the provider");
             }
-            Record::Opened(_) | Record::Gap(_) => {}
+            Record::Answered(r) => {
+                stage(
+                    "identified",
+                    &format!("{} {} by {}, roles {}", r.who.kind, r.who.subject, r.who.method, r.who.roles.join(", ")),
+                );
+                stage("answered", "by the gateway itself; no provider was called");
+            }
+            Record::Opened(_) | Record::Strangers(_) | Record::Gap(_) => {}
         }
     }
     Ok(ExitCode::SUCCESS)

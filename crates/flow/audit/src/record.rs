@@ -37,6 +37,10 @@ pub enum Record {
     Outcome(Outcome),
     /// A request was refused before it left.
     Refused(Refused),
+    /// The gateway answered a request by itself.
+    Answered(Answered),
+    /// Strangers were refused so often that they were only counted.
+    Strangers(Strangers),
     /// For a time, nothing could be recorded, and what asked to be was refused.
     Gap(Gap),
 }
@@ -156,6 +160,35 @@ pub struct Refused {
     /// The body as it came; never of a caller we do not know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Sealed>,
+}
+
+/// A request that the gateway answers by itself, without a provider.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Answered {
+    /// The request.
+    #[serde(with = "text::id")]
+    pub request: RequestId,
+    /// When it arrived.
+    pub at: Micros,
+    /// Who asked.
+    pub who: Who,
+    /// Where it came from.
+    pub from: Place,
+    /// What was asked for: `models` or `metrics`.
+    pub what: Cow<'static, str>,
+}
+
+/// Refused credentials of one place and about one minute, beyond those that are on record one by one.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Strangers {
+    /// The place: an address, a network, or a word for what has none.
+    pub from: String,
+    /// How many they were.
+    pub count: u64,
+    /// When the first of them was refused.
+    pub first: Micros,
+    /// When the last was.
+    pub last: Micros,
 }
 
 /// A time in which nothing could be recorded.
@@ -301,7 +334,8 @@ impl Record {
             Self::Intent(r) => Some(r.request),
             Self::Outcome(r) => Some(r.request),
             Self::Refused(r) => Some(r.request),
-            Self::Opened(_) | Self::Gap(_) => None,
+            Self::Answered(r) => Some(r.request),
+            Self::Opened(_) | Self::Strangers(_) | Self::Gap(_) => None,
         }
     }
 
@@ -312,7 +346,7 @@ impl Record {
             Self::Intent(r) => r.body.as_ref().map(|b| (&*r.who.tenant, PROMPT, b)),
             Self::Outcome(r) => r.answer.as_ref().map(|b| (&*r.tenant, ANSWER, b)),
             Self::Refused(r) => r.who.as_ref().zip(r.body.as_ref()).map(|(w, b)| (&*w.tenant, PROMPT, b)),
-            Self::Opened(_) | Self::Gap(_) => None,
+            Self::Opened(_) | Self::Answered(_) | Self::Strangers(_) | Self::Gap(_) => None,
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Keeps the account of one request from its arrival to its end, and puts it on record exactly once: refused before it
 //! left, ended after it left, or abandoned by the caller in between.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use aws_lc_rs::digest;
 use bytes::{Bytes, BytesMut};
-use countersign_audit::{Audit, Outcome, Refused};
+use countersign_audit::{Audit, Outcome, Refused, record::Answered};
 use countersign_core::{
-    Call, Finding, Format, Principal, Refusal, RequestId, Timestamp,
+    Call, Code, Finding, Format, Principal, Refusal, RequestId, Timestamp,
     life::{Dispatched, Intended, Peer, Released},
 };
 use countersign_guard::Withheld;
@@ -40,6 +40,8 @@ struct Account {
     whole: Option<Bytes>,
     digest: Option<digest::Context>,
     refusal: Option<Refusal>,
+    /// The refusal is counted with others like it and not recorded by itself.
+    counted: bool,
     complete: bool,
     span: tracing::Span,
 }
@@ -86,6 +88,7 @@ impl Ledger {
             whole: None,
             digest: None,
             refusal: None,
+            counted: false,
             complete: false,
             span,
         })))
@@ -181,9 +184,34 @@ impl Ledger {
         released
     }
 
+    /// The gateway answers by itself: puts that on record and waits, no longer than `time`, until it is durable.
+    pub(crate) async fn answered(&mut self, time: Duration) -> Result<(), Refusal> {
+        let Some(account) = &mut self.0 else { return Ok(()) };
+        let Some(principal) = &account.principal else {
+            return Err(Refusal::new(Code::Internal, "nobody was identified"));
+        };
+        let answered = account.audit.answered(Answered {
+            request: account.request,
+            at: account.at.0,
+            who: (&**principal).into(),
+            from: (&account.peer).into(),
+            what: account.route.into(),
+        });
+        tokio::time::timeout(time, answered)
+            .await
+            .map_err(|_| Refusal::new(Code::AuditFailed, "the audit record was not durable in time"))??;
+        account.complete = true;
+        Ok(())
+    }
+
     /// The answer came to its own end.
     pub(crate) fn complete(&mut self) {
         self.note(|a| a.complete = true);
+    }
+
+    /// The refusal to come is one of many, which are recorded as one.
+    pub(crate) fn counted(&mut self) {
+        self.note(|a| a.counted = true);
     }
 
     pub(crate) fn refused(&mut self, refusal: &Refusal) {
@@ -218,7 +246,7 @@ impl Account {
         }
         let now = self.end();
         self.count(now);
-        let Some(refusal) = self.refusal.take() else { return Ok(()) };
+        let Some(refusal) = self.refusal.take().filter(|_| !self.counted) else { return Ok(()) };
         let refused = Refused {
             request: self.request,
             at: now,
@@ -288,6 +316,9 @@ impl Account {
         }
         if let Some(refusal) = &self.refusal {
             self.span.record("error.type", refusal.code.id());
+            if self.counted {
+                return;
+            }
             tracing::info!(parent: &self.span, request = %self.request, code = refusal.code.id(), reason = &*refusal.reason, "refused");
         }
     }

@@ -1,16 +1,16 @@
 //! The request's life, stage by stage. Read `steps` to know what the product does.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use countersign_audit::Audit;
+use countersign_audit::{Audit, record};
 use countersign_core::{
     Clock, Code, Format, Refusal, RequestId, Timestamp,
     life::{Identified, Peer, Stamp, stage},
 };
 use countersign_guard::Guard;
-use countersign_identity::{Identity, Presented};
+use countersign_identity::{Identity, Presented, Strangers};
 use countersign_policy::Stage as Policy;
 use countersign_provider::{Provider, Upstream};
 use countersign_wire::{answer::Answer, ask::Ask};
@@ -77,6 +77,7 @@ pub struct Gateway {
     random: Box<dyn Fn() -> [u8; 10] + Send + Sync>,
     limits: Limits,
     metrics: Metrics,
+    strangers: Strangers,
 }
 
 /// A request at the door.
@@ -106,6 +107,7 @@ impl Gateway {
             random,
             limits,
             metrics,
+            strangers: Strangers::default(),
         })
     }
 
@@ -177,14 +179,19 @@ impl Gateway {
 
         // Who asks: from the headers alone, before anything of a stranger's body is read.
         let headers = parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-        let presented = Presented::gather(headers, certificate.as_deref())?;
-        let identified = stages.identity.identify(request, now, peer, &presented)?;
+        let from = peer.ip;
+        let identified = Presented::gather(headers, certificate.as_deref())
+            .and_then(|presented| stages.identity.identify(request, now, peer, &presented))
+            .map_err(|refusal| self.stranger(refusal, from, now, ledger))?;
         ledger.identified(identified.principal());
+
+        // How often: before a body is read or anything is answered.
+        let share = stages.policy.share(&identified)?;
 
         // What for.
         let format = match found? {
-            Route::Api(Format::Models) => return Ok(self.models(stages, &identified, &parts.headers, ledger)),
-            Route::Metrics => return self.observe(&identified, ledger),
+            Route::Api(Format::Models) => return self.models(stages, &identified, &parts.headers, ledger).await,
+            Route::Metrics => return self.observe(stages, &identified, ledger).await,
             Route::Api(format) => format,
             Route::Health | Route::Ready => return Err(Refusal::new(Code::Internal, "answered before")),
         };
@@ -197,7 +204,7 @@ impl Gateway {
 
         // May they.
         let permitted = stages.policy.permit(identified, ask.call)?;
-        let reserved = stages.policy.reserve(permitted, now)?;
+        let reserved = stages.policy.reserve(permitted, share)?;
         if !served {
             return Err(Refusal::new(Code::NoSuchModel, "no target serves the model in this format"));
         }
@@ -279,29 +286,56 @@ impl Gateway {
         }
     }
 
+    /// A refused credential. Past so many a minute from one place, the next are counted instead of recorded one by one, and
+    /// told to slow down.
+    fn stranger(&self, refusal: Refusal, from: Option<IpAddr>, now: Timestamp, ledger: &mut Ledger) -> Refusal {
+        let Some(wait) = (refusal.code.status() == 401).then(|| self.strangers.refused(from, now)).flatten() else {
+            return refusal;
+        };
+        ledger.counted();
+        let reason = "too many refused credentials from the address";
+        Refusal { retry_after: Some(wait), ..Refusal::new(Code::RateLimited, reason) }
+    }
+
+    /// Puts on record the strangers who were refused and only counted: those whose minute is over, or all. To be called every
+    /// few seconds, and with `all` before the audit log is closed.
+    pub async fn account_for_strangers(&self, all: bool) {
+        for tally in self.strangers.tallies(self.now(), all) {
+            let from = tally.from.to_string();
+            tracing::warn!(from, count = tally.count, "strangers were refused too often to be recorded one by one");
+            let tally = record::Strangers { from, count: tally.count, first: tally.first.0, last: tally.last.0 };
+            if let Err(error) = self.stages().audit.strangers(tally).await {
+                tracing::error!(%error, "refusals of strangers could not be recorded");
+            }
+        }
+    }
+
     /// The models the caller may use, in the shape the caller's SDK expects.
-    fn models(
+    async fn models(
         &self,
         stages: &Stages,
         who: &Identified,
         headers: &HeaderMap,
         ledger: &mut Ledger,
-    ) -> Response<AnswerBody> {
+    ) -> Result<Response<AnswerBody>, Refusal> {
         let (principal, peer) = (who.principal(), who.peer());
         let mut models: Vec<(Arc<str>, u64)> = stages.provider.models().into_iter().map(|m| (m, 0)).collect();
         models.retain(|(m, _)| stages.policy.may_use(principal, peer, who.at(), m, Format::Models));
-        ledger.complete();
-        self.speaker.models(headers.contains_key("anthropic-version"), &models, who.request())
+        ledger.answered(self.limits.audit_time).await?;
+        Ok(self.speaker.models(headers.contains_key("anthropic-version"), &models, who.request()))
     }
 
-    /// The metrics, for who holds the role.
-    fn observe(&self, who: &Identified, ledger: &mut Ledger) -> Result<Response<AnswerBody>, Refusal> {
-        if !who.principal().roles.iter().any(|role| &**role == OBSERVER) {
-            return Err(Refusal::new(Code::NotPermitted, "metrics are for the role `observer`"));
-        }
+    /// The metrics, for whom policy permits to observe.
+    async fn observe(
+        &self,
+        stages: &Stages,
+        who: &Identified,
+        ledger: &mut Ledger,
+    ) -> Result<Response<AnswerBody>, Refusal> {
+        stages.policy.observe(who)?;
         let text = self.metrics.text().map_err(|_| Refusal::new(Code::Internal, "metrics cannot be written"))?;
-        ledger.complete();
-        Ok(self.speaker.text(200, text))
+        ledger.answered(self.limits.audit_time).await?;
+        Ok(self.speaker.metrics(text))
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -332,9 +366,6 @@ fn typed(body: AnswerBody, kind: &'static str) -> Response<AnswerBody> {
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }
-
-/// The role that may read metrics.
-const OBSERVER: &str = "observer";
 
 const JSON: &str = "application/json";
 const EVENTS: &str = "text/event-stream; charset=utf-8";

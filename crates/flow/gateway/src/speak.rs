@@ -63,6 +63,12 @@ impl Speaker {
         response
     }
 
+    /// The metrics, which call themselves by the name of their format: a scraper chooses its parser by it.
+    pub(crate) fn metrics(&self, text: String) -> Response<AnswerBody> {
+        let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        self.say(200, HeaderValue::from_static(kind), text.into())
+    }
+
     /// Plain text of our own.
     pub(crate) fn text(&self, status: u16, body: impl Into<Bytes>) -> Response<AnswerBody> {
         self.say(status, HeaderValue::from_static("text/plain; charset=utf-8"), body.into())

@@ -25,6 +25,10 @@ use crate::{
 
 pub(crate) const CANARY: &str = "canary-6b2f0c9d4e1a7385d0f1b29c8e4a7f36e5c81d7a90b34f62c7d8e1f05a9b3c24";
 
+/// Everybody may ask for everything; the role `observer` may read metrics.
+const POLICY: &str = "permit (principal, action, resource);
+permit (principal in Countersign::Role::\"observer\", action == Countersign::Action::\"observe\", resource);";
+
 /// Everything a test needs of one.
 pub(crate) struct World {
     pub(crate) gateway: Arc<Gateway>,
@@ -46,7 +50,7 @@ impl World {
         let clock = Arc::new(|| Timestamp(1_800_000_000_000_000));
         let identity = Identity::new(stamps.identify, hasher, Vec::new());
         identity.load(vec![record.clone()]);
-        let policy = Policy::parse(&[("test.cedar", "permit (principal, action, resource);")]).unwrap();
+        let policy = Policy::parse(&[("test.cedar", POLICY)]).unwrap();
         let settings = Settings { policy: Arc::new(policy), rules, rates: Rates::default() };
         let dial = dial.unwrap_or_else(|| Arc::new(ToActor(Actor::new(CANARY))));
         let targets = vec![target("openai", Dialect::OpenAi), target("anthropic", Dialect::Anthropic)];

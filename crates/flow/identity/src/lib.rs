@@ -5,16 +5,19 @@
 //! and decides nothing about what a caller may do.
 //!
 //! Threats it answers: guessed, mistyped, leaked, expired and revoked keys; forged, borrowed and confused tokens; two
-//! credentials in one request that two readers would choose differently between; a credential that ends while its answer is still streaming.
+//! credentials in one request that two readers would choose differently between; a credential that ends while its answer is still streaming; a flood of refused
+//! credentials that would fill the audit log.
 
 mod certificate;
 mod identify;
 pub mod key;
 mod presented;
+mod strangers;
 pub mod token;
 
 pub use certificate::{CertificateField, CertificateRule, NamePattern};
 pub use countersign_store::KeyRecord;
 pub use identify::Identity;
 pub use presented::Presented;
+pub use strangers::{Place, Strangers, Tally};
 pub use token::Tokens;

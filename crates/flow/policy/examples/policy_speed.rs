@@ -44,7 +44,8 @@ fn main() -> std::io::Result<()> {
         stage.permit(who, call).map_err(std::io::Error::other)
     };
     let dispatch = |permitted: Permitted| -> std::io::Result<Dispatched> {
-        let reserved = stage.reserve(permitted, now(0)).map_err(std::io::Error::other)?;
+        let share = stage.share(&permitted).map_err(std::io::Error::other)?;
+        let reserved = stage.reserve(permitted, share).map_err(std::io::Error::other)?;
         let screened = Screened::new(&stamps.screen, reserved, Bytes::new(), Vec::new(), Fingerprint::default());
         Ok(Dispatched::new(&stamps.dispatch, Intended::new(&stamps.intend, screened, 0), "target".into()))
     };
@@ -70,7 +71,8 @@ fn main() -> std::io::Result<()> {
     let started = Instant::now();
     let mut held = Vec::with_capacity(all.len());
     for permitted in all {
-        held.push(stage.reserve(permitted, now(0)).map_err(std::io::Error::other)?);
+        let share = stage.share(&permitted).map_err(std::io::Error::other)?;
+        held.push(stage.reserve(permitted, share).map_err(std::io::Error::other)?);
     }
     writeln!(out, "reserve: {:.3} us", started.elapsed().as_secs_f64() * 1e7 / WARM as f64)?;
     let started = Instant::now();

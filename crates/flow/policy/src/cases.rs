@@ -185,9 +185,7 @@ impl Policy {
         }
         let (facts, no) = match deed {
             Deed::Ask => (facts, Code::NotPermitted),
-            Deed::Receive => {
-                (facts.receive(kinds, question.masked, &question.target), Code::AnswerNotPermitted)
-            }
+            Deed::Receive => (facts.receive(kinds, question.masked, &question.target), Code::AnswerNotPermitted),
             Deed::Observe => (Facts::observe(&who, &peer, now), Code::NotPermitted),
         };
         let deny = |code, because, notes| Explanation { decision: Decision::Deny, code: Some(code), because, notes };

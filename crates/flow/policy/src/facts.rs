@@ -9,15 +9,14 @@ use std::{
     sync::Arc,
 };
 
-use countersign_core::{Call, Finding, Format, Kind, Principal, Side, Timestamp, life::Peer};
+use countersign_core::{Call, Finding, Format, Kind, Principal, Timestamp, life::Peer};
 
 use crate::mentions::Mentions;
 
 /// One question, borrowed.
 #[derive(Clone, Copy, Debug, Hash, PartialEq)]
 pub(crate) struct Facts<'a> {
-    /// `Prompt` asks whether it may leave, `Answer` whether it may return.
-    pub(crate) side: Side,
+    pub(crate) deed: Deed,
     pub(crate) who: Who<'a>,
     pub(crate) model: &'a str,
     pub(crate) format: Format,
@@ -31,6 +30,17 @@ pub(crate) struct Facts<'a> {
     pub(crate) findings: Kinds,
     pub(crate) masked: bool,
     pub(crate) target: &'a str,
+}
+
+/// What the caller wants: an action of the schema.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum Deed {
+    /// That the prompt leaves.
+    Ask,
+    /// That the answer returns.
+    Receive,
+    /// To read what the gateway has counted.
+    Observe,
 }
 
 /// A principal, compared by everything a policy can read of it (not by credential or lease).
@@ -65,7 +75,7 @@ pub(crate) struct Key {
 /// The parts of [`Facts`] that are plain values.
 #[derive(Debug)]
 struct Rest {
-    side: Side,
+    deed: Deed,
     format: Format,
     stream: bool,
     max_tokens: Option<u64>,
@@ -76,6 +86,9 @@ struct Rest {
     masked: bool,
 }
 
+/// The gateway as a resource: its id, and its name.
+pub(crate) const GATEWAY: &str = "gateway";
+
 /// Names of the weekdays in the schema's words, Monday first.
 pub(crate) const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
@@ -83,7 +96,7 @@ impl<'a> Facts<'a> {
     /// The question before the prompt leaves.
     pub(crate) fn ask(who: &'a Arc<Principal>, peer: &'a Peer, call: &'a Call, now: Timestamp) -> Self {
         Self {
-            side: Side::Prompt,
+            deed: Deed::Ask,
             who: Who(who),
             model: &call.model,
             format: call.format,
@@ -102,7 +115,35 @@ impl<'a> Facts<'a> {
 
     /// The question before the answer returns: the first one, and what has been learnt since.
     pub(crate) fn receive(self, findings: Kinds, masked: bool, target: &'a str) -> Self {
-        Self { side: Side::Answer, findings, masked, target, ..self }
+        Self { deed: Deed::Receive, findings, masked, target, ..self }
+    }
+
+    /// The question of one who wants to observe.
+    pub(crate) fn observe(who: &'a Arc<Principal>, peer: &'a Peer, now: Timestamp) -> Self {
+        Self {
+            deed: Deed::Observe,
+            who: Who(who),
+            model: GATEWAY,
+            format: Format::Models,
+            stream: false,
+            max_tokens: None,
+            tools: &[],
+            attachments: 0,
+            listener: &peer.listener,
+            ip: peer.ip,
+            time: Moment::at(now),
+            findings: Kinds::default(),
+            masked: false,
+            target: "",
+        }
+    }
+
+    /// The format's name in the schema's words.
+    pub(crate) const fn format_name(&self) -> &'static str {
+        match self.deed {
+            Deed::Ask | Deed::Receive => self.format.as_str(),
+            Deed::Observe => "metrics",
+        }
     }
 
     /// The same question without what no policy can read.
@@ -170,7 +211,7 @@ impl<'a> Facts<'a> {
             listener: self.listener.into(),
             target: self.target.into(),
             rest: Rest {
-                side: self.side,
+                deed: self.deed,
                 format: self.format,
                 stream: self.stream,
                 max_tokens: self.max_tokens,
@@ -189,7 +230,7 @@ impl Key {
     pub(crate) fn facts(&self) -> Facts<'_> {
         let rest = &self.rest;
         Facts {
-            side: rest.side,
+            deed: rest.deed,
             who: Who(&self.who),
             model: &self.model,
             format: rest.format,

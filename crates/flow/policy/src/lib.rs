@@ -30,4 +30,4 @@ pub use error::{PolicyError, Problem};
 pub use policy::{Named, Policy, SCHEMA, STARTER};
 pub use rates::{Rate, Rates};
 pub use rules::{ActionRule, Rules};
-pub use stage::{Settings, Stage};
+pub use stage::{Settings, Share, Stage};

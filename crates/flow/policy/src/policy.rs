@@ -6,12 +6,13 @@
 use std::{collections::HashMap, fmt, str::FromStr};
 
 use cedar_policy::{
-    Authorizer, Decision, Effect, PolicyId, PolicySet, Schema, ValidationMode, Validator, ffi::DetailedError,
+    ActionConstraint, Authorizer, Decision, Effect, PolicyId, PolicySet, Schema, ValidationMode, Validator,
+    ffi::DetailedError,
 };
 
 use crate::{
     error::{PolicyError, Problem, position},
-    facts::Facts,
+    facts::{Deed, Facts},
     mentions::Mentions,
     question::Words,
     shape,
@@ -26,6 +27,8 @@ pub const STARTER: &str = include_str!("starter.cedar");
 /// A valid set of policies. A request no policy permits is refused, and so is one that any policy forbids.
 pub struct Policy {
     set: PolicySet,
+    /// What has a say when somebody wants to observe: every `forbid`, and each `permit` that names its action.
+    observing: PolicySet,
     names: HashMap<PolicyId, Named>,
     words: Words,
     mentions: Mentions,
@@ -95,10 +98,16 @@ impl Policy {
             return Err(reading.problems.into());
         }
         let Reading { set, places, .. } = reading;
+        let outright = |p: &&cedar_policy::Policy| {
+            p.effect() == Effect::Forbid || !matches!(p.action_constraint(), ActionConstraint::Any)
+        };
+        let observing = PolicySet::from_policies(set.policies().filter(outright).cloned()).map_err(|_| {
+            vec![Problem::at("policy", "", 0, "the policies could not be told apart", "report this defect")]
+        })?;
         let mentions = set.policies().map(|policy| policy.to_json().map_or(Mentions::ALL, |json| Mentions::of(&json)));
         let mentions = mentions.fold(Mentions::NONE, Mentions::and);
         let names = places.into_iter().map(|(id, place)| (id, place.named)).collect();
-        Ok(Self { set, names, words: Words::new(), mentions })
+        Ok(Self { set, observing, names, words: Words::new(), mentions })
     }
 
     /// How many policies there are.
@@ -124,7 +133,11 @@ impl Policy {
             Ok(question) => question,
             Err(error) => return Said { permitted: false, because: Vec::new(), errors: vec![error] },
         };
-        let response = Authorizer::new().is_authorized(&request, &self.set, &entities);
+        let set = match facts.deed {
+            Deed::Ask | Deed::Receive => &self.set,
+            Deed::Observe => &self.observing,
+        };
+        let response = Authorizer::new().is_authorized(&request, set, &entities);
         let diagnostics = response.diagnostics();
         let mut because: Vec<&Named> = diagnostics.reason().filter_map(|id| self.names.get(id)).collect();
         because.sort_by_key(|named| (&named.file, named.line));

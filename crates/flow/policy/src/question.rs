@@ -12,9 +12,12 @@ use std::{
 use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression as Value,
 };
-use countersign_core::{Principal, Side, principal::PrincipalKind};
+use countersign_core::{Principal, principal::PrincipalKind};
 
-use crate::{facts::Facts, mentions::Mentions};
+use crate::{
+    facts::{Deed, Facts},
+    mentions::Mentions,
+};
 
 /// The schema's names, parsed once.
 pub(crate) struct Words {
@@ -24,8 +27,10 @@ pub(crate) struct Words {
     service: EntityTypeName,
     agent: EntityTypeName,
     model: EntityTypeName,
+    gateway: EntityTypeName,
     ask: EntityUid,
     receive: EntityUid,
+    observe: EntityUid,
 }
 
 impl Words {
@@ -41,8 +46,10 @@ impl Words {
             service: name("Service"),
             agent: name("Agent"),
             model: name("Model"),
+            gateway: name("Gateway"),
             ask: action("ask"),
             receive: action("receive"),
+            observe: action("observe"),
         }
     }
 
@@ -60,7 +67,12 @@ impl Words {
         let principal = uid(kind, &principal_id(&who.tenant, &who.subject));
         let mut parents: HashSet<EntityUid> = who.roles.iter().map(|role| uid(&self.role, role)).collect();
         parents.insert(uid(&self.tenant, &who.tenant));
-        let model = uid(&self.model, facts.model);
+        let (action, kind) = match facts.deed {
+            Deed::Ask => (&self.ask, &self.model),
+            Deed::Receive => (&self.receive, &self.model),
+            Deed::Observe => (&self.observe, &self.gateway),
+        };
+        let resource = uid(kind, facts.model);
 
         // Roles and tenants have no attributes and no parents, so that they need not be in the list.
         let attributes = HashMap::from([
@@ -69,14 +81,10 @@ impl Words {
         ]);
         let caller = Entity::new(principal.clone(), attributes, parents).map_err(defect)?;
         let attributes = HashMap::from([(String::from("name"), string(facts.model))]);
-        let asked_for = Entity::new(model.clone(), attributes, HashSet::new()).map_err(defect)?;
+        let asked_for = Entity::new(resource.clone(), attributes, HashSet::new()).map_err(defect)?;
         let entities = Entities::from_entities([caller, asked_for], None).map_err(defect)?;
 
-        let action = match facts.side {
-            Side::Prompt => self.ask.clone(),
-            Side::Answer => self.receive.clone(),
-        };
-        let request = Request::new(principal, action, model, context(facts, show)?, None).map_err(defect)?;
+        let request = Request::new(principal, action.clone(), resource, context(facts, show)?, None).map_err(defect)?;
         Ok((request, entities))
     }
 }
@@ -99,7 +107,7 @@ fn context(facts: &Facts<'_>, show: Mentions) -> Result<Context, String> {
             pairs.push((name.into(), value()));
         }
     };
-    put(Mentions::FORMAT, "format", &|| string(facts.format.as_str()));
+    put(Mentions::FORMAT, "format", &|| string(facts.format_name()));
     put(Mentions::STREAM, "stream", &|| Value::new_bool(facts.stream));
     if let Some(most) = facts.max_tokens {
         put(Mentions::MAX_TOKENS, "max_tokens", &|| Value::new_long(i64::try_from(most).unwrap_or(i64::MAX)));
@@ -112,7 +120,7 @@ fn context(facts: &Facts<'_>, show: Mentions) -> Result<Context, String> {
         put(Mentions::IP, "ip", &|| Value::new_ip(ip.to_canonical().to_string()));
     }
     put(Mentions::SCOPES, "scopes", &|| Value::new_set(who.scopes.iter().map(|scope| string(scope))));
-    if facts.side == Side::Answer {
+    if facts.deed == Deed::Receive {
         put(Mentions::FINDINGS, "findings", &|| {
             Value::new_set(facts.findings.iter().map(|kind| string(kind.as_str())))
         });

@@ -1,12 +1,12 @@
 //! What a credential is restricted to, before any policy is asked.
 
-use countersign_core::{Format, Principal};
+use countersign_core::Principal;
 
-/// Whether the scopes of `who` leave room for `model` in `format`.
+/// Whether the scopes of `who` leave room for `model` in the format of this name.
 ///
 /// Scopes of one sort widen each other, scopes of two sorts narrow each other. A scope of a sort we do not know restricts the
 /// credential to something we cannot judge, so nothing is allowed.
-pub(crate) fn allow(who: &Principal, model: &str, format: Format) -> Result<(), &'static str> {
+pub(crate) fn allow(who: &Principal, model: &str, format: &str) -> Result<(), &'static str> {
     if who.scopes.is_empty() {
         return Ok(());
     }
@@ -20,7 +20,7 @@ pub(crate) fn allow(who: &Principal, model: &str, format: Format) -> Result<(), 
             }
             Some(("format", name)) => {
                 formats = true;
-                format_fits |= name == format.as_str();
+                format_fits |= name == format;
             }
             _ => return Err("a scope of the credential is of no known sort"),
         }

@@ -1,18 +1,18 @@
-//! The stage: asks before the prompt leaves, sets rate and capacity aside, asks again before the answer returns.
+//! The stage: sets rate and capacity aside, asks before the prompt leaves, asks again before the answer returns.
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use countersign_core::{
-    Action, Call, Channel, Code, Finding, Format, Kind, Principal, Refusal, Side, Timestamp,
+    Action, Call, Channel, Code, Finding, Format, Kind, Principal, Refusal, RequestId, Side, Timestamp,
     life::{Dispatched, Identified, Peer, Permit, Permitted, Readmitted, Reserved, Stamp, stage},
 };
 
 use crate::{
     cache::Cache,
-    facts::{Facts, Kinds},
+    facts::{Deed, Facts, Kinds},
     policy::{Named, Policy},
-    rates::{Limiter, Rates},
+    rates::{Hold, Limiter, Rates},
     rules::{Judges, Rules},
     scopes,
 };
@@ -35,6 +35,13 @@ pub struct Stage {
     loaded: ArcSwap<Loaded>,
     /// Outlives reloads: what was used up stays used up.
     limiter: Limiter,
+}
+
+/// Rate and capacity for one request; dropping it gives the capacity back.
+#[must_use]
+pub struct Share {
+    hold: Hold,
+    of: RequestId,
 }
 
 /// Settings and what is remembered about them; a reload forgets it with them.
@@ -75,15 +82,27 @@ impl Stage {
         Ok(Permitted::new(&self.permit, who, call, permit))
     }
 
-    /// Sets rate and capacity aside until the request is over.
+    /// Sets rate and capacity aside for a caller, whatever is asked for: before a body is read or anything is answered.
     ///
     /// # Errors
     /// `CS0401` when the credential's share is used up, `CS0402` when everybody's is; both say when to try again.
-    pub fn reserve(&self, permitted: Permitted, now: Timestamp) -> Result<Reserved, Refusal> {
+    pub fn share(&self, who: &Identified) -> Result<Share, Refusal> {
         let loaded = self.loaded.load();
-        let who = permitted.principal();
-        let hold = self.limiter.take(&who.credential, loaded.rates.of(who), loaded.rates.total, now)?;
-        Ok(Reserved::new(&self.reserve, permitted, Box::new(hold)))
+        let principal = who.principal();
+        let hold =
+            self.limiter.take(&principal.credential, loaded.rates.of(principal), loaded.rates.total, who.at())?;
+        Ok(Share { hold, of: who.request() })
+    }
+
+    /// Ties a permitted request to the share that was set aside for it, until it is over.
+    ///
+    /// # Errors
+    /// `CS0901` when the share is another request's.
+    pub fn reserve(&self, permitted: Permitted, share: Share) -> Result<Reserved, Refusal> {
+        if share.of != permitted.request() {
+            return Err(Refusal::new(Code::Internal, "a share was set aside for another request"));
+        }
+        Ok(Reserved::new(&self.reserve, permitted, Box::new(share.hold)))
     }
 
     /// May the answer return? The policy is asked again, knowing what was found in the prompt and who answers.
@@ -128,6 +147,16 @@ impl Stage {
         }
     }
 
+    /// May the caller read what the gateway has counted? A `permit` has to name the action `observe`: one that names none was
+    /// written about models.
+    ///
+    /// # Errors
+    /// As [`Stage::permit`].
+    pub fn observe(&self, who: &Identified) -> Result<(), Refusal> {
+        let facts = Facts::observe(who.principal(), who.peer(), who.at());
+        self.loaded.load().verdict(facts).into_permit().map(drop)
+    }
+
     /// Requests that hold capacity now.
     #[must_use]
     pub fn in_flight(&self) -> u32 {
@@ -143,8 +172,8 @@ impl Loaded {
 
     fn verdict(&self, facts: Facts<'_>) -> Verdict {
         // Scopes look at what the policies may not, so they come before the facts are blanked. They cost no evaluation.
-        if let Err(reason) = scopes::allow(facts.who.0, facts.model, facts.format) {
-            return Verdict::Refused(no(facts.side), reason.into());
+        if let Err(reason) = scopes::allow(facts.who.0, facts.model, facts.format_name()) {
+            return Verdict::Refused(no(facts.deed), reason.into());
         }
         let facts = facts.blanked(self.policy.mentions());
         self.verdicts.get_or(&facts, || self.decide(&facts))
@@ -161,11 +190,11 @@ impl Loaded {
                 none if none.is_empty() => String::from("no policy permits it"),
                 names => format!("forbidden by {names}"),
             };
-            return Verdict::Refused(no(facts.side), reason.into());
+            return Verdict::Refused(no(facts.deed), reason.into());
         }
         let judge = self.judges.of(&facts.who.0.roles);
         if facts.attachments > 0 && judge.judge(Side::Prompt, &AN_ATTACHMENT) > Action::Allow {
-            return Verdict::Refused(no(facts.side), "no rule lets attachments pass".into());
+            return Verdict::Refused(no(facts.deed), "no rule lets attachments pass".into());
         }
         Verdict::Permitted(Permit { judge, reason: names(&said.because).into() })
     }
@@ -191,10 +220,10 @@ const AN_ATTACHMENT: Finding = Finding {
     digest: [0; 8],
 };
 
-const fn no(side: Side) -> Code {
-    match side {
-        Side::Prompt => Code::NotPermitted,
-        Side::Answer => Code::AnswerNotPermitted,
+const fn no(deed: Deed) -> Code {
+    match deed {
+        Deed::Ask | Deed::Observe => Code::NotPermitted,
+        Deed::Receive => Code::AnswerNotPermitted,
     }
 }
 

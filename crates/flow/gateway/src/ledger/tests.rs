@@ -5,7 +5,7 @@ use countersign_audit::record::Record;
 use futures_util::FutureExt;
 use http::header;
 use http_body::Frame;
-use http_body_util::{BodyExt, StreamBody};
+use http_body_util::{BodyExt, Empty, StreamBody};
 use tokio::time::timeout;
 
 use super::*;
@@ -26,6 +26,8 @@ async fn recorded(world: &World) -> Vec<String> {
         Record::Intent(_) => Some("intent".to_owned()),
         Record::Outcome(o) => Some(format!("outcome {}", o.status)),
         Record::Refused(r) => Some(format!("refused {}", r.code)),
+        Record::Answered(r) => Some(format!("answered {}", r.what)),
+        Record::Strangers(r) => Some(format!("{} strangers from {}", r.count, r.from)),
         Record::Gap(_) => Some("gap".to_owned()),
     };
     world.records().await.iter().filter_map(word).collect()
@@ -51,6 +53,51 @@ async fn a_refusal_is_on_record_once_before_it_is_said() {
     assert_eq!(world.gateway.handle(ask, Peer::default(), None).await.status(), 401);
     assert_eq!(ended(&world), [r#"{route="chat",outcome="no-credential"} 1"#]);
     assert_eq!(recorded(&world).await, ["refused CS0201"]);
+}
+
+fn get(world: &World, path: &str) -> http::Request<Empty<Bytes>> {
+    let bearer = format!("Bearer {}", world.key);
+    http::Request::get(path).header(header::AUTHORIZATION, bearer).body(Empty::new()).unwrap()
+}
+
+#[tokio::test]
+async fn what_the_gateway_answers_by_itself_is_on_record_first() {
+    let world = World::new();
+    for (path, what) in [("/v1/models", "models"), ("/metrics", "metrics")] {
+        assert_eq!(world.gateway.handle(get(&world, path), Peer::default(), None).await.status(), 200, "{what}");
+    }
+    assert_eq!(recorded(&world).await, ["answered models", "answered metrics"]);
+    // The log is closed: what cannot be recorded is not answered.
+    let answer = world.gateway.handle(get(&world, "/metrics"), Peer::default(), None).await;
+    assert_eq!(answer.status(), 503);
+    assert!(
+        ended(&world).contains(&r#"{route="metrics",outcome="shutting-down"} 1"#.to_owned()),
+        "{:?}",
+        ended(&world)
+    );
+}
+
+#[tokio::test]
+async fn a_flood_of_bad_keys_fills_no_log_and_locks_nobody_out() {
+    let world = World::new();
+    let peer = Peer { ip: Some([203, 0, 113, 7].into()), listener: "front".into() };
+    let mut statuses = [0; 2];
+    for i in 0..1_000 {
+        let mut ask = get(&world, "/v1/models");
+        let key = format!("Bearer csk_{i}");
+        ask.headers_mut().insert(header::AUTHORIZATION, key.parse().unwrap());
+        let answer = world.gateway.handle(ask, peer.clone(), None).await;
+        assert_eq!(answer.headers().contains_key(header::RETRY_AFTER), answer.status() == 429);
+        statuses[usize::from(answer.status() == 429)] += 1;
+        assert!(matches!(answer.status().as_u16(), 401 | 429));
+    }
+    assert_eq!(statuses, [120, 880]);
+    // Whoever has a key passes, from the same address too.
+    assert_eq!(world.gateway.handle(get(&world, "/v1/models"), peer.clone(), None).await.status(), 200);
+    world.gateway.account_for_strangers(true).await;
+    let recorded = recorded(&world).await;
+    assert_eq!(recorded.iter().filter(|r| *r == "refused CS0202").count(), 120);
+    assert_eq!(recorded[120..], ["answered models", "880 strangers from 203.0.113.7"]);
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use countersign_core::{
 };
 use countersign_guard::{Guard, Withheld};
 use countersign_identity::{Identity, Presented};
-use countersign_policy::Stage;
+use countersign_policy::{Share, Stage};
 use countersign_seal::KeyRing;
 use futures_util::{StreamExt, stream};
 
@@ -236,7 +236,8 @@ async fn a_damaged_log_is_not_written_to() {
 fn what_computes_waits_for_nothing() {
     let _: fn(&Identity, _, _, _, &Presented<'_>) -> Result<Identified, Refusal> = Identity::identify;
     let _: fn(&Stage, Identified, Call) -> Result<Permitted, Refusal> = Stage::permit;
-    let _: fn(&Stage, Permitted, Timestamp) -> Result<Reserved, Refusal> = Stage::reserve;
+    let _: fn(&Stage, &Identified) -> Result<Share, Refusal> = Stage::share;
+    let _: fn(&Stage, Permitted, Share) -> Result<Reserved, Refusal> = Stage::reserve;
     let _: fn(&Guard, Reserved, &Document) -> Result<Screened, Withheld> = Guard::screen;
     let _: fn(&Stage, Dispatched, Timestamp) -> Result<Readmitted, Refusal> = Stage::readmit;
 }

@@ -74,6 +74,9 @@ fn an_explanation_names_the_policies_and_where_they_stand() {
     let nobody = ask("model = \"m\"").unwrap();
     assert_eq!((nobody.because.len(), nobody.notes.as_slice()), (0, &["no policy permits it".to_owned()][..]));
 
+    let watcher = ask("roles = [\"staff\"]\naction = \"observe\"").unwrap();
+    assert_eq!((watcher.decision, watcher.code), (Decision::Deny, Some(Code::NotPermitted)));
+
     let staff = ask("roles = [\"staff\"]\nmodel = \"m\"").unwrap();
     assert_eq!((staff.decision, staff.code, staff.because[0].forbids), (Decision::Allow, None, false));
 }
@@ -82,7 +85,7 @@ fn an_explanation_names_the_policies_and_where_they_stand() {
 fn words_that_are_not_ours_are_named() {
     for (text, what) in [
         ("kind = \"robot\"", "`robot` is no kind of principal; expected person, service, agent"),
-        ("action = \"write\"", "`write` is no action; expected ask, receive"),
+        ("action = \"write\"", "`write` is no action; expected ask, receive, observe"),
         ("format = \"soap\"", "`soap` is no format; expected chat"),
         ("method = \"password\"", "`password` is no method"),
         ("findings = [\"x\"]", "`x` is no finding"),
@@ -92,6 +95,7 @@ fn words_that_are_not_ours_are_named() {
         let error = ask(&format!("model = \"m\"\n{text}")).unwrap_err().to_string();
         assert!(error.starts_with(what), "{error}");
     }
+    assert!(ask("roles = []").unwrap_err().to_string().contains("no model"));
     assert!(toml::from_str::<Question>("model = \"m\"\nmodle = \"n\"").is_err());
 }
 

@@ -41,7 +41,8 @@ impl Walk {
     }
 
     fn dispatch(&self, permitted: Permitted, findings: Vec<Finding>, target: &str) -> Result<Dispatched, Refusal> {
-        let reserved = self.stage.reserve(permitted, Timestamp(0))?;
+        let share = self.stage.share(&permitted)?;
+        let reserved = self.stage.reserve(permitted, share)?;
         let screened = Screened::new(&self.stamps.screen, reserved, Bytes::new(), findings, Fingerprint::default());
         Ok(Dispatched::new(&self.stamps.dispatch, Intended::new(&self.stamps.intend, screened, 0), target.into()))
     }
@@ -218,12 +219,63 @@ fn a_hold_lasts_as_long_as_the_request() {
     walk.stage.replace(one);
     let permit = || walk.permit(&staff(), Peer::default(), call("m"), Timestamp(0)).unwrap();
     let dispatched = walk.dispatch(permit(), Vec::new(), "t").unwrap();
-    assert_eq!(code(walk.stage.reserve(permit(), Timestamp(0))), Code::RateLimited);
+    assert_eq!(code(walk.stage.share(&permit())), Code::RateLimited);
     let readmitted = walk.stage.readmit(dispatched, Timestamp(0)).unwrap();
     assert_eq!(walk.stage.in_flight(), 1);
     drop(readmitted);
     assert_eq!(walk.stage.in_flight(), 0);
-    walk.stage.reserve(permit(), Timestamp(0)).map(drop).unwrap();
+    walk.stage.share(&permit()).map(drop).unwrap();
+    assert_eq!(walk.stage.in_flight(), 0);
+}
+
+#[test]
+fn a_share_is_of_one_request() {
+    let walk = Walk::new(STAFF);
+    let at = |n| walk.permit(&staff(), Peer::default(), call("m"), Timestamp(n)).unwrap();
+    let (one, other) = (at(1_000), at(2_000));
+    let share = walk.stage.share(&one).unwrap();
+    assert_eq!(code(walk.stage.reserve(other, share)), Code::Internal);
+    let share = walk.stage.share(&one).unwrap();
+    walk.stage.reserve(one, share).map(drop).unwrap();
+}
+
+#[test]
+fn observing_has_to_be_permitted_by_name() {
+    const WATCH: &str =
+        "permit(principal in Countersign::Role::\"watch\", action == Countersign::Action::\"observe\", resource);";
+    let may = |policy: &str, who: &Arc<Principal>| {
+        let walk = Walk::new(policy);
+        let id = RequestId::new(Timestamp(0), [0; 10]);
+        let who = Identified::new(&walk.stamps.identify, id, Timestamp(0), Peer::default(), Arc::clone(who));
+        walk.stage.observe(&who).map_err(|r| r.code)
+    };
+    let no = Err(Code::NotPermitted);
+    let (watch, staff) = (principal("bank", "olga", &["watch"]), staff());
+    assert_eq!((may(WATCH, &watch), may(WATCH, &staff)), (Ok(()), no));
+    // What was written before there was such a thing as observing speaks of models alone.
+    assert_eq!(may("permit(principal, action, resource);", &watch), no);
+    let before = "permit(principal, action, resource) when { context.format == \"metrics\" || context.stream ||
+        resource.name == \"gateway\" || resource == Countersign::Model::\"m\" || context.attachments == 0 };";
+    assert_eq!(may(before, &watch), no);
+    assert_eq!(may(&format!("{before} {WATCH}"), &staff), no);
+    // A forbid that names nothing speaks of everything.
+    let shut = |when: &str| format!("{WATCH} forbid(principal, action, resource) when {{ {when} }};");
+    assert_eq!(may(&shut("principal.subject == \"olga\""), &watch), no);
+    assert_eq!(may(&shut("context.stream"), &watch), Ok(()));
+    // One that cannot be evaluated refuses.
+    let most = i64::MAX;
+    let broken = shut(&format!("context.attachments + {most} + 1 > 0"));
+    assert_eq!(may(&broken, &watch), Err(Code::PolicyFailed));
+    // A restricted key observes only where a scope says so.
+    let scoped = |scope: &str| {
+        let scopes = [Arc::from(scope)].into();
+        may(WATCH, &Arc::new(Principal { scopes, ..(*watch).clone() }))
+    };
+    assert_eq!((scoped("model:m"), scoped("format:chat"), scoped("format:metrics")), (no, no, Ok(())));
+    // It opens no model, and a decision about a model is not taken for one about observing.
+    let walk = Walk::new(&format!("{WATCH} {STAFF}"));
+    assert_eq!(code(walk.permit(&watch, Peer::default(), call("gateway"), Timestamp(0))), Code::NotPermitted);
+    walk.permit(&staff, Peer::default(), call("gateway"), Timestamp(0)).unwrap();
 }
 
 #[test]
@@ -331,12 +383,12 @@ proptest! {
         let fresh: Vec<_> = (0..pool.len()).map(|i| loaded.policy.ask(&facts(i), Mentions::ALL)).collect();
         for i in picks {
             let (Drawn { who, call, .. }, fresh) = (&pool[i], &fresh[i]);
-            let scoped = scopes::allow(who, &call.model, call.format).is_ok();
+            let scoped = scopes::allow(who, &call.model, call.format.as_str()).is_ok();
             let verdict = match loaded.verdict(facts(i)) {
                 Verdict::Permitted(permit) => Ok(String::from(&*permit.reason)),
                 Verdict::Refused(code, reason) => Err((code, String::from(&*reason))),
             };
-            let no = no(facts(i).side);
+            let no = no(facts(i).deed);
             let expected = if !scoped {
                 Err((no, "the credential's scopes do not name the model".into()))
             } else if !fresh.errors.is_empty() {
