@@ -18,13 +18,13 @@ use countersign_seal::{KeyRing, SealError};
 
 use crate::{
     AuditError, Dir, frame,
-    journal::{Failure, Item, Journal},
+    journal::{self, Failure, Item, Journal},
     merkle::Hash,
     note::{self, Checkpoint},
-    publisher::{self, CHECKPOINT, Publisher, Signed},
+    publisher::{CHECKPOINT, EAGER, Edition, Publisher, Signed},
     queue::{Haste, Queue, Settled},
     record::{self, ANSWER, Opened, PROMPT, Record, Sealed, VERSION, bound_to, clip, micros},
-    tiles::Tiles,
+    tiles::{Tile, Tiles, WIDTH},
     writer::Writer,
 };
 
@@ -118,10 +118,10 @@ impl Audit {
         keys: Keys,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, AuditError> {
-        let Ready { journal, tiles, signed } = Ready::make(&*dir, &keys, &*clock)?;
+        let Ready { journal, tiles, signed, settled, partial } = Ready::make(&*dir, &keys, &*clock)?;
         let signer = keys.ring.signer(&keys.origin)?;
         let queue = Arc::new(Queue::new());
-        let publisher = Arc::new(Publisher::new(signed));
+        let publisher = Arc::new(Publisher::new(tiles, signed, settled));
         let healthy = Arc::new(AtomicBool::new(true));
         let writer = Writer {
             dir: dir.clone(),
@@ -136,7 +136,7 @@ impl Audit {
         let (origin, publishing) = (keys.origin.clone(), publisher.clone());
         let threads = vec![
             spawn("audit-writer", move || writer.run())?,
-            spawn("audit-publisher", move || publishing.run(&*dir, tiles, &origin, &signer))?,
+            spawn("audit-publisher", move || publishing.run(&*dir, &origin, &signer, partial))?,
         ];
         Ok(Self { stamp, keys, queue, publisher, healthy, threads: Mutex::new(threads) })
     }
@@ -176,22 +176,6 @@ impl Audit {
         self.queue.push(item, Haste::Now)?.await.map(drop)
     }
 
-    /// Records that the gateway answers a request by itself; resolves when that is on disk.
-    ///
-    /// # Errors
-    /// As [`Audit::intend`].
-    pub async fn answered(&self, answered: record::Answered) -> Result<(), Refusal> {
-        self.put(&Record::Answered(answered)).await
-    }
-
-    /// Records refusals of strangers that were only counted; resolves when that is on disk.
-    ///
-    /// # Errors
-    /// As [`Audit::intend`].
-    pub async fn strangers(&self, strangers: record::Strangers) -> Result<(), Refusal> {
-        self.put(&Record::Strangers(strangers)).await
-    }
-
     /// Records how a request ended. It is on its way when this returns; await the result to know that it is on disk.
     pub fn settle(&self, outcome: Outcome) -> Settled {
         let ack = self.outcome(outcome).and_then(|item| self.queue.push(item, Haste::Soon));
@@ -223,10 +207,6 @@ impl Audit {
             // An error means that the thread is gone, which is what is waited for.
             let _ = closed.await;
         }
-    }
-
-    async fn put(&self, record: &Record) -> Result<(), Refusal> {
-        self.queue.push(item(record, Vec::new())?, Haste::Now)?.await.map(drop)
     }
 
     fn end(&self) -> Vec<JoinHandle<()>> {
@@ -282,14 +262,7 @@ impl Audit {
 
     fn seal(&self, tenant: &str, request: RequestId, kind: &str, parts: &[&[u8]]) -> Result<Vec<u8>, Refusal> {
         let aad = bound_to(&self.keys.origin, request, kind);
-        let joined;
-        let plain = if let [one] = parts {
-            one
-        } else {
-            joined = parts.concat();
-            joined.as_slice()
-        };
-        let sealed = self.keys.ring.seal(tenant, PURPOSE, &aad, plain);
+        let sealed = self.keys.ring.seal(tenant, PURPOSE, &aad, parts);
         sealed.map_err(|cause| Refusal::new(Code::AuditFailed, format!("the body cannot be sealed: {cause}")))
     }
 }
@@ -335,6 +308,10 @@ pub(crate) struct Ready {
     pub(crate) journal: Journal,
     pub(crate) tiles: Tiles,
     pub(crate) signed: Signed,
+    /// Full tiles below this record are durable.
+    pub(crate) settled: u64,
+    /// Paths of the checkpoint's tiles that are not full.
+    pub(crate) partial: Vec<String>,
 }
 
 impl Ready {
@@ -343,44 +320,69 @@ impl Ready {
             return Err(AuditError::Origin);
         }
         let signer = keys.ring.signer(&keys.origin)?;
-        let (size, mut tiles) = match dir.read(CHECKPOINT) {
-            Ok(note) => {
-                let signed = Checkpoint::open(&note, &keys.origin, &keys.ring.verifiers(&keys.origin)?)?;
-                let tiles = Tiles::load(dir, signed.size)?;
-                if tiles.root() != signed.root {
-                    let what = "the tiles do not lead to the signed checkpoint".to_owned();
-                    return Err(AuditError::Damaged { record: None, what });
-                }
-                (signed.size, tiles)
-            }
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => (0, Tiles::default()),
+        let signed = match dir.read(CHECKPOINT) {
+            Ok(note) => Some(Checkpoint::open(&note, &keys.origin, &keys.ring.verifiers(&keys.origin)?)?),
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => None,
             Err(cause) => return Err(AuditError::Directory(cause)),
         };
-        let recovered = Journal::open(dir, size)?;
+        let size = signed.as_ref().map_or(0, |s| s.size);
+        let settled = journal::settled(dir)?;
+
+        // A crash may have taken any tile that was not settled: all of them are made again, whatever is there.
+        let from = settled.min(size) / WIDTH * WIDTH;
+        let mut tiles = Tiles::edge(dir, from)?;
+        let leads = |tiles: &Tiles| match &signed {
+            Some(signed) if tiles.size() == signed.size && tiles.root() != signed.root => {
+                let what = "the records do not lead to the signed checkpoint".to_owned();
+                Err(AuditError::Damaged { record: None, what })
+            }
+            _ => Ok(()),
+        };
+        leads(&tiles)?;
+        let recovered = Journal::open(dir, size, from, |leaf, entry| {
+            tiles.push(leaf, entry);
+            if tiles.waiting() >= EAGER {
+                dir.lay(&tiles.take_full()).map_err(AuditError::Directory)?;
+            }
+            leads(&tiles)
+        })?;
         // The first checkpoint is signed before a second record is taken, so a longer log without one has lost it.
         if size == 0 && recovered.journal.next() > 1 {
             return Err(AuditError::Damaged { record: None, what: "the checkpoint is missing".to_owned() });
         }
-        for (leaf, entry) in &recovered.entries {
-            tiles.push(*leaf, entry);
-        }
+        let mut partial = Vec::new();
+        let mut publish = |tiles: &mut Tiles| {
+            dir.lay(&tiles.take_full())?;
+            Edition::of(tiles).publish(dir, &keys.origin, &signer, &mut partial)
+        };
         if tiles.size() > size {
             // Before anything is added: a log of more than one record always has a checkpoint.
-            publisher::publish(dir, &mut tiles, &keys.origin, &signer).map_err(AuditError::Directory)?;
+            publish(&mut tiles).map_err(AuditError::Directory)?;
         }
         let mut journal = recovered.journal;
         let at = micros(clock.now());
         let opened = Record::Opened(Opened { at, origin: keys.origin.clone(), torn: recovered.torn });
         let opened = item(&opened, Vec::new()).map_err(|cause| AuditError::Directory(std::io::Error::other(cause)))?;
-        let leaves = journal.append(dir, std::iter::once(&opened)).map_err(|failure| match failure {
+        let leaves = journal.append(dir, settled, std::iter::once(&opened)).map_err(|failure| match failure {
             Failure::Again(cause) | Failure::Poisoned(cause) => AuditError::Directory(cause),
         })?;
         for leaf in leaves {
             tiles.push(leaf, &opened.entry);
         }
-        let signed = publisher::publish(dir, &mut tiles, &keys.origin, &signer).map_err(AuditError::Directory)?;
-        Ok(Self { journal, tiles, signed })
+        let signed = publish(&mut tiles).map_err(AuditError::Directory)?;
+        remove_stale(dir, &partial).map_err(AuditError::Directory)?;
+        Ok(Self { journal, tiles, signed, settled, partial })
     }
+}
+
+/// Removes tiles that are not full and that no checkpoint rests on: a crash may have left them, whole or not.
+fn remove_stale(dir: &dyn Dir, partial: &[String]) -> std::io::Result<()> {
+    for path in dir.list("tile")? {
+        if Tile::parse(&path).is_some_and(|tile| tile.width < WIDTH) && !partial.contains(&path) {
+            dir.remove(&path)?;
+        }
+    }
+    Ok(())
 }
 
 impl From<SealError> for AuditError {

@@ -1,6 +1,6 @@
 //! Where a log lives: one directory, seen through a trait so that every write and every sync can be made to fail.
 //!
-//! INVARIANT: what `sync` or `put` reported as done survives a crash; nothing else is relied upon.
+//! INVARIANT: what `sync`, `put` or `settle` reported as done survives a crash; nothing else is relied upon.
 
 use std::io;
 
@@ -35,6 +35,23 @@ pub trait Dir: Send + Sync {
     /// # Errors
     /// When any could not be written; some may have been replaced.
     fn put(&self, files: &[(String, Vec<u8>)]) -> io::Result<()>;
+
+    /// Writes whole files, as readers see them each replaced at once or not at all. Until [`Dir::settle`], a crash may leave
+    /// any of them as it was, cut short, with zeros in it, or gone: this is for what can be made again.
+    ///
+    /// # Errors
+    /// When any could not be written; some may have been replaced.
+    fn lay(&self, files: &[(String, Vec<u8>)]) -> io::Result<()> {
+        self.put(files)
+    }
+
+    /// Makes durable all that was laid.
+    ///
+    /// # Errors
+    /// When that is not known to have happened.
+    fn settle(&self) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Removes a file. A crash may bring it back.
     ///

@@ -3,6 +3,9 @@
 //! INVARIANT: a batch is written only after the one before it was synced. So whatever stands before the last batch was
 //! durable once, and damage there is no crash's doing; only the last batch may be torn, and nobody was told that it is on
 //! record. A sync that fails ends the journal's use until it is opened again, for what the disk holds is then unknown.
+//!
+//! INVARIANT: a file is begun only when the tiles below its predecessor are durable. The last two files are enough to make
+//! all others again.
 
 use std::io;
 
@@ -40,6 +43,8 @@ pub(crate) enum Failure {
 /// The journal's growing end.
 pub(crate) struct Journal {
     tail: Box<dyn Tail>,
+    /// Index of the first record of the file that grows.
+    first: u64,
     next: u64,
     buffer: Vec<u8>,
     poisoned: bool,
@@ -50,20 +55,23 @@ pub(crate) struct Journal {
 /// What opening a journal found.
 pub(crate) struct Recovered {
     pub(crate) journal: Journal,
-    /// Leaf hashes and entries from the index asked for.
-    pub(crate) entries: Vec<(Hash, Vec<u8>)>,
     pub(crate) torn: Option<Torn>,
 }
 
 impl Journal {
-    /// Opens the journal, cuts off a torn tail and hands out the entries from index `from`, which the signed tree lacks.
+    /// Opens the journal, cuts off a torn tail and hands `each` the leaf hashes and entries from index `from`.
     ///
     /// # Errors
-    /// When records are missing or damaged that were durable once, or the directory cannot be used.
-    pub(crate) fn open(dir: &dyn Dir, from: u64) -> Result<Recovered, AuditError> {
+    /// When records are missing or damaged that were durable once, `signed` of them included, when `each` gives an error, or
+    /// when the directory cannot be used.
+    pub(crate) fn open(
+        dir: &dyn Dir,
+        signed: u64,
+        from: u64,
+        mut each: impl FnMut(Hash, &[u8]) -> Result<(), AuditError>,
+    ) -> Result<Recovered, AuditError> {
         let segments = segments(dir)?;
         let mut recovered = None;
-        let mut entries = Vec::new();
         let mut torn = None;
         let mut next = 0;
         for (i, (start, path)) in segments.iter().enumerate() {
@@ -79,7 +87,7 @@ impl Journal {
             let scan = Scan::of(&bytes, *start);
             next = scan.next;
             for frame in scan.frames().filter(|f| f.index >= from) {
-                entries.push((frame.leaf, frame.entry.to_vec()));
+                each(frame.leaf, frame.entry)?;
             }
             if let Some(bad) = scan.bad {
                 let acknowledged = end.is_some() || frame::find(&bytes, scan.whole + 1, |f| f.first > next).is_some();
@@ -90,25 +98,25 @@ impl Journal {
                 torn = Some(Torn { bytes: tail.len() as u64, sha256: sha256(tail) });
             }
             if end.is_none() {
-                recovered = Some((path, scan.whole as u64));
+                recovered = Some((*start, path, scan.whole as u64));
             }
         }
-        if next < from {
+        if next < signed {
             return Err(damaged(next, "records that a checkpoint signed are missing"));
         }
-        let tail = match recovered {
-            Some((path, whole)) => {
+        let (first, tail) = match recovered {
+            Some((start, path, whole)) => {
                 let mut tail = dir.append(path).map_err(AuditError::Directory)?;
                 // Cuts off zeros, too, and gives a file that a crash left too short its length.
                 tail.truncate(whole).map_err(AuditError::Directory)?;
                 // What a crash left unsynced may be read back and still be lost by the next one.
                 tail.sync().map_err(AuditError::Directory)?;
-                tail
+                (start, tail)
             }
-            None => dir.append(&path(0)).map_err(AuditError::Directory)?,
+            None => (0, dir.append(&path(0)).map_err(AuditError::Directory)?),
         };
-        let journal = Self { tail, next, buffer: Vec::new(), poisoned: false, segment: SEGMENT };
-        Ok(Recovered { journal, entries, torn })
+        let journal = Self { tail, first, next, buffer: Vec::new(), poisoned: false, segment: SEGMENT };
+        Ok(Recovered { journal, torn })
     }
 
     /// Index that the next record gets.
@@ -116,17 +124,24 @@ impl Journal {
         self.next
     }
 
+    /// Whether a new file waits for tiles to be settled, of which those below `settled` are.
+    pub(crate) fn waits(&self, settled: u64) -> bool {
+        self.tail.len() >= self.segment && settled < self.first
+    }
+
     /// Writes a batch and syncs it; gives the leaf hashes. All of it is on record then, or none of it counts.
     pub(crate) fn append<'a>(
         &mut self,
         dir: &dyn Dir,
+        settled: u64,
         items: impl Iterator<Item = &'a Item>,
     ) -> Result<Vec<Hash>, Failure> {
         if self.poisoned {
             return Err(Failure::Poisoned(io::Error::other("an earlier sync failed")));
         }
-        if self.tail.len() >= self.segment {
+        if self.tail.len() >= self.segment && !self.waits(settled) {
             self.tail = dir.append(&path(self.next)).map_err(Failure::Again)?;
+            self.first = self.next;
         }
         self.buffer.clear();
         self.buffer.shrink_to(KEPT_BUFFER);
@@ -196,6 +211,11 @@ impl<'a> Scan<'a> {
 /// frame, for a frame may end in zeros.
 pub(crate) fn trimmed(bytes: &[u8]) -> &[u8] {
     bytes.get(..bytes.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1)).unwrap_or_default()
+}
+
+/// Below which record tiles were settled when the last file was begun.
+pub(crate) fn settled(dir: &dyn Dir) -> Result<u64, AuditError> {
+    Ok(segments(dir)?.iter().rev().nth(1).map_or(0, |(start, _)| *start))
 }
 
 /// The journal's files by the index of their first record, in order.

@@ -1,7 +1,11 @@
 //! Where records wait for the writer, and where their makers wait for them.
 //!
 //! Everything queued while a batch is being written becomes the next batch: one write, one sync, one wake of all who wait.
-//! Under load no timer is involved. Records that nobody waits for linger a moment, to share the next sync.
+//! Records that nobody waits for linger a moment, to share the next sync.
+//!
+//! A sync costs the processor as much as some ten records do. So where several wait at the same time, the writer gives those
+//! who were answered last a moment to come back: as many as ask at the same time go into one batch, instead of one alone
+//! and the rest behind it. Whoever waits alone is written at once.
 
 use std::{
     future::Future,
@@ -34,7 +38,10 @@ struct Inner {
     items: Vec<(Haste, Item)>,
     bytes: usize,
     batch: Arc<Batch>,
-    urgent: bool,
+    /// How many of `items` somebody waits for.
+    waited: usize,
+    /// So many of them are not kept waiting for more.
+    enough: usize,
     waiting: Waiting,
     /// Why nothing is taken any more.
     closed: Option<Code>,
@@ -51,6 +58,7 @@ enum Waiting {
 pub(crate) struct Taken {
     pub(crate) items: Vec<(Haste, Item)>,
     pub(crate) closed: bool,
+    waited: usize,
     batch: Arc<Batch>,
 }
 
@@ -60,7 +68,8 @@ impl Queue {
             items: Vec::new(),
             bytes: 0,
             batch: Arc::default(),
-            urgent: false,
+            waited: 0,
+            enough: 1,
             waiting: Waiting::No,
             closed: None,
         };
@@ -86,20 +95,25 @@ impl Queue {
         let ack = Ack { batch: inner.batch.clone(), slot: inner.items.len() as u64 };
         inner.items.push((haste, item));
         inner.bytes += len;
-        inner.urgent |= haste == Haste::Now || inner.items.len() >= EAGER;
-        if inner.waiting == Waiting::ForEver || (inner.urgent && inner.waiting == Waiting::ForAWhile) {
-            inner.waiting = Waiting::No;
-            drop(inner);
-            self.ready.notify_one();
-        }
+        inner.waited += usize::from(haste == Haste::Now);
+        self.wake(inner);
         Ok(ack)
     }
 
     /// Has the batch that `ack` is in written now rather than soon.
     fn hurry(&self, ack: &Ack) {
         let mut inner = self.lock();
-        if Arc::ptr_eq(&inner.batch, &ack.batch) && !inner.urgent {
-            inner.urgent = true;
+        if Arc::ptr_eq(&inner.batch, &ack.batch) {
+            inner.waited += 1;
+            self.wake(inner);
+        }
+    }
+
+    /// Wakes the writer, where it sleeps and need not.
+    fn wake(&self, mut inner: MutexGuard<'_, Inner>) {
+        if inner.waiting == Waiting::ForEver || (inner.waiting == Waiting::ForAWhile && inner.is_due()) {
+            inner.waiting = Waiting::No;
+            drop(inner);
             self.ready.notify_one();
         }
     }
@@ -108,13 +122,16 @@ impl Queue {
     /// `last` is what was taken before; it is let go once whoever waited for it has had time to pass the word on.
     pub(crate) fn take(&self, retry: bool, mut last: Option<Taken>) -> Taken {
         let mut inner = self.lock();
+        let answered = last.as_ref().map_or(0, |last| last.waited);
+        inner.enough = if retry { 1 } else { (answered + inner.waited).max(1) };
         let mut quiet = 0;
-        while !inner.urgent && inner.closed.is_none() {
-            let patience = match (retry, inner.items.is_empty()) {
-                (true, _) => Some(RETRY),
-                (false, false) => Some(LINGER),
+        while !inner.is_due() && inner.closed.is_none() {
+            let patience = match (retry, inner.enough > 1, inner.items.is_empty()) {
+                (true, ..) => Some(RETRY),
+                (false, true, _) => Some(GATHER),
+                (false, false, false) => Some(LINGER),
                 // Timed waits spare the makers of outcomes a wake, as long as there is some traffic.
-                (false, true) => (quiet < QUIET).then_some(LINGER),
+                (false, false, true) => (quiet < QUIET).then_some(LINGER),
             };
             inner.waiting = if patience.is_some() { Waiting::ForAWhile } else { Waiting::ForEver };
             let Some(patience) = patience else {
@@ -123,7 +140,13 @@ impl Queue {
             };
             let (again, wait) = self.ready.wait_timeout(inner, patience).unwrap_or_else(PoisonError::into_inner);
             inner = again;
-            if wait.timed_out() {
+            if !wait.timed_out() {
+                continue;
+            }
+            if inner.enough > 1 {
+                // Whoever has come by now goes alone.
+                inner.enough = 1;
+            } else {
                 drop(last.take());
                 if retry || !inner.items.is_empty() {
                     break;
@@ -132,12 +155,12 @@ impl Queue {
             }
         }
         inner.waiting = Waiting::No;
-        inner.urgent = false;
         inner.bytes = 0;
         let capacity = inner.items.len();
         Taken {
             items: std::mem::replace(&mut inner.items, Vec::with_capacity(capacity)),
             closed: inner.closed.is_some(),
+            waited: std::mem::take(&mut inner.waited),
             batch: std::mem::take(&mut inner.batch),
         }
     }
@@ -162,6 +185,13 @@ impl Queue {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// Whether what is there is not kept waiting for more.
+    const fn is_due(&self) -> bool {
+        self.waited >= self.enough || self.items.len() >= EAGER
     }
 }
 
@@ -299,6 +329,8 @@ const MAX_ITEMS: usize = 4096;
 const MAX_BYTES: usize = 8 << 20;
 /// So many records are written at once even when nobody waits for them.
 const EAGER: usize = 256;
+/// As long as several wait at the same time, one waits for others at most so long.
+const GATHER: Duration = Duration::from_micros(500);
 const LINGER: Duration = Duration::from_millis(50);
 const RETRY: Duration = Duration::from_secs(1);
 /// So many empty timed waits (a second) before the writer sleeps until it is woken.

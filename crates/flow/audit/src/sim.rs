@@ -1,5 +1,5 @@
 //! A directory that crashes, fills up and fails on demand, as disks do: whatever was not synced may be there, may be zeros,
-//! may be cut short, and later parts may be there without earlier ones.
+//! may be cut short, and later parts may be there without earlier ones. What was laid may be gone besides.
 
 use std::{
     collections::BTreeMap,
@@ -31,6 +31,8 @@ struct File {
     now: Option<Vec<u8>>,
     /// What a crash leaves for sure; files that are replaced whole are always wholly one or the other.
     durable: Option<Vec<u8>>,
+    /// What was laid last and is not settled: of this a crash may leave anything, though it was replaced or removed since.
+    laid: Option<Vec<u8>>,
     grows: bool,
 }
 
@@ -71,7 +73,10 @@ impl Sim {
         let mut files = BTreeMap::new();
         for (path, file) in state.files.clone() {
             if let Some(found) = state.survivor(&file) {
-                files.insert(path, File { now: Some(found.clone()), durable: Some(found), grows: file.grows });
+                files.insert(
+                    path,
+                    File { now: Some(found.clone()), durable: Some(found), laid: None, grows: file.grows },
+                );
             }
         }
         let random = state.next();
@@ -111,6 +116,19 @@ impl State {
 
     fn survivor(&mut self, file: &File) -> Option<Vec<u8>> {
         let (now, durable) = (file.now.as_ref(), file.durable.as_ref());
+        if let Some(laid) = &file.laid {
+            return match self.below(3) {
+                0 => now.cloned(),
+                1 => durable.cloned(),
+                _ => {
+                    let mut found = laid.clone();
+                    found.truncate(self.below(laid.len()));
+                    let zeros = self.below(found.len());
+                    found[zeros..].fill(0);
+                    Some(found)
+                }
+            };
+        }
         if now == durable {
             return durable.cloned();
         }
@@ -156,7 +174,7 @@ impl Dir for Sim {
         if fresh {
             let down = state.change()?;
             let durable = (!down).then(Vec::new);
-            state.files.insert(path.to_owned(), File { now: Some(Vec::new()), durable, grows: true });
+            state.files.insert(path.to_owned(), File { now: Some(Vec::new()), durable, laid: None, grows: true });
             if down {
                 return Err(io::Error::other("the machine went down"));
             }
@@ -179,8 +197,35 @@ impl Dir for Sim {
         }
         for (path, _) in files {
             if let Some(file) = state.files.get_mut(path) {
-                file.durable = file.now.clone();
+                (file.durable, file.laid) = (file.now.clone(), None);
             }
+        }
+        Ok(())
+    }
+
+    fn lay(&self, files: &[(String, Vec<u8>)]) -> io::Result<()> {
+        let mut state = self.lock();
+        for (path, bytes) in files {
+            let down = state.change()?;
+            if state.capacity.is_some_and(|c| state.used() + bytes.len() > c) {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            let file = state.files.entry(path.clone()).or_default();
+            (file.now, file.laid) = (Some(bytes.clone()), Some(bytes.clone()));
+            if down {
+                return Err(io::Error::other("the machine went down"));
+            }
+        }
+        Ok(())
+    }
+
+    fn settle(&self) -> io::Result<()> {
+        let mut state = self.lock();
+        if state.change()? || state.syncs_fail {
+            return Err(io::Error::other("the sync failed"));
+        }
+        for file in state.files.values_mut().filter(|file| file.laid.is_some()) {
+            (file.durable, file.laid) = (file.now.clone(), None);
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use crate::{
     AuditError, Dir,
-    merkle::{Frontier, Hash, leaf_hash, root_of},
+    merkle::{Frontier, Hash, root_of},
 };
 
 /// Hashes or entries of a full tile.
@@ -86,6 +86,9 @@ pub(crate) fn read_hashes(bytes: &[u8]) -> Option<&[Hash]> {
     rest.is_empty().then_some(hashes)
 }
 
+/// A file's path and what it holds.
+pub(crate) type Laid = (String, Vec<u8>);
+
 /// Grows the tree and knows which tiles have to be written.
 #[derive(Default)]
 pub(crate) struct Tiles {
@@ -95,28 +98,22 @@ pub(crate) struct Tiles {
     /// The entries of the last bundle, as long as it is not full.
     bundle: Vec<u8>,
     /// Full tiles that are not written yet.
-    unwritten: Vec<(String, Vec<u8>)>,
-    /// Partial tiles that the last checkpoint rests on.
-    partial: Vec<String>,
+    full: Vec<Laid>,
 }
 
 impl Tiles {
-    /// Reads the right edge of a tree of `size` leaves.
+    /// The right edge of a tree of `size` leaves, a multiple of 256, from the full tiles below it.
     ///
     /// # Errors
-    /// When a tile is missing or damaged, or the directory cannot be read.
-    pub(crate) fn load(dir: &dyn Dir, size: u64) -> Result<Self, AuditError> {
+    /// When a tile is missing or damaged.
+    pub(crate) fn edge(dir: &dyn Dir, size: u64) -> Result<Self, AuditError> {
         let mut tiles = Self::default();
         let mut edge = Vec::new();
         for level in (0_u8..8).take_while(|l| size >> (8 * l) > 0) {
             let count = size >> (8 * level);
-            let (number, width) = (count / WIDTH, count % WIDTH);
-            let mut hashes = Vec::new();
-            if width > 0 {
-                let tile = Tile { holds: Holds::Hashes(level), number, width };
-                hashes.extend_from_slice(&load_hashes(dir, tile)?);
-                tiles.partial.push(tile.path());
-            }
+            let hashes = (count - count % WIDTH..count)
+                .map(|number| Ok(root_of(&load_hashes(dir, level - 1, number)?)))
+                .collect::<Result<Vec<_>, AuditError>>()?;
             // Complete subtrees by falling size: the set bits of the width, highest first; lower levels come after.
             let mut mine = Vec::new();
             let mut rest = hashes.as_slice();
@@ -130,20 +127,6 @@ impl Tiles {
             edge.splice(0..0, mine);
             tiles.levels.push(hashes);
         }
-        if !size.is_multiple_of(WIDTH) {
-            let tile = Tile { holds: Holds::Entries, number: size / WIDTH, width: size % WIDTH };
-            let damaged = || AuditError::Damaged {
-                record: Some(tile.number * WIDTH),
-                what: format!("{} is damaged", tile.path()),
-            };
-            tiles.bundle = dir.read(&tile.path()).map_err(|_| damaged())?;
-            let entries = read_bundle(&tiles.bundle).ok_or_else(damaged)?;
-            let leaves: Vec<_> = entries.iter().map(|e| leaf_hash(e)).collect();
-            if tiles.levels.first() != Some(&leaves) {
-                return Err(damaged());
-            }
-            tiles.partial.push(tile.path());
-        }
         tiles.frontier = Frontier::from_edge(size, edge);
         Ok(tiles)
     }
@@ -156,7 +139,8 @@ impl Tiles {
         let size = self.frontier.size();
         if size.is_multiple_of(WIDTH) {
             let tile = Tile { holds: Holds::Entries, number: size / WIDTH - 1, width: WIDTH };
-            self.unwritten.push((tile.path(), std::mem::take(&mut self.bundle)));
+            let next = Vec::with_capacity(self.bundle.len());
+            self.full.push((tile.path(), std::mem::replace(&mut self.bundle, next)));
         }
         let mut hash = leaf;
         for level in 0_u8..7 {
@@ -170,7 +154,7 @@ impl Tiles {
             }
             let number = (size >> (8 * (level + 1))) - 1;
             let tile = Tile { holds: Holds::Hashes(level), number, width: WIDTH };
-            self.unwritten.push((tile.path(), hashes.as_flattened().to_vec()));
+            self.full.push((tile.path(), hashes.as_flattened().to_vec()));
             hash = root_of(hashes);
             hashes.clear();
         }
@@ -186,34 +170,42 @@ impl Tiles {
         self.frontier.root()
     }
 
-    /// Writes every tile that a checkpoint of this size rests on. Called again after a failure, it tries again.
-    pub(crate) fn write(&mut self, dir: &dyn Dir) -> std::io::Result<Vec<String>> {
-        let full = self.unwritten.len();
+    /// How many full tiles are not written yet.
+    pub(crate) const fn waiting(&self) -> usize {
+        self.full.len()
+    }
+
+    /// Hands out the full tiles that are not written yet.
+    pub(crate) fn take_full(&mut self) -> Vec<Laid> {
+        std::mem::take(&mut self.full)
+    }
+
+    /// Takes back full tiles that could not be written.
+    pub(crate) fn put_back(&mut self, full: Vec<Laid>) {
+        self.full.splice(0..0, full);
+    }
+
+    /// The tiles that are not full, as they are now.
+    pub(crate) fn partial(&self) -> Vec<Laid> {
         let size = self.size();
         let mut partial = Vec::new();
         for (level, hashes) in (0_u8..).zip(&self.levels) {
             if !hashes.is_empty() {
                 let number = (size >> (8 * level)) / WIDTH;
                 let tile = Tile { holds: Holds::Hashes(level), number, width: hashes.len() as u64 };
-                partial.push(tile.path());
-                self.unwritten.push((tile.path(), hashes.as_flattened().to_vec()));
+                partial.push((tile.path(), hashes.as_flattened().to_vec()));
             }
         }
         if !self.bundle.is_empty() {
             let tile = Tile { holds: Holds::Entries, number: size / WIDTH, width: size % WIDTH };
-            partial.push(tile.path());
-            self.unwritten.push((tile.path(), self.bundle.clone()));
+            partial.push((tile.path(), self.bundle.clone()));
         }
-        let done = dir.put(&self.unwritten);
-        self.unwritten.truncate(if done.is_ok() { 0 } else { full });
-        done?;
-        let stale = self.partial.iter().filter(|p| !partial.contains(p)).cloned().collect();
-        self.partial = partial;
-        Ok(stale)
+        partial
     }
 }
 
-fn load_hashes(dir: &dyn Dir, tile: Tile) -> Result<Vec<Hash>, AuditError> {
+fn load_hashes(dir: &dyn Dir, level: u8, number: u64) -> Result<Vec<Hash>, AuditError> {
+    let tile = Tile { holds: Holds::Hashes(level), number, width: WIDTH };
     let bytes = dir.read(&tile.path()).unwrap_or_default();
     let hashes = read_hashes(&bytes).filter(|h| h.len() as u64 == tile.width);
     hashes

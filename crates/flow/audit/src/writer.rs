@@ -56,18 +56,22 @@ impl Writer {
         }
         let first = self.journal.next();
         let items = gap.iter().chain(&self.kept).chain(taken.items.iter().map(|(_, item)| item));
+        let settled = self.publisher.settled();
+        if self.journal.waits(settled) {
+            self.publisher.settle();
+        }
         let written = match self.publisher.has_room() {
-            true => self.journal.append(&*self.dir, items),
+            true => self.journal.append(&*self.dir, settled, items),
             false => Err(Failure::Again(std::io::Error::other("the tiles cannot be written"))),
         };
         match written {
             Ok(leaves) => {
                 self.healthy.store(true, Ordering::Release);
                 taken.done(Ok(first + offset as u64));
-                let kept = std::mem::take(&mut self.kept);
-                let items = std::mem::take(&mut taken.items).into_iter().map(|(_, item)| item);
-                let entries = gap.into_iter().chain(kept).chain(items).map(|item| item.entry);
-                self.publisher.push(leaves.into_iter().zip(entries));
+                let items = gap.iter().chain(&self.kept).chain(taken.items.iter().map(|(_, item)| item));
+                self.publisher.push(leaves.into_iter().zip(items.map(|item| item.entry.as_slice())));
+                taken.items.clear();
+                self.kept.clear();
                 self.gap = None;
             }
             Err(failure) => {

@@ -8,7 +8,7 @@ use crate::{
     Dir, Keys,
     audit::{Ready, item},
     journal::Item,
-    publisher::publish,
+    publisher::Edition,
     record::{Opened, Record},
     show,
     sim::Sim,
@@ -26,25 +26,32 @@ fn note(text: &str) -> Item {
 /// One life of a gateway: records batches, signs now and then, rotates files often. Gives what it was told is on record.
 fn live(sim: &Sim, seed: u64, life: u64) -> Vec<(u64, Vec<u8>)> {
     let mut told = Vec::new();
-    let (mut journal, mut tiles) = match Ready::make(sim, &keys(), &*clock()) {
-        Ok(ready) => (ready.journal, ready.tiles),
+    let Ready { mut journal, mut tiles, mut settled, mut partial, .. } = match Ready::make(sim, &keys(), &*clock()) {
+        Ok(ready) => ready,
         Err(cause) => {
             assert!(sim.crashed(), "seed {seed}, life {life}: a log that was whole does not open: {cause}");
             return told;
         }
     };
-    journal.segment = 1500;
+    // Some four batches.
+    journal.segment = 12_000;
     let signer = ring().signer(ORIGIN).unwrap();
     for step in 0..12_u64 {
         let shape = (seed + life).wrapping_mul(step + 7);
-        let items: Vec<_> = (0..shape % 4 + 1).map(|i| note(&format!("{life}-{step}-{i}"))).collect();
+        let items: Vec<_> = (0..shape % 40 + 1).map(|i| note(&format!("{life}-{step}-{i}"))).collect();
         let first = journal.next();
-        let Ok(leaves) = journal.append(sim, items.iter()) else { break };
+        let Ok(leaves) = journal.append(sim, settled, items.iter()) else { break };
         for ((index, leaf), item) in (first..).zip(leaves).zip(items) {
             tiles.push(leaf, &item.entry);
             told.push((index, item.entry));
         }
-        if shape.is_multiple_of(3) && publish(sim, &mut tiles, ORIGIN, &signer).is_err() {
+        let done = sim.lay(&tiles.take_full()).and_then(|()| match shape % 6 {
+            0 | 3 => Edition::of(&tiles).publish(sim, ORIGIN, &signer, &mut partial).map(drop),
+            1 => sim.lay(&tiles.partial()),
+            2 => sim.settle().map(|()| settled = tiles.size()),
+            _ => Ok(()),
+        });
+        if done.is_err() {
             break;
         }
     }
