@@ -176,6 +176,22 @@ impl Audit {
         self.queue.push(item, Haste::Now)?.await.map(drop)
     }
 
+    /// Records that the gateway answers a request by itself; resolves when that is on disk.
+    ///
+    /// # Errors
+    /// As [`Audit::intend`].
+    pub async fn answered(&self, answered: record::Answered) -> Result<(), Refusal> {
+        self.put(&Record::Answered(answered)).await
+    }
+
+    /// Records refusals of strangers that were only counted; resolves when that is on disk.
+    ///
+    /// # Errors
+    /// As [`Audit::intend`].
+    pub async fn strangers(&self, strangers: record::Strangers) -> Result<(), Refusal> {
+        self.put(&Record::Strangers(strangers)).await
+    }
+
     /// Records how a request ended. It is on its way when this returns; await the result to know that it is on disk.
     pub fn settle(&self, outcome: Outcome) -> Settled {
         let ack = self.outcome(outcome).and_then(|item| self.queue.push(item, Haste::Soon));
@@ -207,6 +223,10 @@ impl Audit {
             // An error means that the thread is gone, which is what is waited for.
             let _ = closed.await;
         }
+    }
+
+    async fn put(&self, record: &Record) -> Result<(), Refusal> {
+        self.queue.push(item(record, Vec::new())?, Haste::Now)?.await.map(drop)
     }
 
     fn end(&self) -> Vec<JoinHandle<()>> {
