@@ -1,6 +1,6 @@
 //! Opens streams to targets: TCP with or without TLS, or a Unix socket.
 
-use std::{collections::HashMap, future::Future, io, pin::Pin, sync::Arc};
+use std::{collections::HashMap, fmt, future::Future, io, pin::Pin, sync::Arc};
 
 use rustls::{
     ClientConfig, RootCertStore,
@@ -31,13 +31,30 @@ pub trait Dial: Send + Sync {
     fn dial<'a>(&'a self, target: &'a Target) -> Dialing<'a>;
 }
 
-/// Opens real streams: TCP without Nagle's delay, TLS 1.2 or 1.3 by rustls for `https`, Unix sockets.
+/// Opens real streams to targets, as [`open`] does.
 ///
-/// A provider's certificate is checked against the target's own authorities, or the system's when it names none. There
-/// is no way to turn that off.
+/// A provider's certificate is checked against the target's own authorities, or the system's when it names none.
 pub struct Dialer {
     /// By the target's name.
-    tls: HashMap<Arc<str>, (TlsConnector, ServerName<'static>)>,
+    tls: HashMap<Arc<str>, Trust>,
+}
+
+/// Whose certificates a server has to show. There is no way to take any other.
+#[derive(Clone)]
+pub struct Trust(TlsConnector);
+
+/// There is nobody to trust, or TLS cannot be set up at all.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// What was given is not a list of certificates.
+    #[error("the authorities are not a list of certificates in PEM")]
+    Given,
+    /// The system has none.
+    #[error("the system has no certificate authorities; install `ca-certificates` or name a `ca`")]
+    System,
+    /// TLS cannot be set up.
+    #[error("tls cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
 }
 
 /// A dialer cannot be built; the configuration's or the machine's fault.
@@ -67,18 +84,18 @@ impl Dialer {
         let mut tls = HashMap::new();
         for target in targets {
             let Base::Https(address) = &target.base else { continue };
-            let name = ServerName::try_from(address.host.clone()).map_err(|_| DialError::Host(target.name.clone()))?;
-            let config = match &target.ca {
-                Some(pem) => config(given_roots(pem).ok_or_else(|| DialError::Ca(target.name.clone()))?)?,
-                None => match &system {
-                    Some(config) => Arc::clone(config),
-                    None => {
-                        let roots = system_roots().ok_or_else(|| DialError::NoSystemCa(target.name.clone()))?;
-                        Arc::clone(system.insert(config(roots)?))
-                    }
-                },
+            ServerName::try_from(address.host.as_str()).map_err(|_| DialError::Host(target.name.clone()))?;
+            let trust = match (&target.ca, &system) {
+                (Some(pem), _) => Trust::given(pem),
+                (None, Some(system)) => Ok(Trust::clone(system)),
+                (None, None) => Trust::system().inspect(|trust| system = Some(trust.clone())),
             };
-            tls.insert(target.name.clone(), (TlsConnector::from(config), name));
+            let trust = trust.map_err(|error| match error {
+                TrustError::Given => DialError::Ca(target.name.clone()),
+                TrustError::System => DialError::NoSystemCa(target.name.clone()),
+                TrustError::Tls(error) => DialError::Tls(error),
+            })?;
+            tls.insert(target.name.clone(), trust);
         }
         Ok(Self { tls })
     }
@@ -86,21 +103,56 @@ impl Dialer {
 
 impl Dial for Dialer {
     fn dial<'a>(&'a self, target: &'a Target) -> Dialing<'a> {
-        Box::pin(async move {
-            let address = match &target.base {
-                Base::Unix(path) => return Ok(Box::new(UnixStream::connect(path).await?) as BoxIo),
-                Base::Http(address) | Base::Https(address) => address,
-            };
-            let tcp = TcpStream::connect((address.host.as_str(), address.port)).await?;
-            tcp.set_nodelay(true)?;
-            if matches!(target.base, Base::Http(_)) {
-                return Ok(Box::new(tcp) as BoxIo);
-            }
-            let Some((connector, name)) = self.tls.get(&target.name) else {
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, "the dialer was built without this target"));
-            };
-            Ok(Box::new(connector.connect(name.clone(), tcp).await?) as BoxIo)
-        })
+        Box::pin(open(&target.base, self.tls.get(&target.name)))
+    }
+}
+
+/// Opens a real stream: TCP without Nagle's delay, TLS 1.2 or 1.3 by rustls for `https`, a Unix socket.
+///
+/// # Errors
+/// When nobody listens there, the certificate is not one of `trust` for that host, or `https` is to be spoken without trust.
+pub async fn open(base: &Base, trust: Option<&Trust>) -> io::Result<BoxIo> {
+    let address = match base {
+        Base::Unix(path) => return Ok(Box::new(UnixStream::connect(path).await?)),
+        Base::Http(address) | Base::Https(address) => address,
+    };
+    let tcp = TcpStream::connect((address.host.as_str(), address.port)).await?;
+    tcp.set_nodelay(true)?;
+    if matches!(base, Base::Http(_)) {
+        return Ok(Box::new(tcp));
+    }
+    let wrong = |why| io::Error::new(io::ErrorKind::InvalidInput, why);
+    let Trust(connector) = trust.ok_or_else(|| wrong("nobody is trusted to say who the server is"))?;
+    let name =
+        ServerName::try_from(address.host.clone()).map_err(|_| wrong("the host cannot stand in a certificate"))?;
+    Ok(Box::new(connector.connect(name, tcp).await?))
+}
+
+impl Trust {
+    /// The system's authorities, read now.
+    ///
+    /// # Errors
+    /// [`TrustError::System`] when there are none.
+    pub fn system() -> Result<Self, TrustError> {
+        Self::new(system_roots().ok_or(TrustError::System)?)
+    }
+
+    /// Authorities in PEM.
+    ///
+    /// # Errors
+    /// [`TrustError::Given`] when they are none.
+    pub fn given(pem: &[u8]) -> Result<Self, TrustError> {
+        Self::new(given_roots(pem).ok_or(TrustError::Given)?)
+    }
+
+    fn new(roots: RootCertStore) -> Result<Self, TrustError> {
+        Ok(Self(TlsConnector::from(config(roots)?)))
+    }
+}
+
+impl fmt::Debug for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Trust")
     }
 }
 
