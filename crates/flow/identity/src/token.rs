@@ -15,6 +15,8 @@ mod issuer;
 mod jwk;
 mod jws;
 mod keyset;
+#[cfg(test)]
+mod testing;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -30,7 +32,7 @@ pub use jwk::{KeyError, MAX_KEYS, MAX_SET, RefusedKey, SetError};
 pub use jws::{Jws, JwsError, MAX_TOKEN};
 pub use keyset::{KeyReport, KeyRules};
 
-use cache::{Cache, Entry};
+use cache::{Cache, Entry, Place};
 use claims::Fault;
 use issuer::Service;
 use jwk::Key;
@@ -137,12 +139,12 @@ impl Tokens {
         if token.len() > MAX_TOKEN {
             return Err(bad("the token is too long"));
         }
-        let place = Cache::place(token);
+        let place = Place::of(token);
         let entry = match self.cache.get(&place) {
             Some(known) if !known.is_orphan(now) => known,
             _ => {
                 let fresh = self.verify(token, now)?;
-                self.cache.put(place, token.len(), fresh, now)
+                self.cache.put(&place, token.len(), fresh, now)
             }
         };
         let principal = entry.principal;

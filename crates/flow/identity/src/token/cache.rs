@@ -1,19 +1,39 @@
-//! Tokens that were verified, by the SHA-256 of their whole text.
+//! Tokens that were verified, by what is signed, each with the SHA-256 of its whole text.
 //!
 //! Threat: verifying a signature on every request costs more than all else that identity does; remembering tokens must not make
 //! them live longer. So what is kept is asked each time whether its lease stands, and a token whose lease was ended is
-//! remembered as such until it would have expired.
+//! remembered as such until it would have expired. From one ECDSA signature anyone can make a second that is as good; what is
+//! signed stays the same, and so does the lease.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
 use ahash::AHashMap;
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{Context, Digest, SHA256};
 use countersign_core::{Principal, Timestamp};
 
 use super::issuer::Service;
 
-/// The name a token is remembered by.
-pub(super) type Place = [u8; 32];
+/// What a token is remembered by.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    /// SHA-256 of what is signed.
+    signed: [u8; 32],
+    /// SHA-256 of all of it.
+    whole: [u8; 32],
+}
+
+impl Place {
+    pub(super) fn of(token: &[u8]) -> Self {
+        let bytes = |digest: Digest| digest.as_ref().first_chunk().copied().unwrap_or_default();
+        let end = token.iter().rposition(|b| *b == b'.').unwrap_or_default();
+        let (signed, rest) = token.split_at(end);
+        let mut hash = Context::new(&SHA256);
+        hash.update(signed);
+        let signed = bytes(hash.clone().finish());
+        hash.update(rest);
+        Self { signed, whole: bytes(hash.finish()) }
+    }
+}
 
 /// A verified token.
 #[derive(Clone)]
@@ -45,23 +65,18 @@ impl Cache {
         Self { shards: (0..SHARDS).map(|_| RwLock::default()).collect(), capacity: capacity / SHARDS }
     }
 
-    pub(super) fn place(token: &[u8]) -> Place {
-        let mut place = Place::default();
-        place.copy_from_slice(digest(&SHA256, token).as_ref());
-        place
-    }
-
+    /// The token of exactly this text.
     pub(super) fn get(&self, place: &Place) -> Option<Entry> {
         let shard = self.shard(place)?.read().unwrap_or_else(PoisonError::into_inner);
-        shard.entries.get(place).map(|kept| kept.entry.clone())
+        shard.entries.get(&place.signed).filter(|kept| kept.whole == place.whole).map(|kept| kept.entry.clone())
     }
 
-    /// Remembers a token of `length` bytes. What stands there already wins: the same token twice at once is one lease, and a lease
-    /// that was ended stays ended.
-    pub(super) fn put(&self, place: Place, length: usize, entry: Entry, now: Timestamp) -> Entry {
-        let Some(shard) = self.shard(&place) else { return entry };
+    /// Remembers a verified token of `length` bytes. What stands there already wins: what was signed once has one lease, and a
+    /// lease that was ended stays ended.
+    pub(super) fn put(&self, place: &Place, length: usize, entry: Entry, now: Timestamp) -> Entry {
+        let Some(shard) = self.shard(place) else { return entry };
         let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(there) = shard.entries.get(&place)
+        if let Some(there) = shard.entries.get(&place.signed)
             && !there.entry.is_orphan(now)
         {
             return there.entry.clone();
@@ -71,7 +86,8 @@ impl Cache {
             shard.make_room(self.capacity, now);
         }
         shard.weight += weight;
-        if let Some(old) = shard.entries.insert(place, Kept { entry: entry.clone(), weight }) {
+        if let Some(old) = shard.entries.insert(place.signed, Kept { entry: entry.clone(), whole: place.whole, weight })
+        {
             shard.weight -= old.weight;
         }
         entry
@@ -82,18 +98,19 @@ impl Cache {
     }
 
     fn shard(&self, place: &Place) -> Option<&RwLock<Shard>> {
-        self.shards.get(usize::from(place[0]) % SHARDS)
+        self.shards.get(usize::from(place.signed[0]) % SHARDS)
     }
 }
 
 #[derive(Default)]
 struct Shard {
-    entries: AHashMap<Place, Kept>,
+    entries: AHashMap<[u8; 32], Kept>,
     weight: usize,
 }
 
 struct Kept {
     entry: Entry,
+    whole: [u8; 32],
     weight: usize,
 }
 

@@ -3,6 +3,8 @@
 //! Threat: tokens that two readers take differently, or that bring their own key or their own rules. Keys in a header (`jwk`,
 //! `jku`, `x5c`, `x5u`) are not even looked at; what would change how the rest is read (`crit`, `b64`, `zip`, `enc`) is refused.
 
+use std::fmt;
+
 use countersign_wire::{
     Limits,
     json::{Doc, Kind, Value},
@@ -15,7 +17,6 @@ use super::Algorithm;
 pub const MAX_TOKEN: usize = 16 << 10;
 
 /// A signed token whose signature has not been verified yet.
-#[derive(Debug)]
 pub struct Jws<'a> {
     algorithm: Algorithm,
     kid: Option<Box<str>>,
@@ -112,6 +113,17 @@ impl<'a> Jws<'a> {
     #[must_use]
     pub const fn signed(&self) -> &'a [u8] {
         self.signed
+    }
+}
+
+/// Shows neither payload nor signature: together they are the credential.
+impl fmt::Debug for Jws<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Jws")
+            .field("algorithm", &self.algorithm)
+            .field("kid", &self.kid)
+            .field("typ", &self.typ)
+            .finish_non_exhaustive()
     }
 }
 
