@@ -66,15 +66,25 @@ impl Frontier {
 
     /// Appends one leaf hash.
     pub fn push(&mut self, leaf: Hash) {
+        self.push_to_tile(leaf);
+    }
+
+    /// Appends one leaf hash. Gives the root over the last 256 leaves, where they are a complete subtree now.
+    pub(crate) fn push_to_tile(&mut self, leaf: Hash) -> Option<Hash> {
         let mut hash = leaf;
+        let mut tile = None;
         // Every trailing one of the size is a complete subtree that the new leaf completes further.
-        for _ in 0..self.size.trailing_ones() {
+        for height in 1..=self.size.trailing_ones() {
             if let Some(left) = self.edge.pop() {
                 hash = node_hash(&left, &hash);
+            }
+            if height == TILE_HEIGHT {
+                tile = Some(hash);
             }
         }
         self.edge.push(hash);
         self.size += 1;
+        tile
     }
 
     /// How many leaves the tree has.
@@ -271,6 +281,9 @@ fn range_root(low: u64, high: u64, node: &mut dyn FnMut(u32, u64) -> Option<Hash
 const fn split(width: u64) -> u64 {
     1 << (u64::BITS - 1 - (width - 1).leading_zeros())
 }
+
+/// A tile holds the hashes of a subtree of this height.
+const TILE_HEIGHT: u32 = 8;
 
 #[cfg(test)]
 mod tests;

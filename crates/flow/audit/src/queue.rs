@@ -122,8 +122,10 @@ impl Queue {
     /// `last` is what was taken before; it is let go once whoever waited for it has had time to pass the word on.
     pub(crate) fn take(&self, retry: bool, mut last: Option<Taken>) -> Taken {
         let mut inner = self.lock();
-        let answered = last.as_ref().map_or(0, |last| last.waited);
-        inner.enough = if retry { 1 } else { (answered + inner.waited).max(1) };
+        match &last {
+            Some(last) if !retry => inner.expect_back(last),
+            _ => inner.enough = 1,
+        }
         let mut quiet = 0;
         while !inner.is_due() && inner.closed.is_none() {
             let patience = match (retry, inner.enough > 1, inner.items.is_empty()) {
@@ -189,6 +191,11 @@ impl Queue {
 }
 
 impl Inner {
+    /// Whoever was answered just now may be back soon: with those who wait already, so many ask at the same time.
+    fn expect_back(&mut self, last: &Taken) {
+        self.enough = (last.waited + self.waited).max(1);
+    }
+
     /// Whether what is there is not kept waiting for more.
     const fn is_due(&self) -> bool {
         self.waited >= self.enough || self.items.len() >= EAGER

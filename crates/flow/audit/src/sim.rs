@@ -83,6 +83,13 @@ impl Sim {
         Self { state: Arc::new(Mutex::new(State { files, random, ..State::default() })) }
     }
 
+    /// Another directory with what this one holds, all of it durable.
+    pub(crate) fn copy(&self) -> Self {
+        let durable = |file: &File| File { durable: file.now.clone(), laid: None, ..file.clone() };
+        let files = self.lock().files.iter().map(|(path, file)| (path.clone(), durable(file))).collect();
+        Self { state: Arc::new(Mutex::new(State { files, random: 1, ..State::default() })) }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }

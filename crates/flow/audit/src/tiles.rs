@@ -133,7 +133,8 @@ impl Tiles {
 
     /// Appends a record.
     pub(crate) fn push(&mut self, leaf: Hash, entry: &[u8]) {
-        self.frontier.push(leaf);
+        // The root over a full tile of leaves comes by the way; those above are one in 256.
+        let mut tile_root = self.frontier.push_to_tile(leaf);
         self.bundle.extend_from_slice(&u16::try_from(entry.len()).unwrap_or(u16::MAX).to_be_bytes());
         self.bundle.extend_from_slice(entry);
         let size = self.frontier.size();
@@ -155,7 +156,7 @@ impl Tiles {
             let number = (size >> (8 * (level + 1))) - 1;
             let tile = Tile { holds: Holds::Hashes(level), number, width: WIDTH };
             self.full.push((tile.path(), hashes.as_flattened().to_vec()));
-            hash = root_of(hashes);
+            hash = tile_root.take().unwrap_or_else(|| root_of(hashes));
             hashes.clear();
         }
     }

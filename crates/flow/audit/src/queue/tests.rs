@@ -105,3 +105,62 @@ fn a_full_queue_refuses_intents_and_still_takes_outcomes() {
     }
     assert_eq!(queue.push(item(1), Haste::Soon).err().unwrap().code, Code::AuditFailed);
 }
+
+#[test]
+fn who_waits_alone_is_not_kept_waiting_for_others() {
+    let queue = Queue::new();
+    for _ in 0..3 {
+        queue.push(item(1), Haste::Now).unwrap();
+        assert!(queue.lock().is_due());
+        let taken = queue.take(false, None);
+        assert_eq!(taken.items.len(), 1);
+        taken.done(Ok(0));
+    }
+}
+
+#[test]
+fn as_many_as_ask_at_the_same_time_are_gathered() {
+    let queue = Queue::new();
+    let first = waiting(&queue, 3);
+    let taken = queue.take(false, None);
+    // While these are written two more come. So five ask at the same time.
+    let _second = waiting(&queue, 2);
+    taken.done(Ok(0));
+    drop(first);
+    queue.lock().expect_back(&taken);
+    for _ in 0..2 {
+        queue.push(item(1), Haste::Now).unwrap();
+        // An outcome that nobody waits for rides along and is not counted.
+        queue.push(item(1), Haste::Soon).unwrap();
+        assert!(!queue.lock().is_due());
+    }
+    queue.push(item(1), Haste::Now).unwrap();
+    assert!(queue.lock().is_due());
+    assert_eq!(queue.take(false, Some(taken)).items.len(), 7);
+}
+
+#[test]
+fn nobody_waits_for_ever_for_who_does_not_come_back() {
+    let queue = Queue::new();
+    let first = waiting(&queue, 3);
+    let taken = queue.take(false, None);
+    taken.done(Ok(0));
+    drop(first);
+    let mut alone = waiting(&queue, 1);
+    let taken = queue.take(false, Some(taken));
+    assert_eq!(taken.items.len(), 1);
+    taken.done(Ok(3));
+    let (ack, counter) = &mut alone[0];
+    assert!(matches!(poll(ack, counter), Poll::Ready(Ok(3))));
+}
+
+#[test]
+fn an_outcome_that_is_waited_for_counts_as_such() {
+    let queue = Arc::new(Queue::new());
+    let ack = queue.push(item(1), Haste::Soon);
+    assert!(!queue.lock().is_due());
+    let mut settled = Settled::new(queue.clone(), ack);
+    let counter = Arc::<Counter>::default();
+    assert!(Pin::new(&mut settled).poll(&mut Context::from_waker(&counter.into())).is_pending());
+    assert!(queue.lock().is_due());
+}

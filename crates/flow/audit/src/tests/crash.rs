@@ -7,12 +7,14 @@ use countersign_core::Code;
 use crate::{
     Dir, Keys,
     audit::{Ready, item},
+    frame,
     journal::Item,
-    publisher::Edition,
+    publisher::{Edition, Publisher},
     record::{Opened, Record},
     show,
     sim::Sim,
     support::{ORIGIN, clock, open, outcome, ring, screened, verify},
+    tiles::{Holds, Tile, WIDTH},
 };
 
 fn keys() -> Keys {
@@ -33,12 +35,12 @@ fn live(sim: &Sim, seed: u64, life: u64) -> Vec<(u64, Vec<u8>)> {
             return told;
         }
     };
-    // Some four batches.
+    // Some two batches: tiles are soon older than the last two files.
     journal.segment = 12_000;
     let signer = ring().signer(ORIGIN).unwrap();
     for step in 0..12_u64 {
-        let shape = (seed + life).wrapping_mul(step + 7);
-        let items: Vec<_> = (0..shape % 40 + 1).map(|i| note(&format!("{life}-{step}-{i}"))).collect();
+        let shape = (seed + life + 3).wrapping_mul(step + 7);
+        let items: Vec<_> = (0..shape % 80 + 1).map(|i| note(&format!("{life}-{step}-{i}"))).collect();
         let first = journal.next();
         let Ok(leaves) = journal.append(sim, settled, items.iter()) else { break };
         for ((index, leaf), item) in (first..).zip(leaves).zip(items) {
@@ -66,7 +68,7 @@ fn held(dir: &dyn Dir) -> Vec<Vec<u8>> {
 #[test]
 fn no_crash_loses_what_was_acknowledged() {
     let (mut crashes, mut torn) = (0, 0);
-    for seed in 0..8 {
+    for seed in 0..4 {
         let calm = Sim::new(seed);
         live(&calm, seed, 0);
         for at in 1..=calm.changes() {
@@ -98,6 +100,134 @@ fn no_crash_loses_what_was_acknowledged() {
         }
     }
     assert!(crashes > 300 && torn > 50, "{crashes} crashes, {torn} torn tails");
+}
+
+/// A log of several journal files, of which the tiles below the last but one are settled, and below which record they are.
+fn long() -> (Sim, u64) {
+    let sim = Sim::new(7);
+    let Ready { mut journal, mut tiles, mut partial, .. } = Ready::make(&sim, &keys(), &*clock()).unwrap();
+    journal.segment = 20_000;
+    let signer = ring().signer(ORIGIN).unwrap();
+    let mut settled = 0;
+    for batch in 0..110 {
+        let items: Vec<_> = (0..10).map(|i| note(&format!("{batch}-{i}"))).collect();
+        for (leaf, item) in journal.append(&sim, settled, items.iter()).unwrap().into_iter().zip(items) {
+            tiles.push(leaf, &item.entry);
+        }
+        sim.lay(&tiles.take_full()).unwrap();
+        if journal.waits(settled) {
+            sim.settle().unwrap();
+            settled = tiles.size();
+        }
+    }
+    Edition::of(&tiles).publish(&sim, ORIGIN, &signer, &mut partial).unwrap();
+    assert!(verify(&sim).is_whole());
+    let settled = crate::journal::settled(&sim).unwrap();
+    assert!(settled > 256);
+    (sim, settled)
+}
+
+#[test]
+fn whatever_tile_a_crash_took_is_made_again() {
+    let (whole, settled) = long();
+    let paths = whole.list("tile").unwrap();
+    let mut again = 0;
+    for path in &paths {
+        let tile = Tile::parse(path).unwrap();
+        let first = match tile.holds {
+            Holds::Entries | Holds::Hashes(0) => tile.number * WIDTH,
+            // Of the whole log's width.
+            Holds::Hashes(_) => settled,
+        };
+        let bytes = whole.read(path).unwrap();
+        let zeros = vec![0; bytes.len()];
+        for found in [None, Some(&bytes[..0]), Some(&bytes[..bytes.len() / 2]), Some(&zeros)] {
+            let sim = whole.copy();
+            match found {
+                None => sim.remove(path).unwrap(),
+                Some(found) => sim.put(&[(path.clone(), found.to_vec())]).unwrap(),
+            }
+            assert_eq!(verify(&sim).damage[0].file, *path);
+            let opened = Ready::make(&sim, &keys(), &*clock());
+            if first + WIDTH > settled {
+                drop(opened.unwrap());
+                assert!(verify(&sim).is_whole(), "{path}: {:?}", verify(&sim).damage);
+                again += 1;
+            } else {
+                // What was durable is no crash's to take: the log does not open on it, or goes on and still names it.
+                assert!(opened.is_err() || verify(&sim).damage[0].file == *path, "{path}");
+            }
+        }
+    }
+    assert!(again >= 20 && again < paths.len() * 4, "{again} of {}", paths.len() * 4);
+}
+
+#[test]
+fn all_unsettled_tiles_may_be_gone_at_once() {
+    let (whole, settled) = long();
+    let sim = whole.copy();
+    for path in whole.list("tile").unwrap() {
+        let tile = Tile::parse(&path).unwrap();
+        if !matches!(tile.holds, Holds::Entries | Holds::Hashes(0)) || (tile.number + 1) * WIDTH > settled {
+            sim.remove(&path).unwrap();
+        }
+    }
+    let size = verify(&whole).held;
+    drop(Ready::make(&sim, &keys(), &*clock()).unwrap());
+    assert!(verify(&sim).is_whole());
+    assert_eq!(verify(&sim).held, size + 1);
+}
+
+#[test]
+fn a_log_whose_records_do_not_lead_to_what_was_signed_does_not_open() {
+    let (whole, _) = long();
+    // Forged within the last two files, with a fitting frame.
+    let path = whole.list("journal").unwrap().pop().unwrap();
+    let bytes = whole.read(&path).unwrap();
+    let frame = frame::decode(&bytes).unwrap();
+    let entry = String::from_utf8(frame.entry.to_vec()).unwrap().replace("origin\":\"", "origin\":\"x").into_bytes();
+    let mut forged = Vec::new();
+    frame::encode(&mut forged, frame.index, frame.first, &entry, frame.body, &frame.body_hash);
+    forged.extend_from_slice(&bytes[frame.len..]);
+    whole.put(&[(path, forged)]).unwrap();
+    assert!(matches!(Ready::make(&whole, &keys(), &*clock()), Err(crate::AuditError::Damaged { .. })));
+}
+
+#[test]
+fn a_journal_file_is_begun_only_over_settled_tiles() {
+    let sim = Sim::new(1);
+    let mut journal = Ready::make(&sim, &keys(), &*clock()).unwrap().journal;
+    journal.segment = 1;
+    let mut append = |settled| {
+        let asks = journal.waits(settled);
+        journal.append(&sim, settled, [note("x")].iter()).unwrap();
+        (asks, sim.list("journal").unwrap().len())
+    };
+    // The first file's predecessor is none; the second has the first.
+    assert_eq!(append(0), (false, 2));
+    assert_eq!([append(0), append(0)], [(true, 2), (true, 2)]);
+    assert_eq!(append(1), (false, 3));
+    assert_eq!([append(1), append(3), append(4)], [(true, 3), (true, 3), (false, 4)]);
+}
+
+#[test]
+fn tiles_are_settled_when_the_writer_asks() {
+    let sim = Sim::new(1);
+    let Ready { tiles, signed, settled, partial, .. } = Ready::make(&sim, &keys(), &*clock()).unwrap();
+    let publisher = Publisher::new(tiles, signed, settled);
+    let signer = ring().signer(ORIGIN).unwrap();
+    let grow = |by: u8| publisher.push((0..by).map(|i| ([i; 32], &b"entry"[..])));
+    publisher.close();
+    for (wanted, fails, expected) in [(false, false, 0), (true, true, 0), (true, false, 601)] {
+        grow(200);
+        if wanted {
+            publisher.settle();
+        }
+        sim.syncs_fail(fails);
+        publisher.run(&sim, ORIGIN, &signer, partial.clone());
+        assert_eq!((publisher.settled(), publisher.healthy()), (expected, !fails));
+    }
+    assert_eq!(publisher.signed().checkpoint.size, 601);
 }
 
 #[test]
