@@ -9,6 +9,7 @@
 //! credentials that would fill the audit log.
 
 mod certificate;
+pub mod discovery;
 mod identify;
 pub mod key;
 mod presented;
