@@ -5,7 +5,7 @@
 
 mod template;
 
-use std::{borrow::Cow, collections::HashSet, ops::Range};
+use std::{borrow::Cow, ops::Range};
 
 use bytes::Bytes;
 use countersign_core::{Channel, Document, Format, Slot, SlotKind, Trust};
@@ -14,7 +14,7 @@ use crate::{
     Limits, Usage, WireError,
     json::{Doc, Kind, Value},
     sse::{self, FieldName, Splitter},
-    walk::{Growth, Hole, Walk},
+    walk::{Growth, Walk},
     words::word,
 };
 use template::Template;
@@ -44,16 +44,6 @@ pub struct Events {
     first: bool,
     terminal: bool,
     failed: Option<WireError>,
-    /// Strings that need not be shown again.
-    seen: Seen,
-}
-
-/// Strings beside the text (ids, the model's name) that every event repeats.
-#[derive(Debug, Default)]
-struct Seen {
-    passed: HashSet<Box<str>, ahash::RandomState>,
-    /// Those of the last event that was read in full.
-    last: Vec<Box<str>>,
 }
 
 impl Events {
@@ -70,7 +60,6 @@ impl Events {
             first: true,
             terminal: false,
             failed: None,
-            seen: Seen::default(),
         }
     }
 
@@ -106,25 +95,6 @@ impl Events {
             return Err(WireError::Stream { what: "ended inside an event" });
         }
         if self.terminal { Ok(()) } else { Err(WireError::Stream { what: "ended before its last event" }) }
-    }
-
-    /// Tells that the leaves of the last event that stand for themselves were screened and none was edited.
-    ///
-    /// Later events then leave out those short strings of [`Channel::Other`] that they repeat exactly (ids, the model's name).
-    /// Never calling this is safe and slower; calling it after an edit would let the repeats of the edited string through.
-    pub fn passed(&mut self) {
-        const MANY: usize = 64;
-        if self.seen.last.is_empty() {
-            return;
-        }
-        for text in std::mem::take(&mut self.seen.last) {
-            if self.seen.passed.len() < MANY {
-                self.seen.passed.insert(text);
-            }
-        }
-        if let Some(template) = &mut self.template {
-            template.hide(|slot, text| self.seen.hides(slot, text));
-        }
     }
 
     fn event(&mut self, raw: Bytes) -> Result<Event, WireError> {
@@ -174,44 +144,8 @@ impl Events {
         self.terminal |= terminal;
         let plain = usage.is_none() && !terminal && !logprobs && !first;
         self.template = if plain { Template::new(raw.clone(), &slots, &holes, shift) } else { None };
-        if let Some(template) = &mut self.template {
-            template.hide(|slot, text| self.seen.hides(slot, text));
-        }
-        self.seen.last.clear();
-        let padding: Vec<usize> = holes.iter().filter_map(Hole::slot).collect();
-        let mut i = 0;
-        slots.retain(|slot| {
-            i += 1;
-            padding.contains(&(i - 1)) || self.seen.shows(slot, text)
-        });
         let document = crate::document(raw.clone(), slots)?;
         Ok(Event { document, usage, terminal, logprobs })
-    }
-}
-
-impl Seen {
-    fn takes(slot: &Slot, text: &str) -> bool {
-        slot.grows.is_none()
-            && slot.channel == Channel::Other
-            && slot.trust == Trust::Model
-            && slot.kind != SlotKind::Number
-            && text.len() <= 128
-    }
-
-    /// Whether a leaf of an event that was read in full must be shown; notes it if it need not be again.
-    fn shows(&mut self, slot: &Slot, event: &str) -> bool {
-        let text = slot.decoded.as_deref().or_else(|| event.get(slot.span.clone())).unwrap_or_default();
-        if self.hides(slot, text) {
-            return false;
-        }
-        if Self::takes(slot, text) {
-            self.last.push(text.into());
-        }
-        true
-    }
-
-    fn hides(&self, slot: &Slot, text: &str) -> bool {
-        !self.passed.is_empty() && Self::takes(slot, text) && self.passed.contains(text)
     }
 }
 

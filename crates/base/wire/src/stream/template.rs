@@ -22,12 +22,10 @@ pub(super) struct Template {
 #[derive(Debug)]
 struct Leaf {
     slot: Slot,
-    text: Box<str>,
     /// How many gaps stand before it.
     after: usize,
     /// The gap it is.
     gap: Option<usize>,
-    hidden: bool,
 }
 
 #[derive(Debug)]
@@ -60,27 +58,16 @@ impl Template {
                 return None;
             }
             let after = gaps.iter().filter(|gap| gap.span.end < slot.span.start).count();
-            let text = match &slot.decoded {
-                Some(text) => text.clone(),
-                None => std::str::from_utf8(raw.get(slot.span.clone())?).ok()?.into(),
-            };
-            leaves.push(Leaf { slot: slot.clone(), text, after, gap, hidden: false });
+            leaves.push(Leaf { slot: slot.clone(), after, gap });
         }
         Some(Self { raw, leaves, gaps })
-    }
-
-    /// Leaves out from now on what `hides` says of the leaves that do not change.
-    pub(super) fn hide(&mut self, hides: impl Fn(&Slot, &str) -> bool) {
-        for leaf in &mut self.leaves {
-            leaf.hidden = leaf.gap.is_none() && hides(&leaf.slot, &leaf.text);
-        }
     }
 
     /// Reads an event of the same shape; none when it has another.
     pub(super) fn read(&self, raw: &Bytes) -> Result<Option<Document>, WireError> {
         let Some(found) = self.fit(raw) else { return Ok(None) };
         let mut slots = Vec::with_capacity(self.leaves.len());
-        for leaf in self.leaves.iter().filter(|leaf| !leaf.hidden) {
+        for leaf in &self.leaves {
             let (span, decoded) = match leaf.gap.and_then(|gap| found.get(gap)) {
                 Some((span, false)) => (span.clone(), None),
                 Some((span, true)) => {

@@ -7,11 +7,11 @@ use proptest::prelude::*;
 use super::*;
 
 /// Reads a stream in one piece; `slow` reads every event in full.
-fn read(format: Format, stream: &str, slow: bool, passed: bool) -> Result<Vec<Event>, WireError> {
-    read_cut(format, &[stream.as_bytes()], slow, passed)
+fn read(format: Format, stream: &str, slow: bool) -> Result<Vec<Event>, WireError> {
+    read_cut(format, &[stream.as_bytes()], slow)
 }
 
-fn read_cut(format: Format, chunks: &[&[u8]], slow: bool, passed: bool) -> Result<Vec<Event>, WireError> {
+fn read_cut(format: Format, chunks: &[&[u8]], slow: bool) -> Result<Vec<Event>, WireError> {
     let mut events = Events::new(format, Limits::default());
     let mut out = Vec::new();
     for chunk in chunks {
@@ -22,9 +22,6 @@ fn read_cut(format: Format, chunks: &[&[u8]], slow: bool, passed: bool) -> Resul
             }
             let Some(event) = events.next_event()? else { break };
             out.push(event);
-            if passed {
-                events.passed();
-            }
         }
     }
     Ok(out)
@@ -104,7 +101,7 @@ fn a_chat_stream_grows_one_leaf_for_each_choice_and_channel() {
         r#"{"id":"c1","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}"#,
         "[DONE]",
     ]);
-    let events = read(Format::Chat, &stream, false, false).unwrap();
+    let events = read(Format::Chat, &stream, false).unwrap();
     assert_eq!(
         grown(&events),
         own(&[
@@ -145,7 +142,7 @@ fn a_messages_stream_grows_one_leaf_for_each_block() {
         r#"{"type":"message_delta","delta":{"stop_reason":"tool_use","stop_sequence":"STOP"},"usage":{"output_tokens":9}}"#,
         r#"{"type":"message_stop"}"#,
     ]);
-    let events = read(Format::Messages, &stream, false, false).unwrap();
+    let events = read(Format::Messages, &stream, false).unwrap();
     assert_eq!(
         grown(&events),
         own(&[(Reasoning, "th"), (Other, "sig"), (Assistant, "abc"), (ToolArguments, "{\"q\":1}")])
@@ -179,7 +176,7 @@ fn a_responses_stream_grows_deltas_and_shows_repeats_alone() {
         r#"{"type":"response.made_up.delta","output_index":3,"delta":{"x":"y"}}"#,
         r#"{"type":"response.completed","response":{"status":"completed","output":[{"type":"message","role":"assistant","content":[{"type":"output_text","text":"secret"}]}],"usage":{"input_tokens":1,"output_tokens":2}}}"#,
     ]);
-    let events = read(Format::Responses, &stream, false, false).unwrap();
+    let events = read(Format::Responses, &stream, false).unwrap();
     assert_eq!(
         grown(&events),
         own(&[
@@ -207,7 +204,7 @@ fn completions_and_logprobs_grow() {
         r#"{"choices":[{"text":"cret","index":0,"logprobs":{"tokens":["cret"]}}]}"#,
         "[DONE]",
     ]);
-    let events = read(Format::Completions, &stream, false, false).unwrap();
+    let events = read(Format::Completions, &stream, false).unwrap();
     assert_eq!(grown(&events), own(&[(Assistant, "secret"), (Assistant, "secret")]));
     assert!(events[0].logprobs && !events[2].logprobs && events[2].terminal);
 }
@@ -215,7 +212,7 @@ fn completions_and_logprobs_grow() {
 #[test]
 fn text_outside_the_data_is_shown() {
     let stream = ": a comment\nid: 7\nretry: 5\nretry: sk-1\nevent: odd\nfoo: bar\ndata: {\"choices\":\ndata:  [{\"delta\":{\"content\":\"x\"}}]}\n\n\n:\n\n";
-    let events = read(Format::Chat, stream, false, false).unwrap();
+    let events = read(Format::Chat, stream, false).unwrap();
     assert_eq!(events.len(), 3);
     let texts: Vec<_> = events[0].document.leaves().map(|l| (l.text.to_owned(), l.grows)).collect();
     let want = [(": a comment", None), ("7", None), ("sk-1", None), ("odd", None), ("foo: bar", None), ("x", Some(0))];
@@ -225,11 +222,11 @@ fn text_outside_the_data_is_shown() {
 
 #[test]
 fn errors_end_a_stream_and_are_shown() {
-    let chat = read(Format::Chat, "data: {\"error\":{\"message\":\"sk-1\"}}\n\n", false, false).unwrap();
+    let chat = read(Format::Chat, "data: {\"error\":{\"message\":\"sk-1\"}}\n\n", false).unwrap();
     assert!(chat[0].terminal);
     assert_eq!(alone(&chat[0]), own(&[(Other, "sk-1")]));
     let messages = named(&[r#"{"type":"error","error":{"type":"overloaded_error","message":"busy"}}"#]);
-    let messages = read(Format::Messages, &messages, false, false).unwrap();
+    let messages = read(Format::Messages, &messages, false).unwrap();
     assert!(messages[0].terminal);
     assert_eq!(alone(&messages[0]), own(&[(Other, "busy")]));
 }
@@ -295,18 +292,7 @@ fn growing_leaves_are_bounded() {
     let stream: String = (0..2000)
         .map(|i| format!("data: {{\"choices\":[{{\"index\":{i},\"delta\":{{\"content\":\"x\"}}}}]}}\n\n"))
         .collect();
-    assert_eq!(read(Format::Chat, &stream, false, false).unwrap_err().code(), Code::TooComplex);
-}
-
-#[test]
-fn repeats_are_left_out_only_once_they_have_passed() {
-    let event = r#"{"id":"c1","choices":[{"index":0,"delta":{"content":"x"}}]}"#;
-    let stream = data(&[event, event, event, r#"{"id":"c2","choices":[{"index":0,"delta":{"content":"x"}}]}"#, event]);
-    let count = |passed| -> Vec<usize> {
-        read(Format::Chat, &stream, false, passed).unwrap().iter().map(|e| e.document.slots().len()).collect()
-    };
-    assert_eq!(count(false), [2, 2, 2, 2, 2]);
-    assert_eq!(count(true), [2, 1, 1, 2, 1]);
+    assert_eq!(read(Format::Chat, &stream, false).unwrap_err().code(), Code::TooComplex);
 }
 
 /// A stream of events that are mostly alike.
@@ -345,7 +331,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn reading_by_comparison_and_in_full_are_the_same((format, stream) in any_stream(), passed in any::<bool>()) {
+    fn reading_by_comparison_and_in_full_are_the_same((format, stream) in any_stream()) {
         let mut fast = Events::new(format, Limits::default());
         let mut slow = Events::new(format, Limits::default());
         for events in [&mut fast, &mut slow] {
@@ -359,10 +345,6 @@ proptest! {
                 (Err(a), Err(b)) => { prop_assert_eq!(a, b); break }
                 (a, b) => prop_assert!(false, "{a:?} {b:?}"),
             }
-            if passed {
-                fast.passed();
-                slow.passed();
-            }
         }
     }
 
@@ -373,7 +355,7 @@ proptest! {
         at.extend([0, bytes.len()]);
         at.sort_unstable();
         let chunks: Vec<&[u8]> = at.windows(2).map(|w| &bytes[w[0]..w[1]]).collect();
-        match (read(format, &stream, false, false), read_cut(format, &chunks, false, false)) {
+        match (read(format, &stream, false), read_cut(format, &chunks, false)) {
             (Ok(whole), Ok(cut)) => {
                 prop_assert_eq!(whole.iter().map(shown).collect::<Vec<_>>(), cut.iter().map(shown).collect::<Vec<_>>());
                 prop_assert_eq!(whole.iter().flat_map(|e| e.document.bytes().to_vec()).collect::<Vec<_>>(), bytes);
@@ -385,7 +367,7 @@ proptest! {
     #[test]
     fn no_bytes_bring_it_down(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         for format in Format::ALL {
-            let _ = read_cut(format, &[&bytes, b"\n\n"], false, true);
+            let _ = read_cut(format, &[&bytes, b"\n\n"], false);
         }
     }
 }
