@@ -25,13 +25,15 @@ pub(crate) async fn run(args: &Explain) -> anyhow::Result<ExitCode> {
                 stage("recorded", &format!("as record {} before anything left", shown.index));
             }
             Record::Outcome(r) => {
-                stage(
-                    "dispatched",
-                    if r.upstream_called { "the provider was called" } else { "the provider was not called" },
-                );
+                let called = match &r.target {
+                    Some(target) => format!("`{target}` was called"),
+                    None => "no provider was called".to_owned(),
+                };
+                stage("dispatched", &called);
                 stage("released", &format!("{} bytes; {} findings in the answer", r.bytes, r.findings.count));
                 if let Some(code) = &r.code {
-                    stage("ended", &format!("{code}: {}", meaning(code)));
+                    stage("ended", &format!("{code}: {}", r.reason.as_deref().unwrap_or_else(|| meaning(code))));
+                    stage("told", meaning(code));
                 }
             }
             Record::Refused(r) => {

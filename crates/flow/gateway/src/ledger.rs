@@ -141,8 +141,11 @@ impl Ledger {
     }
 
     /// A request that no provider answered.
-    pub(crate) fn undelivered(&mut self, (refusal, called): (Refusal, bool)) -> Refusal {
-        self.note(|a| a.called = called);
+    pub(crate) fn undelivered(&mut self, (refusal, called): (Refusal, Option<Arc<str>>)) -> Refusal {
+        self.note(|a| {
+            a.called = called.is_some();
+            a.target = called;
+        });
         refusal
     }
 

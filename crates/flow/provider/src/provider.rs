@@ -122,14 +122,14 @@ impl Provider {
     /// once a byte of an answer may have been handed on.
     ///
     /// # Errors
-    /// The refusal, and whether any of the request may have reached a provider. `CS0701` when no target serves the model
+    /// The refusal, and the target that any of the request may have reached last. `CS0701` when no target serves the model
     /// in the caller's format, `CS0707` when all that do are being left alone, `CS0702` to `CS0706` for what the last
     /// target did; a caller's own fault when its request has no translation.
-    pub async fn dispatch(&self, intended: Intended) -> Result<(Dispatched, Upstream), (Refusal, bool)> {
+    pub async fn dispatch(&self, intended: Intended) -> Result<(Dispatched, Upstream), (Refusal, Option<Arc<str>>)> {
         let call = intended.call();
         let stream = call.stream && call.format.streams();
         let start = Instant::now();
-        let (mut round, mut tries, mut called) = (0, 0, false);
+        let (mut round, mut tries, mut called) = (0, 0, None);
         let mut settled: Vec<&Arc<str>> = Vec::new();
         let mut served = false;
         loop {
@@ -158,7 +158,9 @@ impl Provider {
                     }
                 };
                 known.note(&fault, self.clock.now());
-                called |= fault.called;
+                if fault.called {
+                    called = Some(known.target.name.clone());
+                }
                 if fault.again == Again::No || tries > RETRIES {
                     return Err((fault.refusal, called));
                 }

@@ -158,7 +158,7 @@ async fn a_failing_target_is_left_alone_and_asked_again_later() {
         assert_eq!(code(ask(&provider, false).await), Code::ProviderUnreachable);
     }
     let (refusal, called) = provider.dispatch(intended(Format::Chat, false, ASK)).await.err().unwrap();
-    assert_eq!((refusal.code, called, refusal.retry_after), (Code::ProviderDown, false, Some(Duration::from_secs(5))));
+    assert_eq!((refusal.code, called, refusal.retry_after), (Code::ProviderDown, None, Some(Duration::from_secs(5))));
     assert_eq!(provider.health(), [("a".into(), Phase::Open)]);
     tokio::time::advance(Duration::from_secs(5)).await;
     assert_eq!(ask(&provider, false).await.unwrap(), "back");

@@ -77,7 +77,7 @@ async fn the_model_is_called_what_the_provider_calls_it() {
     // A request whose model cannot be found for renaming is not sent under the caller's name.
     let (refusal, called) =
         provider.dispatch(intended(Format::Chat, false, r#"{"m\u006fdel":"m"}"#)).await.err().unwrap();
-    assert_eq!((refusal.code, called), (Code::Malformed, false));
+    assert_eq!((refusal.code, called), (Code::Malformed, None));
 }
 
 #[tokio::test(start_paused = true)]
@@ -90,7 +90,7 @@ async fn models_and_formats_that_nobody_serves_are_refused() {
     }
     for format in [Format::Models, Format::CountTokens] {
         let (refusal, called) = provider.dispatch(intended(format, false, ASK)).await.err().unwrap();
-        assert_eq!((refusal.code, called), (Code::NoSuchModel, false));
+        assert_eq!((refusal.code, called), (Code::NoSuchModel, None));
     }
 }
 
@@ -144,7 +144,7 @@ async fn a_request_that_one_target_cannot_be_asked_is_asked_of_the_next() {
     assert!(provider(&world, targets()).dispatch(intended(Format::Chat, false, body)).await.is_ok());
     let alone = provider(&World::new([]), targets().into_iter().take(1).collect());
     let (refusal, called) = alone.dispatch(intended(Format::Chat, false, body)).await.err().unwrap();
-    assert_eq!((refusal.code, called), (Code::Malformed, false));
+    assert_eq!((refusal.code, called), (Code::Malformed, None));
 }
 
 #[tokio::test(start_paused = true)]
