@@ -3,6 +3,7 @@
 use std::{net::IpAddr, path::Path, str::FromStr};
 
 use countersign_core::{Action, Channel, Code, Kind, Side, principal::PrincipalKind};
+use countersign_guard::RULES;
 use countersign_identity::{CertificateField, CertificateRule, NamePattern};
 use countersign_policy::{ActionRule, PolicyError, Rate, Rates, Rules};
 use countersign_provider::{Base, Dialect, ModelRoute};
@@ -74,14 +75,36 @@ pub(super) fn telemetry(raw: &Telemetry) -> Result<(), Wrong> {
     }
 }
 
-/// A detector's rule is its family and its own name, as audit records show them. A family that no detector has would be a
-/// rule that never fits.
+/// A detector's rule is its family and its own name, as audit records show them. A name that no detector has would be a rule
+/// that never fits.
 fn detectors_rule(find: &str) -> Result<String, Wrong> {
-    let family = find.split('/').next().unwrap_or(find);
-    if FAMILIES.contains(&family) {
+    if RULES.contains(&find) {
         return Ok(find.to_owned());
     }
-    Err(unknown("find", find, &format!("a kind, or FAMILY/RULE where FAMILY is one of {}", FAMILIES.join(", "))))
+    let nearest = RULES.iter().min_by_key(|rule| distance(rule, find)).copied().unwrap_or_default();
+    Err(Wrong {
+        what: format!("`find` is `{find}`, which no detector's rule is called"),
+        fix: format!("the nearest is `{nearest}`; write that, another rule's name as records show it, or a kind"),
+    })
+}
+
+/// How many letters have to be put in, left out, changed or swapped with their neighbour to make one word of the other.
+fn distance(one: &str, other: &str) -> usize {
+    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+    let mut before: Vec<usize> = Vec::new();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.iter().enumerate() {
+        let mut next = vec![i + 1];
+        for (j, (b, pair)) in other.iter().zip(row.windows(2)).enumerate() {
+            let &[diagonal, above] = pair else { continue };
+            let left = next.last().copied().unwrap_or_default();
+            let swapped = i > 0 && j > 0 && one.get(i - 1) == Some(b) && other.get(j - 1) == Some(a);
+            let swap = before.get(j.wrapping_sub(1)).filter(|_| swapped).map_or(usize::MAX, |cost| cost + 1);
+            next.push((diagonal + usize::from(a != b)).min(above + 1).min(left + 1).min(swap));
+        }
+        before = std::mem::replace(&mut row, next);
+    }
+    row.last().copied().unwrap_or_default()
 }
 
 pub(super) fn certificate(raw: &RawCertificate) -> Result<CertificateRule, Wrong> {
@@ -212,6 +235,26 @@ const CHANNELS: [Channel; 7] = [
 
 const CLEARTEXT: &str = "i-accept-cleartext-to-this-provider";
 
-/// What the names of detectors' rules begin with.
-const FAMILIES: [&str; 9] =
-    ["canary", "exfiltration", "extraction", "hidden", "injection", "leak", "limit", "personal", "secret"];
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_is_one_step_from_the_word_that_was_meant() {
+        for (one, other, steps) in [
+            ("email", "email", 0),
+            ("emial", "email", 1),
+            ("mail", "email", 1),
+            ("emails", "email", 1),
+            ("enail", "email", 1),
+            ("", "email", 5),
+            ("email", "", 5),
+        ] {
+            assert_eq!(distance(one, other), steps, "{one} and {other}");
+        }
+        assert!(RULES.iter().all(|rule| detectors_rule(rule).is_ok()));
+        for (slip, meant) in [("personal/emial", "personal/email"), ("secret/github_token", "secret/github-token")] {
+            assert!(detectors_rule(slip).is_err_and(|wrong| wrong.fix.contains(&format!("`{meant}`"))), "{slip}");
+        }
+    }
+}

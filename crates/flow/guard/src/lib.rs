@@ -9,6 +9,7 @@ mod growing;
 pub mod leak;
 mod links;
 mod mask;
+mod names;
 pub mod normal;
 mod prompt;
 mod release;
@@ -26,6 +27,7 @@ use countersign_core::{
 };
 
 pub use detector::{Conversation, Detector, Found};
+pub use names::RULES;
 pub use normal::Normal;
 pub use watch::{Step, Watch};
 
