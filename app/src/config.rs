@@ -47,6 +47,16 @@ pub(crate) enum Door {
     Unix { path: PathBuf },
 }
 
+impl fmt::Display for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tls { address, .. } => write!(f, "TLS on {address}"),
+            Self::Clear { address } => write!(f, "cleartext on {address}"),
+            Self::Unix { path } => write!(f, "the Unix socket {}", path.display()),
+        }
+    }
+}
+
 /// A provider whose key may still have to be unsealed.
 pub(crate) struct Target {
     pub(crate) target: countersign_provider::Target,

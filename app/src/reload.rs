@@ -20,21 +20,33 @@ use crate::{
     config::{self, Config, Door},
 };
 
-/// The certificates of listeners, by name.
-pub(crate) type Certificates = Vec<(String, Arc<ArcSwap<ServerConfig>>)>;
+/// A listener that was opened at the start.
+pub(crate) struct Opened {
+    /// Its name.
+    pub(crate) name: String,
+    /// What it listens on, in words.
+    pub(crate) on: String,
+    /// Its certificate, where it has one.
+    pub(crate) tls: Option<Arc<ArcSwap<ServerConfig>>>,
+}
 
 /// Watches the key store, and reads the configuration again at each `hangup`, until aborted. The two do not wait for each
 /// other: a configuration takes seconds to prove, and a key that is revoked meanwhile is refused all the same.
-pub(crate) async fn watch(assembly: Arc<Assembly>, file: PathBuf, tls: Certificates, mut hangup: Signal) {
+pub(crate) async fn watch(assembly: Arc<Assembly>, file: PathBuf, opened: Vec<Opened>, mut hangup: Signal) {
     let configuration = async {
         while hangup.recv().await.is_some() {
-            match apply(&assembly, &file, &tls).await {
-                Ok(()) => tracing::info!("reloaded"),
+            match apply(&assembly, &file, &opened).await {
+                Ok(waiting) => {
+                    for what in &waiting {
+                        tracing::warn!(what, "takes a restart");
+                    }
+                    tracing::info!(wait_for_a_restart = waiting.len(), "reloaded");
+                }
                 Err(error) => tracing::error!(error = format!("{error:#}"), "not reloaded; everything stays as it was"),
             }
         }
     };
-    tokio::join!(keys(&assembly), configuration);
+    tokio::join!(keys(&assembly), strangers(&assembly), configuration);
 }
 
 async fn keys(assembly: &Assembly) {
@@ -66,31 +78,57 @@ async fn keys(assembly: &Assembly) {
     }
 }
 
-async fn apply(assembly: &Assembly, file: &Path, tls: &Certificates) -> anyhow::Result<()> {
-    let config = config::load(file).map_err(Problems)?;
-    assembly.apply(&config).await?;
-    renew_certificates(&config, tls);
-    Ok(())
+/// Strangers who are refused too often are counted; from time to time the counts go on record.
+async fn strangers(assembly: &Assembly) {
+    let mut tick = interval(STRANGERS);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        assembly.gateway().account_for_strangers(false).await;
+    }
 }
 
-/// New certificates serve new connections. Doors are opened and closed by a restart only.
-fn renew_certificates(config: &Config, tls: &Certificates) {
-    for (name, current) in tls {
-        let renewed = config.listeners.iter().find(|l| l.name == *name);
-        match renewed.map(|l| &l.door) {
-            Some(Door::Tls { tls, .. }) => current.store(tls.clone()),
-            _ => tracing::warn!(listener = name, "a listener changed its kind or is gone; that takes a restart"),
+/// Applies the configuration as it stands in the file; what of it waits for a restart.
+async fn apply(assembly: &Assembly, file: &Path, opened: &[Opened]) -> anyhow::Result<Vec<String>> {
+    let config = config::load(file).map_err(Problems)?;
+    assembly.apply(&config).await?;
+    renew_certificates(&config, opened);
+    Ok(waiting(&config, opened))
+}
+
+/// New certificates serve new connections.
+fn renew_certificates(config: &Config, opened: &[Opened]) {
+    for door in opened {
+        let configured = config.listeners.iter().find(|l| l.name == door.name).map(|l| &l.door);
+        if let (Some(Door::Tls { tls, .. }), Some(current)) = (configured, &door.tls) {
+            current.store(tls.clone());
         }
     }
+}
+
+/// Doors are opened, moved and closed by a restart only: those that the configuration now wants elsewhere, or not at all.
+fn waiting(config: &Config, opened: &[Opened]) -> Vec<String> {
+    let mut waiting = Vec::new();
     for listener in &config.listeners {
-        if matches!(listener.door, Door::Tls { .. }) && !tls.iter().any(|(name, _)| *name == listener.name) {
-            tracing::warn!(listener = listener.name, "a listener is new; it is opened by a restart");
+        let on = listener.door.to_string();
+        match opened.iter().find(|door| door.name == listener.name) {
+            None => waiting.push(format!("listener `{}`, {on}, is new and not open yet", listener.name)),
+            Some(door) if door.on != on => {
+                waiting.push(format!("listener `{}` is to be {on} and still is {}", listener.name, door.on));
+            }
+            Some(_) => {}
         }
     }
+    let gone = opened.iter().filter(|door| config.listeners.iter().all(|l| l.name != door.name));
+    waiting.extend(gone.map(|door| format!("listener `{}`, {}, is gone and still open", door.name, door.on)));
+    waiting
 }
 
 /// How long a key that was created or revoked by another process may go unnoticed.
 const KEY_CHECK: Duration = Duration::from_millis(250);
+
+/// How often counts of strangers go on record; each speaks of a minute.
+const STRANGERS: Duration = Duration::from_secs(5);
 
 /// How long one look at the key store may take.
 const KEY_PATIENCE: Duration = Duration::from_secs(1);

@@ -17,7 +17,7 @@ use crate::{
     cli::WithConfig,
     cmd::{self, Failure, audit},
     config::Config,
-    reload,
+    reload::{self, Opened},
     state::State,
     telemetry,
 };
@@ -67,16 +67,18 @@ impl Running {
         let assembly = Arc::new(Assembly::new(&config, state).await?);
         let (stop, stopping) = watch::channel(false);
         let mut doors = Vec::new();
-        let (mut certificates, mut addresses) = (Vec::new(), Vec::new());
+        let (mut opened, mut addresses) = (Vec::new(), Vec::new());
         for listener in &config.listeners {
             let (door, address) = bind(&listener.door).await.map_err(|e| Failure {
                 code: Code::CannotBind,
                 what: format!("listener `{}`: {e}", listener.name),
                 fix: "is another process using it, or does the address belong to this machine?",
             })?;
-            if let listener::Door::Tls(_, tls) = &door {
-                certificates.push((listener.name.clone(), tls.clone()));
-            }
+            let tls = match &door {
+                listener::Door::Tls(_, tls) => Some(tls.clone()),
+                listener::Door::Clear(_) | listener::Door::Unix(_) => None,
+            };
+            opened.push(Opened { name: listener.name.clone(), on: listener.door.to_string(), tls });
             addresses.extend(address.map(|a| (listener.name.clone(), a)));
             doors.push((Arc::from(listener.name.as_str()), door));
         }
@@ -85,7 +87,7 @@ impl Running {
             let gateway = assembly.gateway().clone();
             serving.spawn(listener::serve(gateway, door, name, Bounds::default(), stopping.clone()));
         }
-        let reloading = tokio::spawn(reload::watch(assembly.clone(), config.file.clone(), certificates, hangup));
+        let reloading = tokio::spawn(reload::watch(assembly.clone(), config.file.clone(), opened, hangup));
         for (name, address) in &addresses {
             tracing::info!(listener = name, %address, "listening");
         }
@@ -121,6 +123,7 @@ impl Running {
         self.stop.send_replace(true);
         while self.serving.join_next().await.is_some() {}
         self.reloading.abort();
+        self.assembly.gateway().account_for_strangers(true).await;
         self.assembly.gateway().stages().audit.close().await;
     }
 }

@@ -48,8 +48,8 @@ impl Deployment {
         fs::write(self.folder.path().join(name), text).unwrap();
     }
 
-    async fn reload(&self, tls: &Certificates) -> anyhow::Result<()> {
-        apply(&self.assembly, &self.folder.path().join("countersign.toml"), tls).await
+    async fn reload(&self, opened: &[Opened]) -> anyhow::Result<Vec<String>> {
+        apply(&self.assembly, &self.folder.path().join("countersign.toml"), opened).await
     }
 
     /// The models that are listed for the key, or the refusal.
@@ -99,18 +99,18 @@ async fn a_bad_reload_changes_nothing() {
         home.write("policy.cedar", policy);
         home.write("canaries.txt", canary);
         home.write("countersign.toml", &config);
-        let error = home.reload(&Vec::new()).await.unwrap_err();
+        let error = home.reload(&[]).await.unwrap_err();
         assert!(format!("{error:#}").contains(why), "{error:#}");
         assert!(home.models().await.contains("\"first\""), "{why}");
     }
     home.write("policy.cedar", PERMIT);
     home.write("canaries.txt", "canary-0123456789abcdef");
     home.write("countersign.toml", &text("second"));
-    home.reload(&Vec::new()).await.unwrap();
+    home.reload(&[]).await.unwrap();
     let models = home.models().await;
     assert!(models.contains("\"second\"") && !models.contains("\"first\""), "{models}");
     home.write("policy.cedar", forbid);
-    home.reload(&Vec::new()).await.unwrap();
+    home.reload(&[]).await.unwrap();
     assert!(!home.models().await.contains("\"second\""));
 }
 
@@ -130,15 +130,35 @@ async fn new_certificates_are_taken_and_doors_stay_as_they_are() {
     home.write("countersign.toml", &text("first").replace("[[target]]", &format!("{door}[[target]]")));
     let config = config::load(&home.folder.path().join("countersign.toml")).map_err(Problems).unwrap();
     let Door::Tls { tls: first, .. } = &config.listeners[1].door else { panic!("a TLS listener") };
-    let current = vec![("main".to_owned(), Arc::new(ArcSwap::new(first.clone())))];
+    let current = Arc::new(ArcSwap::new(first.clone()));
+    let opened = |listener: &config::Listener| Opened {
+        name: listener.name.clone(),
+        on: listener.door.to_string(),
+        tls: matches!(listener.door, Door::Tls { .. }).then(|| current.clone()),
+    };
+    let opened: Vec<_> = config.listeners.iter().map(opened).collect();
     tls("main");
-    home.reload(&current).await.unwrap();
-    let renewed = current[0].1.load_full();
+    assert!(home.reload(&opened).await.unwrap().is_empty());
+    let renewed = current.load_full();
     assert!(!Arc::ptr_eq(&renewed, first));
     // A door that is gone from the configuration serves on with what it has.
     home.write("countersign.toml", &text("first"));
-    home.reload(&current).await.unwrap();
-    assert!(Arc::ptr_eq(&renewed, &current[0].1.load_full()));
+    assert_eq!(home.reload(&opened).await.unwrap(), ["listener `main`, TLS on 127.0.0.1:0, is gone and still open"]);
+    assert!(Arc::ptr_eq(&renewed, &current.load_full()));
+    // New doors and moved ones of every kind wait for a restart, and are named.
+    let more = "[[listener]]\nname = \"c\"\naddress = \"127.0.0.1:9\"\ncleartext = \"i-accept-cleartext-on-loopback\"\n\
+                [[listener]]\nname = \"u\"\nunix = \"u.sock\"\n";
+    let moved = door.replace(":0", ":9443");
+    home.write("countersign.toml", &text("first").replace("[[target]]", &format!("{more}{moved}[[target]]")));
+    let socket = home.folder.path().join("u.sock");
+    assert_eq!(
+        home.reload(&opened).await.unwrap(),
+        [
+            "listener `c`, cleartext on 127.0.0.1:9, is new and not open yet".to_owned(),
+            format!("listener `u`, the Unix socket {}, is new and not open yet", socket.display()),
+            "listener `main` is to be TLS on 127.0.0.1:9443 and still is TLS on 127.0.0.1:0".to_owned(),
+        ]
+    );
 }
 
 #[tokio::test]
