@@ -72,7 +72,12 @@ fn skip_blanks(body: &[u8], from: usize) -> usize {
 }
 
 #[cfg(test)]
+mod replay;
+
+#[cfg(test)]
 mod tests {
+    use std::{fs, path::Path};
+
     use proptest::prelude::*;
 
     use super::*;
@@ -111,6 +116,13 @@ mod tests {
         );
     }
 
+    #[test]
+    fn the_rename_corpus_holds() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fuzz/corpus/rename");
+        let files = fs::read_dir(folder).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap());
+        assert!(files.inspect(|bytes| replay::check(bytes)).count() >= 5);
+    }
+
     proptest! {
         #[test]
         fn all_else_is_kept(a in ".{0,40}", b in ".{0,40}", name in "[a-z0-9./-]{1,20}") {
@@ -123,7 +135,7 @@ mod tests {
 
         #[test]
         fn no_bytes_panic(body in prop::collection::vec(prop::sample::select(b"{}[]\"\\:, model".to_vec()), 0..60)) {
-            let _ = rename(&body.into(), "x");
+            replay::check(&body);
         }
     }
 }

@@ -6,7 +6,7 @@
 /// Follows one connection's requests.
 #[derive(Debug, Default)]
 pub(super) struct Framing {
-    state: State,
+    pub(super) state: State,
     line: Line,
     length: Option<u64>,
     chunked: bool,
@@ -27,7 +27,7 @@ pub(super) struct Objection {
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-enum State {
+pub(super) enum State {
     #[default]
     RequestLine,
     Header,
@@ -252,5 +252,7 @@ const KEPT: usize = 64;
 /// Bytes of extensions and trailers in one body.
 const EXTRA: usize = 16 * 1024;
 
+#[cfg(test)]
+mod replay;
 #[cfg(test)]
 mod tests;

@@ -1,12 +1,6 @@
-use std::sync::{Arc, Mutex};
+use std::{fs, path::Path};
 
-use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::{BodyExt, Empty};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
 use proptest::{prelude::*, sample::Index};
-use tokio::io::AsyncWriteExt;
 
 use super::*;
 
@@ -127,49 +121,6 @@ fn an_objection_tells_whether_it_stands_in_a_head() {
     assert!(!Framing::default().take(format!("{TE}3\n").as_bytes()).unwrap_err().in_head);
 }
 
-/// The server that stands behind: method and body length of each request it takes whole, as it reads them by itself.
-async fn served(bytes: &[u8]) -> Vec<(String, usize)> {
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let (ours, mut theirs) = tokio::io::duplex(1 << 20);
-    let service = service_fn(|request: Request<Incoming>| {
-        let seen = seen.clone();
-        async move {
-            let (head, body) = request.into_parts();
-            let body = body.collect().await?.to_bytes();
-            seen.lock().unwrap().push((head.method.to_string(), body.len()));
-            Ok::<_, hyper::Error>(Response::new(Empty::<Bytes>::new()))
-        }
-    });
-    theirs.write_all(bytes).await.unwrap();
-    theirs.shutdown().await.unwrap();
-    let _ = http1::Builder::new().serve_connection(TokioIo::new(ours), service).await;
-    seen.lock().unwrap().clone()
-}
-
-/// The same, as [`Framing`] has it: what ended before the bytes or the objection did.
-fn framed(bytes: &[u8]) -> Vec<(String, usize)> {
-    let mut framing = Framing::default();
-    let (mut found, mut line, mut method, mut length) = (Vec::new(), Vec::new(), String::new(), 0);
-    for byte in bytes {
-        let before = framing.state;
-        if framing.take(&[*byte]).is_err() {
-            break;
-        }
-        if before == State::RequestLine {
-            line.push(*byte);
-        }
-        length += usize::from(matches!(before, State::Body(_) | State::ChunkData(_)));
-        if before == State::RequestLine && framing.state == State::Header {
-            method = String::from_utf8_lossy(&line).trim_start().split(' ').next().unwrap_or_default().to_owned();
-        }
-        if before != State::RequestLine && framing.state == State::RequestLine {
-            found.push((std::mem::take(&mut method), std::mem::take(&mut length)));
-            line.clear();
-        }
-    }
-    found
-}
-
 const GOOD: [&str; 6] = [
     "GET / HTTP/1.1\r\nhost: a\r\n\r\n",
     "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nhello",
@@ -220,14 +171,13 @@ proptest! {
             let end = (at + gone).min(bytes.len());
             bytes.splice(at..end, PIECES[piece].bytes());
         }
-        let mine = framed(&bytes);
-        let mut strict = bytes.clone();
-        if let Err(objection) = Framing::default().take(&bytes) {
-            strict.truncate(objection.at + 1);
-            strict[objection.at] = 0;
-        }
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let theirs = runtime.block_on(served(&strict));
-        prop_assert!(mine.starts_with(&theirs), "{}: {mine:?} and {theirs:?}", bytes.escape_ascii());
+        replay::check(&bytes);
     }
+}
+
+#[test]
+fn the_framing_corpus_holds() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fuzz/corpus/framing");
+    let files = fs::read_dir(folder).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap());
+    assert!(files.inspect(|bytes| replay::check(bytes)).count() >= 5);
 }
