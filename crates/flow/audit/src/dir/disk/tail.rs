@@ -60,11 +60,9 @@ impl Tail for DiskTail {
         self.block.shrink();
         self.len += bytes.len() as u64;
         if written > self.reserved {
-            self.reserved = written;
-            // A disk too full for zeros may still have room for records.
-            if write_blocks(&self.file, self.zeros.grow(RESERVE, 0), written).is_ok() {
-                self.reserved += RESERVE as u64;
-            }
+            // A disk too full for all the zeros may still have room for records, some of it under those that were written.
+            let _ = write_blocks(&self.file, self.zeros.grow(RESERVE, 0), written);
+            self.reserved = self.file.metadata().map_or(written, |file| file.len());
         }
         Ok(())
     }

@@ -65,3 +65,16 @@ fn a_long_record_leaves_no_long_buffer_behind() {
     let held = std::fs::read(folder.path().join("tail")).unwrap();
     assert!(held[..3 << 20].iter().all(|b| *b == 1) && held[3 << 20..][..5000].iter().all(|b| *b == 2));
 }
+
+#[test]
+fn what_cannot_go_past_the_cache_goes_through_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tail");
+    let file = File::options().create_new(true).read(true).write(true).open(&path).unwrap();
+    past_the_cache(&file, true);
+    let mut blocks = Blocks::new(BLOCK);
+    let crooked = &mut blocks.grow(2 * BLOCK, 0)[1..=BLOCK];
+    crooked.fill(7);
+    write_blocks(&file, crooked, 0).unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), [7; BLOCK]);
+}
