@@ -25,8 +25,7 @@ pub(super) struct Place {
 impl Place {
     pub(super) fn of(token: &[u8]) -> Self {
         let bytes = |digest: Digest| digest.as_ref().first_chunk().copied().unwrap_or_default();
-        let end = token.iter().rposition(|b| *b == b'.').unwrap_or_default();
-        let (signed, rest) = token.split_at(end);
+        let (signed, rest) = token.split_at(memchr::memrchr(b'.', token).unwrap_or_default());
         let mut hash = Context::new(&SHA256);
         hash.update(signed);
         let signed = bytes(hash.clone().finish());

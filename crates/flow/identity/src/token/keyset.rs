@@ -168,6 +168,7 @@ impl KeySet {
         }
         self.source = bytes.into();
         (self.fetching, self.failures, self.asked) = (false, 0, false);
+        self.tried = self.tried.max(Some(now));
         Ok(report)
     }
 

@@ -175,7 +175,7 @@ fn a_binding_is_understood_or_the_token_is_refused() {
         "null".into(),
         format!("\"{hash}\""),
         format!("{{\"x5t\":\"{hash}\"}}"),
-        format!("{{\"jwk\":{{}}}}"),
+        "{\"jwk\":{}}".into(),
         format!("{{\"x5t#S256\":\"{}\"}}", &hash[1..]),
         format!("{{\"x5t#S256\":\"{hash}=\"}}"),
         format!("{{\"x5t#S256\":\"{hash}\",\"jkt\":\"{hash}\"}}"),
