@@ -45,7 +45,7 @@ codes! {
     /// Too deep, too many members, or too repetitive.
     TooComplex = "CS0107", 400, "too-complex", "the request is nested or repeated beyond what the gateway accepts";
     /// No credential was presented.
-    NoCredential = "CS0201", 401, "no-credential", "present an API key or a client certificate";
+    NoCredential = "CS0201", 401, "no-credential", "present an API key, an access token or a client certificate";
     /// The credential is not one of ours.
     BadCredential = "CS0202", 401, "bad-credential", "the credential is not valid";
     /// The credential was ours and its time is over.
