@@ -139,14 +139,7 @@ impl Tokens {
         if token.len() > MAX_TOKEN {
             return Err(bad("the token is too long"));
         }
-        let place = Place::of(token);
-        let entry = match self.cache.get(&place) {
-            Some(known) if !known.is_orphan(now) => known,
-            _ => {
-                let fresh = self.verify(token, now)?;
-                self.cache.put(&place, token.len(), fresh, now)
-            }
-        };
+        let entry = self.recall(token, now)?;
         let principal = entry.principal;
         if principal.lease.ended() {
             return Err(Refusal::new(Code::RevokedCredential, "the token's lease has ended"));
@@ -167,7 +160,21 @@ impl Tokens {
         Ok(principal)
     }
 
-    /// Verifies a token that is not remembered.
+    /// The token as it is remembered, verified first if it is not.
+    fn recall(&self, token: &[u8], now: Timestamp) -> Result<Entry, Refusal> {
+        let place = Place::of(token);
+        if let Some(known) = self.cache.get(&place).filter(|known| !known.is_orphan(now)) {
+            return Ok(known);
+        }
+        let entry = self.cache.put(&place, token.len(), self.verify(token, now)?, now);
+        if !entry.is_orphan(now) {
+            return Ok(entry);
+        }
+        // Keys or issuers were replaced meanwhile. What holds now decides.
+        Ok(self.cache.put(&place, token.len(), self.verify(token, now)?, now))
+    }
+
+    /// Verifies a token.
     fn verify(&self, token: &[u8], now: Timestamp) -> Result<Entry, Refusal> {
         let jws = Jws::read(token).map_err(|error| Refusal::new(Code::BadCredential, error.to_string()))?;
         let doc =

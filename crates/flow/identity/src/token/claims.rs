@@ -49,7 +49,7 @@ pub(super) fn check(claims: Value<'_>, issuer: &Issuer, now: Timestamp) -> Resul
     if !claims.get("iss").is_some_and(|iss| iss.is(&issuer.url)) {
         return Err(Fault::Bad("the token is of another issuer"));
     }
-    if !names(claims, "aud", issuer)? {
+    if !is_for_us(claims, issuer)? {
         return Err(Fault::Bad("the token is for another audience"));
     }
     for name in OF_ID_TOKENS {
@@ -78,10 +78,10 @@ pub(super) fn check(claims: Value<'_>, issuer: &Issuer, now: Timestamp) -> Resul
 }
 
 /// Whether `aud`, one text or several, holds one of ours.
-fn names(claims: Value<'_>, name: &str, issuer: &Issuer) -> Result<bool, Fault> {
+fn is_for_us(claims: Value<'_>, issuer: &Issuer) -> Result<bool, Fault> {
     let ours = |value: Value<'_>| issuer.audiences.iter().any(|own| value.is(own));
     let bad = Fault::Bad("the token's audience is malformed");
-    let value = claims.get(name).ok_or(bad)?;
+    let value = claims.get("aud").ok_or(bad)?;
     match value.kind() {
         Kind::String => Ok(ours(value)),
         Kind::Array if value.items().all(|item| item.kind() == Kind::String) => Ok(value.items().any(ours)),
