@@ -220,6 +220,14 @@ const BROKEN: &[Broken] = &[
         fix: "secret, personal-data",
     },
     Broken {
+        what: "a rule that no detector has",
+        from: "find = \"secret\"",
+        to: "find = \"personal/emial\"",
+        line: "[[rule]]",
+        says: "`personal/emial`, which no detector's rule is called",
+        fix: "`personal/email`",
+    },
+    Broken {
         what: "an unknown side",
         from: "in = \"answer\"",
         to: "in = \"anser\"",

@@ -227,7 +227,16 @@ fn the_program_says_what_it_is() {
     ] {
         assert!(home.must(&["completion", shell]).contains(mark), "{shell}");
     }
-    assert!(home.must(&["man"]).contains(".TH countersign"));
+    let page = home.must(&["man"]);
+    for part in [
+        ".TH countersign",
+        ".SH COUNTERSIGN KEY CREATE",
+        "\\-\\-role",
+        ".SH COUNTERSIGN AUDIT VERIFY",
+        "\\-\\-remembered",
+    ] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
     assert!(home.must(&["--version"]).starts_with("countersign "));
     let help = home.must(&["--help"]);
     for command in [
