@@ -41,7 +41,7 @@ impl Spot {
         Self {
             kind: hit.kind,
             rule: hit.rule,
-            span: map.origin(&hit.span),
+            span: map.origin(&hit.span, bytes),
             confidence: hit.confidence,
             digest: evidence(found),
             quotes: found.iter().zip(hit.span.clone()).any(|(b, i)| *b == b'"' && map.plain(i)),
@@ -174,7 +174,7 @@ impl Growing {
         }
         let hold = self.from.min(trail);
         let viewed = self.total - self.rest.len();
-        let clear = if hold >= self.view.len() { viewed } else { self.map.origin(&(hold..hold + 1)).start };
+        let clear = if hold >= self.view.len() { viewed } else { self.map.origin(&(hold..hold + 1), &self.view).start };
         self.cleared = clear.max(self.passed);
         if hold > DROP {
             let count = hold - BACK;

@@ -30,9 +30,7 @@ pub fn fingerprint(text: &str) -> Fingerprint {
     let mut hashes = Vec::new();
     let mut groups = Groups::default();
     let mut words = Words::default();
-    while let Some(word) = words.next(&view, true) {
-        hashes.extend(groups.push(&word).map(|g| g.hash));
-    }
+    words.read(&view, true, |word| hashes.extend(groups.push(word).map(|g| g.hash)));
     hashes.sort_unstable();
     hashes.dedup();
     if hashes.len() < LEAST {
@@ -121,25 +119,18 @@ impl Trail {
         if with.system.is_none() && with.documents.is_none() {
             return hold;
         }
-        while let Some(word) = self.words.next(view, last) {
-            let hash = self.groups.push(&word).map(|g| g.hash);
-            if let Some(protected) = with.system {
+        let Self { words, groups, system, documents, .. } = self;
+        words.read(view, last, |word| {
+            let hash = groups.push(word).map(|g| g.hash);
+            for (protected, matches, kind, rule) in [
+                (with.system, &mut *system, Kind::PromptLeak, "leak/system-prompt"),
+                (with.documents, &mut *documents, Kind::DocumentLeak, "leak/document"),
+            ] {
+                let Some(protected) = protected else { continue };
                 let found = hash.filter(|h| protected.holds(*h));
-                if let Some(hit) =
-                    self.system.push(&word, found, protected.enough, Kind::PromptLeak, "leak/system-prompt")
-                {
-                    out.push(hit);
-                }
+                out.extend(matches.push(word, found, protected.enough, kind, rule));
             }
-            if let Some(protected) = with.documents {
-                let found = hash.filter(|h| protected.holds(*h));
-                if let Some(hit) =
-                    self.documents.push(&word, found, protected.enough, Kind::DocumentLeak, "leak/document")
-                {
-                    out.push(hit);
-                }
-            }
-        }
+        });
         if !last {
             hold = hold.min(self.words.open());
             hold = hold.min(self.system.open()).min(self.documents.open());

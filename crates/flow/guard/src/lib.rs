@@ -4,6 +4,7 @@
 //! It does no I/O, reads no clock, knows no provider format and decides nothing: detectors only report, and the request's
 //! [`Judge`](countersign_core::Judge) turns what they report into actions.
 
+mod blocks;
 pub mod detector;
 mod growing;
 pub mod leak;

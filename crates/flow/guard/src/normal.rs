@@ -8,6 +8,7 @@ pub mod decode;
 pub mod fold;
 mod markup;
 pub(crate) mod starts;
+pub(crate) mod survey;
 
 use std::{borrow::Cow, ops::Range};
 
@@ -15,6 +16,7 @@ use countersign_core::{Channel, Leaf, Trust};
 
 pub use decode::Encoding;
 pub use fold::{Folded, fold};
+use survey::Survey;
 
 /// One view of a leaf: what detectors look at.
 ///
@@ -33,6 +35,8 @@ pub struct Normal<'a> {
     pub concealed: Vec<(Range<usize>, Conceals)>,
     /// Back to the leaf's bytes.
     origin: Origin,
+    /// What one look at every byte said.
+    survey: Survey,
 }
 
 /// Why a reader does not see a piece of text.
@@ -63,7 +67,8 @@ impl<'a> Normal<'a> {
         let mut concealed: Vec<_> = hidden.into_iter().map(|span| (span, Conceals::Invisible)).collect();
         markup::find(&text, |span, why| concealed.push((map.origin(span), why)));
         let origin = Origin::Map(map);
-        Self { text, layers: Vec::new(), channel: leaf.channel, trust: leaf.trust, concealed, origin }
+        let survey = Survey::of(&text);
+        Self { text, layers: Vec::new(), channel: leaf.channel, trust: leaf.trust, concealed, origin, survey }
     }
 
     /// The bytes of the leaf that `range` of this view came from; on character boundaries of the leaf.
@@ -83,6 +88,11 @@ impl<'a> Normal<'a> {
         }
         let span = self.origin(range);
         self.concealed.iter().any(|(c, _)| c.start < span.end && span.start < c.end)
+    }
+
+    /// What one look at every byte of this view said.
+    pub(crate) const fn survey(&self) -> &Survey {
+        &self.survey
     }
 
     /// The views hidden in this one, nested ones too, within `budget` bytes, which it reduces.

@@ -11,6 +11,7 @@ mod encoded;
 mod mail;
 mod number;
 mod secret;
+mod skip;
 pub(crate) mod view;
 
 use std::ops::Range;
@@ -19,6 +20,7 @@ use countersign_core::Kind;
 
 use crate::{detector::Found, leak::Planted, links::Links};
 use cursor::Cursor;
+use skip::Skip;
 
 /// The longest piece of a growing text that is held back; what is still open then is judged as it stands.
 pub(crate) const HOLD: usize = 8 << 10;
@@ -68,13 +70,19 @@ pub(crate) struct Text<'a> {
 /// Scans and reports what is certain; returns the earliest place at which something unfinished could begin.
 /// Reported are exactly the hits that begin before that place.
 pub(crate) fn scan(text: &Text<'_>, out: &mut Vec<Hit>) -> usize {
+    let mut skip = Skip::new(text.view, text.from, text.links.is_some());
+    sweep(text, out, |at| skip.next(at))
+}
+
+/// Scans every place that `next` says is the next to look at.
+fn sweep(text: &Text<'_>, out: &mut Vec<Hit>, mut next: impl FnMut(usize) -> usize) -> usize {
     let view = text.view;
     let first = out.len();
     let mut sweep = Sweep { text, out, hold: view.len() };
-    let mut at = text.from;
+    let mut at = next(text.from);
     while let Some(&byte) = view.get(at) {
         if class(byte) == 0 {
-            at = sweep.between(at, byte);
+            at = next(sweep.between(at, byte));
             continue;
         }
         let rest = view.get(at..).unwrap_or_default();
@@ -87,7 +95,7 @@ pub(crate) fn scan(text: &Text<'_>, out: &mut Vec<Hit>) -> usize {
             flags |= class;
             len += 1;
         }
-        at = sweep.run(at..at + len, flags);
+        at = next(sweep.run(at..at + len, flags));
     }
     let hold = sweep.hold;
     let mut index = 0;
@@ -110,7 +118,7 @@ pub(crate) fn prompt(text: &str, planted: &Planted<'_>, out: &mut Vec<Found>) {
     out.extend(hits.into_iter().map(|hit| Found {
         kind: hit.kind,
         rule: hit.rule,
-        span: map.origin(&hit.span),
+        span: map.origin(&hit.span, &bytes),
         confidence: hit.confidence,
     }));
 }
@@ -160,6 +168,7 @@ impl Sweep<'_, '_> {
         let Some(&lead) = bytes.first() else { return run.end };
         if flags & DIGIT != 0 {
             if (lead.is_ascii_digit() || lead == b'+')
+                && !(flags == DIGIT && number::is_idle(view, bytes, run.start))
                 && let Some(end) = self.read(run.start, number::probe)
                 && end >= run.end
             {

@@ -82,8 +82,8 @@ impl Guard {
 
 /// Recognises the request's own system prompt in the answer.
 fn system_print(document: &Document) -> Fingerprint {
-    let mut prints: Vec<Fingerprint> =
-        document.leaves().filter(|l| l.channel == Channel::System).map(|l| leak::fingerprint(l.text)).collect();
+    let system = document.slots().iter().enumerate().filter(|(_, slot)| slot.channel == Channel::System);
+    let mut prints: Vec<Fingerprint> = system.map(|(index, _)| leak::fingerprint(document.text(index))).collect();
     match prints.len() {
         0 => Fingerprint::default(),
         1 => prints.swap_remove(0),

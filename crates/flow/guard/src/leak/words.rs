@@ -1,5 +1,7 @@
 //! Splits a view into words: letters and digits without case; ideographs in overlapping pairs, since nothing separates them.
 
+use crate::blocks::{BLOCK, Blocks};
+
 /// One word of a view.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Word {
@@ -22,9 +24,18 @@ pub(crate) struct Words {
 const LONGEST: usize = 64;
 
 impl Words {
+    /// Calls `each` with every word that is whole.
+    #[inline]
+    pub(crate) fn read(&mut self, view: &[u8], last: bool, mut each: impl FnMut(&Word)) {
+        let mut blocks = Blocks::new(&CLASSES, view, self.at);
+        while let Some(word) = self.next(view, &mut blocks, last) {
+            each(&word);
+        }
+    }
+
     /// The next whole word; none when its end has not arrived.
     #[inline]
-    pub(crate) fn next(&mut self, view: &[u8], last: bool) -> Option<Word> {
+    fn next(&mut self, view: &[u8], blocks: &mut Blocks<'_, 2>, last: bool) -> Option<Word> {
         loop {
             let start = self.at;
             let lead = *view.get(start)?;
@@ -38,16 +49,28 @@ impl Words {
                 }
                 continue;
             }
-            let rest = view.get(start..).unwrap_or_default();
-            let len = rest.iter().take(LONGEST).position(|b| !is_word(*b)).unwrap_or(rest.len().min(LONGEST));
-            let end = start + len;
-            if end == view.len() && !last && end - start < LONGEST {
-                return None;
-            }
-            if end == start {
-                let skip = rest.iter().skip(1).position(|b| is_word(*b) || *b >= 0x80);
-                self.at = boundary(view, start + 1 + skip.unwrap_or(rest.len().saturating_sub(1)));
+            let (block, [word, begins]) = blocks.at(start);
+            let from = start - block;
+            let ones = (!(word >> from)).trailing_zeros() as usize;
+            if ones == 0 {
+                // What stands at `start` is no word; the next may begin right behind it.
+                let next = begins & (!1 << from);
+                let next = match next {
+                    0 => view.len().min(block + BLOCK),
+                    next => block + next.trailing_zeros() as usize,
+                };
+                self.at = boundary(view, next);
                 continue;
+            }
+            let rest = view.get(start..).unwrap_or_default();
+            let len = if from + ones < BLOCK {
+                ones
+            } else {
+                rest.iter().take(LONGEST).position(|b| !is_word(*b)).unwrap_or(rest.len().min(LONGEST))
+            };
+            let end = start + len;
+            if end == view.len() && !last && len < LONGEST {
+                return None;
             }
             let hash = hash(rest, len);
             let end = boundary(view, end);
@@ -68,15 +91,17 @@ impl Words {
 
 /// Letters and digits. Scripts up to U+1FFF are words like any other; what follows is punctuation, symbols and ideographs.
 #[inline]
-fn is_word(byte: u8) -> bool {
-    WORD.get(usize::from(byte)) == Some(&true)
+const fn is_word(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | 0x80..=0xe1)
 }
 
-static WORD: [bool; 256] = {
-    let mut table = [false; 256];
+/// Whether a byte is of a word, and whether a word can begin with it: an ideograph is one by itself.
+static CLASSES: [u8; 256] = {
+    let mut table = [0; 256];
     let mut i = 0;
     while i < 256 {
-        table[i] = matches!(i as u8, b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | 0x80..=0xe1);
+        let byte = i as u8;
+        table[i] = is_word(byte) as u8 | ((is_word(byte) || byte >= 0x80) as u8) << 1;
         i += 1;
     }
     table

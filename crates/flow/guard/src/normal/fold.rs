@@ -7,7 +7,8 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use unicode_normalization::char::{compose, decompose_compatible};
+use table::Fate;
+use unicode_normalization::char::compose;
 
 mod table;
 
@@ -77,10 +78,17 @@ pub fn fold(text: &str) -> Folded<'_> {
     let mut at = 0;
     while let Some(skip) = bytes.get(at..).and_then(|rest| rest.iter().position(|b| *b >= 0x80)) {
         at += skip;
+        // Ideographs stay, and most are told by their first byte.
+        if bytes.get(at).is_some_and(|b| (0xe4..=0xe9).contains(b)) {
+            at += 3;
+            continue;
+        }
         let Some(c) = text.get(at..).and_then(|rest| rest.chars().next()) else { break };
         let next = at + c.len_utf8();
-        if !table::stays(c) {
-            folder.change(c, at, next);
+        match table::fate(c) {
+            Fate::Stays => {}
+            Fate::Becomes(with) => folder.put(with, at, next),
+            Fate::Depends => folder.change(c, at, next),
         }
         at = next;
     }
@@ -134,16 +142,7 @@ impl<'a> Folder<'a> {
             let with = self.twin_of(plain, at, next).unwrap_or(plain);
             return self.put(with, at, next);
         }
-        let mut buffer = String::new();
-        decompose_compatible(c, |d| {
-            match table::plain(d) {
-                // What a compatibility form stands for keeps its case if it is ASCII: keys depend on it.
-                _ if d.is_ascii() => buffer.push(d),
-                _ if table::drops(d) => {}
-                Some(plain) => buffer.push_str(plain),
-                None => buffer.extend(d.to_lowercase()),
-            }
-        });
+        let buffer = table::folded(c);
         if let Some(twin) = self.twin_of(&buffer, at, next) {
             return self.put(twin, at, next);
         }

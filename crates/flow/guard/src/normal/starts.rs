@@ -1,55 +1,57 @@
-//! Finds words by how they begin: one table look a byte and one more for each word, far cheaper than following every byte through an automaton.
+//! Finds words by how they begin: one table look for each place where one could, far cheaper than following every byte through an
+//! automaton.
 
 use std::ops::Range;
 
-/// ASCII words to be found where a word begins; words that begin with a sign are found anywhere.
+use super::survey::Survey;
+use crate::blocks::leads;
+
+/// Words to be found. Those in ASCII are found in any case where a word begins, and ones that begin with a sign anywhere; the others
+/// are found as they are written.
 #[derive(Debug)]
 pub(crate) struct Starts {
-    /// By byte: whether it is part of a word, and whether a word that begins with a sign begins with it.
-    class: Box<[u8; 256]>,
-    /// One bit for each hash of the first four bytes.
+    /// One bit for each hash of how a word begins.
     sieve: Box<[u64; 1024]>,
     /// By the low bits of the hash: where its words stand.
     buckets: Vec<Range<u16>>,
     words: Vec<Word>,
 }
 
-#[derive(Debug)]
-struct Word {
-    text: Box<str>,
-    /// Counts only where a word ends after it.
-    ends: bool,
+/// A word to be found. Those that are not ASCII begin with such a letter and have at least six bytes.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Word {
+    pub(crate) text: Box<str>,
+    /// Counts only where a word begins.
+    pub(crate) start: bool,
+    /// Counts only where a word ends after it. ASCII words of fewer than four bytes do in any case.
+    pub(crate) end: bool,
     /// What the caller calls it.
-    name: usize,
+    pub(crate) name: usize,
 }
 
 impl Starts {
-    /// Takes in words, whether each must be followed by the end of a word, and in that order their names. Words of fewer than
-    /// four bytes match only where they end.
-    pub(crate) fn new<'a>(words: impl Iterator<Item = (&'a str, bool)>) -> Self {
-        let mut class = Box::new([0; 256]);
-        for (byte, class) in (0_u8..=255).zip(class.iter_mut()) {
-            *class = u8::from(byte.is_ascii_alphanumeric());
-        }
+    pub(crate) fn new(words: impl Iterator<Item = Word>) -> Self {
         let mut sieve = Box::new([0_u64; 1024]);
         let mut sorted: Vec<(u16, Word)> = Vec::new();
-        for (name, (text, ends)) in words.enumerate() {
-            let bytes = text.as_bytes();
-            if let Some(first) = bytes.first().filter(|b| !b.is_ascii_alphanumeric())
-                && let Some(class) = class.get_mut(usize::from(*first))
-            {
-                *class |= SIGN;
+        for mut word in words {
+            let bytes = word.text.as_bytes();
+            let mut hashes = Vec::new();
+            if !word.text.is_ascii() {
+                hashes.extend(wide_hash(bytes));
+            } else if bytes.len() < 4 {
+                // What follows a short word may be any of the bytes that end it.
+                hashes.extend(b" \n\t\r.,;:!?'\"-)".iter().map(|f| hash(bytes, *f)));
+                word.end = true;
+            } else {
+                hashes.push(hash(bytes, 0));
             }
-            // What follows a short word may be any of the bytes that end it.
-            let followers = if bytes.len() < 4 { b" \n\t\r.,;:!?'\"-)".as_slice() } else { b"\0" };
-            let mut hashes: Vec<u16> = followers.iter().map(|f| hash(bytes, *f)).collect();
             hashes.sort_unstable();
             hashes.dedup();
             for hash in hashes {
-                if let Some(word) = sieve.get_mut(usize::from(hash >> 6)) {
-                    *word |= 1 << (hash & 63);
+                if let Some(bits) = sieve.get_mut(usize::from(hash >> 6)) {
+                    *bits |= 1 << (hash & 63);
                 }
-                sorted.push((hash % BUCKETS, Word { text: text.into(), ends: ends || bytes.len() < 4, name }));
+                sorted.push((hash % BUCKETS, word.clone()));
             }
         }
         sorted.sort_by_key(|(bucket, _)| *bucket);
@@ -62,34 +64,47 @@ impl Starts {
             }
             words.push(word);
         }
-        Self { class, sieve, buckets, words }
+        Self { sieve, buckets, words }
     }
 
     /// Bytes its tables take.
     #[cfg(test)]
     pub(crate) fn memory(&self) -> usize {
-        256 + 8192 + self.buckets.len() * 4 + self.words.iter().map(|w| w.text.len() + 32).sum::<usize>()
+        8192 + self.buckets.len() * 4 + self.words.iter().map(|w| w.text.len() + size_of::<Word>()).sum::<usize>()
     }
 
-    /// Calls `found` with the place and the name of every word; `anywhere` looks inside words too.
-    pub(crate) fn find(&self, text: &str, anywhere: bool, mut found: impl FnMut(usize, usize)) {
-        let bytes = text.as_bytes();
-        if anywhere {
-            return (0..bytes.len()).for_each(|at| self.look(bytes, at, true, &mut found));
+    /// Its words.
+    #[cfg(test)]
+    pub(crate) fn words(&self) -> &[Word] {
+        &self.words
+    }
+
+    /// Calls `found` with the place and the name of every word, those in ASCII first. `survey` is that of `text`.
+    pub(crate) fn find(&self, text: &str, survey: &Survey, mut found: impl FnMut(usize, usize)) {
+        survey.starts().for_each(|at| self.look(text.as_bytes(), at, false, &mut found));
+        if !survey.ascii {
+            self.find_wide(text, false, &mut found);
         }
-        let class = |byte: &u8| self.class[usize::from(*byte)];
-        let mut at = 0;
-        while let Some(byte) = bytes.get(at) {
-            match class(byte) {
-                0 => at += 1,
-                LETTER => {
-                    self.look(bytes, at, false, &mut found);
-                    let rest = bytes.get(at..).unwrap_or_default();
-                    at += rest.iter().position(|b| class(b) != LETTER).unwrap_or(rest.len());
-                }
-                _ => {
-                    self.look(bytes, at, false, &mut found);
-                    at += 1;
+    }
+
+    /// The same, inside words too.
+    pub(crate) fn find_anywhere(&self, text: &str, mut found: impl FnMut(usize, usize)) {
+        (0..text.len()).for_each(|at| self.look(text.as_bytes(), at, true, &mut found));
+        self.find_wide(text, true, &mut found);
+    }
+
+    fn find_wide(&self, text: &str, anywhere: bool, found: &mut impl FnMut(usize, usize)) {
+        let bytes = text.as_bytes();
+        for at in leads(bytes) {
+            let Some(hash) = bytes.get(at..).and_then(wide_hash) else { continue };
+            for word in self.begun(hash) {
+                let letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+                let before = || letter(text.get(..at).and_then(|t| t.chars().next_back()));
+                let rest = text.get(at..).and_then(|t| t.strip_prefix(&*word.text));
+                let fits =
+                    |after: &str| anywhere || !(word.start && before() || word.end && letter(after.chars().next()));
+                if !word.text.is_ascii() && rest.is_some_and(fits) {
+                    found(at, word.name);
                 }
             }
         }
@@ -98,18 +113,23 @@ impl Starts {
     #[inline]
     fn look(&self, bytes: &[u8], at: usize, anywhere: bool, found: &mut impl FnMut(usize, usize)) {
         let rest = bytes.get(at..).unwrap_or_default();
-        let hash = hash(rest, 0);
-        if self.sieve[usize::from(hash >> 6)] & 1 << (hash & 63) == 0 {
-            return;
-        }
-        let Some(bucket) = self.buckets.get(usize::from(hash % BUCKETS)) else { return };
-        for word in self.words.get(usize::from(bucket.start)..usize::from(bucket.end)).unwrap_or_default() {
+        for word in self.begun(hash(rest, 0)) {
             let len = word.text.len();
             let same = rest.get(..len).is_some_and(|r| r.eq_ignore_ascii_case(word.text.as_bytes()));
-            if same && (anywhere || !word.ends || !rest.get(len).is_some_and(u8::is_ascii_alphanumeric)) {
+            if same && (anywhere || !word.end || !rest.get(len).is_some_and(u8::is_ascii_alphanumeric)) {
                 found(at, word.name);
             }
         }
+    }
+
+    /// The words that may begin with what has this hash.
+    #[inline]
+    fn begun(&self, hash: u16) -> &[Word] {
+        if self.sieve[usize::from(hash >> 6)] & 1 << (hash & 63) == 0 {
+            return &[];
+        }
+        let bucket = self.buckets.get(usize::from(hash % BUCKETS)).cloned().unwrap_or_default();
+        self.words.get(usize::from(bucket.start)..usize::from(bucket.end)).unwrap_or_default()
     }
 }
 
@@ -128,27 +148,110 @@ fn hash(bytes: &[u8], follower: u8) -> u16 {
     (key.wrapping_mul(0x9e37_79b1) >> 16) as u16
 }
 
-const LETTER: u8 = 1;
-const SIGN: u8 = 2;
+/// Hash of the first six bytes: two ideographs, three letters of an alphabet.
+#[inline]
+fn wide_hash(bytes: &[u8]) -> Option<u16> {
+    let [a, b, c, d, e, f, ..] = *bytes else { return None };
+    let key = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
+    Some((key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as u16)
+}
+
 const BUCKETS: u16 = 4096;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn word(text: &str, start: bool, end: bool, name: usize) -> Word {
+        Word { text: text.into(), start, end, name }
+    }
+
+    fn find(starts: &Starts, text: &str, anywhere: bool) -> Vec<(usize, usize)> {
+        let mut all = Vec::new();
+        match anywhere {
+            true => starts.find_anywhere(text, |at, name| all.push((at, name))),
+            false => starts.find(text, &Survey::of(text), |at, name| all.push((at, name))),
+        }
+        all
+    }
+
     #[test]
     fn words_are_found_where_they_begin() {
-        let starts = Starts::new([("ignor", false), ("ora", true), ("<|im", false), ("prompt", true)].into_iter());
-        let find = |text: &str, anywhere| {
-            let mut all = Vec::new();
-            starts.find(text, anywhere, |at, name| all.push((at, name)));
-            all
-        };
+        let words = [("ignor", false), ("ora", true), ("<|im", false), ("prompt", true)];
+        let words = words.iter().enumerate().map(|(n, (text, end))| word(text, true, *end, n));
+        let starts = Starts::new(words.chain([word("忽略", false, false, 4), word("забудь", true, true, 5)]));
         assert_eq!(
-            find("IGNORING xignore, ora! orange x<|im_ prompts prompt ora", false),
+            find(&starts, "IGNORING xignore, ora! orange x<|im_ prompts prompt ora", false),
             [(0, 0), (18, 1), (31, 2), (45, 3), (52, 1)]
         );
-        assert_eq!(find("xignore", true), [(1, 0)]);
-        assert!(find("", false).is_empty() && find("ig", false).is_empty());
+        assert_eq!(find(&starts, "xignore", true), [(1, 0)]);
+        assert!(find(&starts, "", false).is_empty() && find(&starts, "ig", false).is_empty());
+        assert_eq!(find(&starts, "请忽略它 ora", false), [(13, 1), (3, 4)]);
+        assert_eq!(find(&starts, "незабудь забудьте забудь", false), [(34, 5)]);
+        assert_eq!(find(&starts, "незабудьте", true), [(4, 5)]);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn every_word_is_found_wherever_a_search_of_every_place_finds_it(
+            parts in proptest::collection::vec(0usize..PARTS.len(), 0..40),
+            anywhere: bool,
+        ) {
+            let text: String = parts.iter().map(|p| PARTS[*p]).collect();
+            let words: Vec<Word> = WORDS.iter().enumerate().map(|(n, (t, start, end))| word(t, *start, *end, n)).collect();
+            let ascii = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+            let letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+            let mut all = Vec::new();
+            for (at, _) in text.char_indices() {
+                for w in &words {
+                    let (before, rest) = (text[..at].chars().next_back(), &text[at..]);
+                    let Some(head) = rest.get(..w.text.len()) else { continue };
+                    let after = rest[w.text.len()..].chars().next();
+                    let sign = !w.text.starts_with(|c: char| c.is_ascii_alphanumeric());
+                    let fits = match w.text.is_ascii() {
+                        true => (sign || !ascii(before)) && !(w.end && ascii(after)),
+                        false => !(w.start && letter(before) || w.end && letter(after)),
+                    };
+                    let same = *head == *w.text || w.text.is_ascii() && head.eq_ignore_ascii_case(&w.text);
+                    if same && (anywhere || fits) {
+                        all.push((at, w.name));
+                    }
+                }
+            }
+            let mut found = find(&Starts::new(words.iter().cloned()), &text, anywhere);
+            found.sort_unstable();
+            all.sort_unstable();
+            proptest::prop_assert_eq!(found, all);
+        }
+    }
+
+    const WORDS: [(&str, bool, bool); 8] = [
+        ("ignore", true, false),
+        ("ignore me", true, true),
+        ("prompt", true, true),
+        ("<|im", false, false),
+        ("忽略", false, false),
+        ("忽略它", false, false),
+        ("забудь", true, true),
+        ("забудь о", true, false),
+    ];
+
+    const PARTS: [&str; 16] = [
+        "ignore",
+        "IGNORE ",
+        "me",
+        " ",
+        "prompt",
+        "s",
+        "<|im",
+        "-",
+        "忽",
+        "略",
+        "忽略",
+        "它",
+        "забудь",
+        " о",
+        "é",
+        "ь",
+    ];
 }

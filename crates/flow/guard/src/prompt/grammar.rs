@@ -91,7 +91,7 @@ impl Detector for Grammar {
     fn inspect(&self, view: &Normal<'_>, out: &mut Vec<Found>) {
         let joined = view.layers.last() == Some(&Encoding::Spaced);
         let mut openings = Vec::new();
-        self.lexicon.openings(&view.text, joined, &mut openings);
+        self.lexicon.openings(view, joined, &mut openings);
         if openings.is_empty() {
             return;
         }

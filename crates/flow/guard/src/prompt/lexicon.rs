@@ -1,12 +1,13 @@
 //! What words mean to the grammar: reads `lexicon.txt` and finds its entries in a text.
 
-use std::ops::Range;
-
-use aho_corasick::{AhoCorasick, AhoCorasickKind, Match};
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use crate::{
-    GuardError,
-    normal::{fold, starts::Starts},
+    GuardError, Normal,
+    normal::{
+        fold,
+        starts::{Starts, Word},
+    },
 };
 
 /// A meaning; its number is its bit in a [`Set`].
@@ -98,21 +99,8 @@ pub(super) struct Lexicon {
     /// Finds every entry in a small canonical window.
     words: AhoCorasick,
     entries: Vec<Entry>,
-    /// Finds words that open a window, in any text: those in ASCII, and the others.
-    ascii: Starts,
-    other: AhoCorasick,
-    /// The whole words that `other` finds the beginnings of, sorted, and by pattern where they stand.
-    whole: Vec<Opener>,
-    ranges: Vec<Range<usize>>,
-}
-
-/// A word that opens a window.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-struct Opener {
-    word: String,
-    /// Counts only where a word begins, and ends.
-    start: bool,
-    end: bool,
+    /// Finds words that open a window, in any text.
+    openers: Starts,
 }
 
 struct Entry {
@@ -136,7 +124,7 @@ pub(super) struct Hit {
 impl Lexicon {
     pub(super) fn new() -> Result<Self, GuardError> {
         let (mut patterns, mut entries) = (Vec::new(), Vec::new());
-        let (mut ascii, mut other) = (Vec::new(), Vec::new());
+        let mut openers = Vec::new();
         let (lexicon, common) = TEXT.split_once("\n@common\n").unwrap_or((TEXT, ""));
         let common: Vec<&str> = common.split(['|', '\n']).map(str::trim).collect();
         let mut section: Option<(Concept, bool)> = None;
@@ -161,76 +149,37 @@ impl Lexicon {
                 entries.push(Entry { concept, start, end });
                 if opens {
                     let key = if runs_on { word.as_str() } else { rarest(&word, &common) };
-                    let list = if key.is_ascii() { &mut ascii } else { &mut other };
                     let start = !runs_on && key.starts_with(char::is_alphanumeric);
-                    list.push(Opener { word: key.to_owned(), start, end });
+                    openers.push(Word { text: key.into(), start, end, name: 0 });
                 }
                 patterns.push(word);
             }
         }
-        for list in [&mut ascii, &mut other] {
-            list.sort();
-            list.dedup();
-            let all = std::mem::take(list);
-            // A word that another one begins opens no window that the shorter does not.
-            for opener in all {
-                let covers = |last: &Opener| !last.end && opener.word.starts_with(&last.word);
-                if !list.last().is_some_and(covers) {
-                    list.push(opener);
-                }
-            }
-        }
-        let mut beginnings: Vec<&str> = Vec::new();
-        let mut ranges: Vec<Range<usize>> = Vec::new();
-        for (at, opener) in other.iter().enumerate() {
-            let short = shortened(&opener.word);
-            if beginnings.last() == Some(&short) {
-                ranges.last_mut().into_iter().for_each(|r| r.end = at + 1);
-            } else {
-                beginnings.push(short);
-                ranges.push(at..at + 1);
-            }
-        }
-        let build = |kind, patterns: &mut dyn Iterator<Item = &str>| {
-            AhoCorasick::builder()
-                .kind(Some(kind))
-                .ascii_case_insensitive(true)
-                .build(patterns)
-                .map_err(|e| GuardError::Tables(e.to_string()))
-        };
-        Ok(Self {
-            words: build(AhoCorasickKind::ContiguousNFA, &mut patterns.iter().map(String::as_str))?,
-            entries,
-            ascii: Starts::new(ascii.iter().map(|o| (o.word.as_str(), o.end))),
-            other: build(AhoCorasickKind::DFA, &mut beginnings.iter().copied())?,
-            whole: other,
-            ranges,
-        })
+        openers.sort();
+        openers.dedup();
+        // A word that another one begins opens no window that the shorter does not.
+        openers.dedup_by(|word, last| !last.end && word.text.starts_with(&*last.text));
+        let words = AhoCorasick::builder()
+            .kind(Some(AhoCorasickKind::ContiguousNFA))
+            .ascii_case_insensitive(true)
+            .build(patterns)
+            .map_err(|e| GuardError::Tables(e.to_string()))?;
+        Ok(Self { words, entries, openers: Starts::new(openers.into_iter()) })
     }
 
     /// Bytes its tables take.
     #[cfg(test)]
-    pub(super) fn memory(&self) -> [usize; 3] {
-        [self.words.memory_usage(), self.ascii.memory(), self.other.memory_usage()]
+    pub(super) fn memory(&self) -> [usize; 2] {
+        [self.words.memory_usage(), self.openers.memory()]
     }
 
-    /// Where a window opens in `text`, in order. `joined` text has lost its spaces.
-    pub(super) fn openings(&self, text: &str, joined: bool, out: &mut Vec<usize>) {
-        self.ascii.find(text, joined, |at, _| out.push(at));
-        if !text.is_ascii() {
-            let whole = |found: &Match| {
-                let range = self.ranges.get(found.pattern().as_usize()).cloned().unwrap_or_default();
-                let letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
-                let before = letter(text.get(..found.start()).and_then(|t| t.chars().next_back()));
-                let rest = text.get(found.start()..).unwrap_or_default();
-                self.whole.get(range).unwrap_or_default().iter().any(|o| {
-                    rest.strip_prefix(o.word.as_str())
-                        .is_some_and(|after| joined || !(o.start && before || o.end && letter(after.chars().next())))
-                })
-            };
-            out.extend(self.other.find_overlapping_iter(text).filter(whole).map(|found| found.start()));
-            out.sort_unstable();
+    /// Where a window opens in a view, in order. `joined` text has lost its spaces.
+    pub(super) fn openings(&self, view: &Normal<'_>, joined: bool, out: &mut Vec<usize>) {
+        match joined {
+            true => self.openers.find_anywhere(&view.text, |at, _| out.push(at)),
+            false => self.openers.find(&view.text, view.survey(), |at, _| out.push(at)),
         }
+        out.sort_unstable();
     }
 
     /// Every entry in the canonical window `text`, by start.
@@ -272,25 +221,29 @@ fn rarest<'a>(entry: &'a str, common: &[&str]) -> &'a str {
     rare.max_by_key(|w| w.len()).unwrap_or(entry)
 }
 
-/// The start of a word, long enough to be rare: keeps the tables small.
-fn shortened(word: &str) -> &str {
-    let end = word.char_indices().map(|(i, _)| i).chain([word.len()]).take_while(|i| *i <= LONGEST).last();
-    word.get(..end.unwrap_or(0)).unwrap_or(word)
-}
-
-/// Bytes of a word that open a window; more would cost memory and hardly part words better.
-const LONGEST: usize = 9;
-
 #[cfg(test)]
 mod tests {
+    use countersign_core::{Channel, Leaf, Trust};
+
     use super::*;
 
     #[test]
     fn the_lexicon_reads_and_stays_small() {
         let lexicon = Lexicon::new().unwrap();
         let memory = lexicon.memory();
-        assert!(memory.iter().sum::<usize>() < 5 << 20, "{memory:?}");
+        assert!(memory.iter().sum::<usize>() < 3 << 19, "{memory:?}");
         assert!(lexicon.entries.len() > 2_000);
+    }
+
+    #[test]
+    fn every_opener_is_found() {
+        let lexicon = Lexicon::new().unwrap();
+        for opener in lexicon.openers.words() {
+            let leaf = Leaf { text: &opener.text, channel: Channel::User, trust: Trust::Caller, grows: None };
+            let mut found = Vec::new();
+            lexicon.openings(&Normal::plain(&leaf), false, &mut found);
+            assert_eq!(found.first(), Some(&0), "{opener:?}");
+        }
     }
 
     #[test]

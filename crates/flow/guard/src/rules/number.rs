@@ -109,6 +109,20 @@ impl Groups {
     }
 }
 
+/// Whether a run of digits, standing alone, is too short to be a number that any rule takes: a cheap look before the real one.
+pub(super) fn is_idle(view: &[u8], run: &[u8], start: usize) -> bool {
+    let end = start + run.len();
+    let alone = match view.get(end..end + 2) {
+        Some([b'(', _]) => false,
+        Some([b' ', next]) => !(next.is_ascii_digit() || *next == b'('),
+        Some(_) => true,
+        // What follows may not have arrived.
+        None => false,
+    };
+    // Nothing but a name makes so few of them personal.
+    alone && (run.len() < 3 || run.len() < 7 && !may_be_named(view, start))
+}
+
 /// A number that begins here.
 pub(super) fn probe(cur: &mut Cursor<'_>, text: &Text<'_>) -> Option<Hit> {
     let start = cur.at;

@@ -150,7 +150,7 @@ static TOKENS: &[Token] = &[
     Token("secret/password-hash", b"$krb5", Body::Wide, 60),
 ];
 
-/// Where a token can begin, by its first two bytes, and the tokens by their first.
+/// Where a token can begin, web tokens among them, by its first two bytes, and the tokens by their first.
 struct Index {
     pairs: Vec<u64>,
     by_lead: Vec<Vec<&'static Token>>,
@@ -158,12 +158,16 @@ struct Index {
 
 static INDEX: LazyLock<Index> = LazyLock::new(|| {
     let mut index = Index { pairs: vec![0; 1024], by_lead: vec![Vec::new(); 256] };
-    for token in TOKENS {
-        let [a, b, ..] = token.1 else { continue };
-        let pair = usize::from(*a) << 8 | usize::from(*b);
+    let mut begins = |[a, b]: [u8; 2]| {
+        let pair = usize::from(a) << 8 | usize::from(b);
         if let Some(word) = index.pairs.get_mut(pair >> 6) {
             *word |= 1 << (pair & 63);
         }
+    };
+    begins(*b"ey");
+    TOKENS.iter().filter_map(|token| token.1.first_chunk()).for_each(|pair| begins(*pair));
+    for token in TOKENS {
+        let [a, ..] = token.1 else { continue };
         if let Some(tokens) = index.by_lead.get_mut(usize::from(*a)) {
             tokens.push(token);
         }
@@ -174,25 +178,25 @@ static INDEX: LazyLock<Index> = LazyLock::new(|| {
 /// Tokens inside one run.
 pub(super) fn tokens(run: &[u8], start: usize, out: &mut Vec<Hit>) {
     let index = &*INDEX;
-    let mut before = b' ';
+    let known = |pair: &[u8]| {
+        let &[a, b] = pair else { return false };
+        let key = usize::from(a) << 8 | usize::from(b);
+        index.pairs.get(key >> 6).is_some_and(|w| w >> (key & 63) & 1 == 1)
+    };
     let mut done = 0;
-    for (at, pair) in run.windows(2).enumerate() {
+    for (at, pair) in run.windows(2).enumerate().filter(|(_, pair)| known(pair)) {
         let &[a, b] = pair else { continue };
-        let begins = !before.is_ascii_alphanumeric() || before.is_ascii_lowercase() && a.is_ascii_uppercase();
-        before = a;
         if at < done {
             continue;
         }
-        let key = usize::from(a) << 8 | usize::from(b);
-        let known = index.pairs.get(key >> 6).is_some_and(|w| w >> (key & 63) & 1 == 1);
+        let before = at.checked_sub(1).and_then(|i| run.get(i)).copied().unwrap_or(b' ');
+        let begins = !before.is_ascii_alphanumeric() || before.is_ascii_lowercase() && a.is_ascii_uppercase();
         let rest = run.get(at..).unwrap_or_default();
-        let hit = known
-            .then(|| {
-                let tokens = index.by_lead.get(usize::from(a)).into_iter().flatten();
-                // Letters put before a token must not hide it, where its beginning cannot be the middle of a word.
-                tokens.filter(|t| begins || unlike_words(t.1)).find_map(|t| token(t, rest))
-            })
-            .flatten()
+        let tokens = index.by_lead.get(usize::from(a)).into_iter().flatten();
+        // Letters put before a token must not hide it, where its beginning cannot be the middle of a word.
+        let hit = tokens
+            .filter(|t| begins || unlike_words(t.1))
+            .find_map(|t| token(t, rest))
             .or_else(|| if begins && (a, b) == (b'e', b'y') { web_token(rest) } else { None });
         if let Some((rule, len, confidence)) = hit {
             out.push(Hit::new(Kind::Secret, rule, start + at..start + at + len, confidence));

@@ -76,3 +76,13 @@ fn look_alikes_are_not() {
         assert_eq!(found(text), vec![], "{text}");
     }
 }
+
+/// What is found in a view and from where on it is held, with and without stepping over what no rule takes.
+pub(super) fn scan_with(view: &[u8], from: usize, last: bool, links: bool, skip: bool) -> (Vec<Hit>, usize) {
+    let allowed = crate::links::Links::default();
+    let links = links.then_some(&allowed);
+    let text = Text { view, from, last, grows: !last, links, planted: None, depth: 0 };
+    let mut hits = Vec::new();
+    let hold = if skip { scan(&text, &mut hits) } else { sweep(&text, &mut hits, |at| at) };
+    (hits, hold)
+}

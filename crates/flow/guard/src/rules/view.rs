@@ -11,38 +11,83 @@ use unicode_normalization::char::decompose_compatible;
 /// Where the bytes of a view came from.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Map {
-    /// Start and end in the original for every byte of the view; none while the two are the same.
-    parts: Option<Vec<(usize, usize)>>,
+    /// By their place in the view; empty while the two texts differ by `base` only.
+    parts: Vec<Part>,
     /// Place in the original of the view's first byte, while there are no parts.
     base: usize,
 }
 
+/// From `view` in the view and from `original` in the original on, text is the same, or stands for `width` bytes.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    view: usize,
+    original: usize,
+    width: Option<usize>,
+}
+
 impl Map {
-    /// The bytes of the original that `span` of the view came from.
-    pub(crate) fn origin(&self, span: &Range<usize>) -> Range<usize> {
-        let Some(parts) = &self.parts else { return span.start + self.base..span.end + self.base };
-        let start = parts.get(span.start).map_or(0, |p| p.0);
-        let end = span.end.checked_sub(1).and_then(|i| parts.get(i)).map_or(start, |p| p.1);
-        start..end.max(start)
+    /// The bytes of the original that `span` of `view` came from; never a part of a character.
+    pub(crate) fn origin(&self, span: &Range<usize>, view: &[u8]) -> Range<usize> {
+        let inside = |at: &usize| view.get(*at).is_some_and(|b| (0x80..0xc0).contains(b));
+        let start = (0..=span.start).rev().find(|at| !inside(at)).unwrap_or(0);
+        let end = (span.end..view.len()).find(|at| !inside(at)).unwrap_or(view.len());
+        let from = self.byte(start).0;
+        let to = if end > start { self.byte(end - 1).1 } else { from };
+        from..to.max(from)
+    }
+
+    /// Where the byte at `at` came from.
+    fn byte(&self, at: usize) -> (usize, usize) {
+        let next = self.parts.partition_point(|p| p.view <= at);
+        match next.checked_sub(1).and_then(|i| self.parts.get(i)) {
+            None => (at + self.base, at + self.base + 1),
+            Some(Part { view, original, width: None }) => (original + at - view, original + at - view + 1),
+            Some(Part { original, width: Some(width), .. }) => (*original, original + width),
+        }
     }
 
     /// Whether the byte stands for itself rather than for an escape.
     pub(crate) fn plain(&self, at: usize) -> bool {
-        self.parts.as_ref().and_then(|p| p.get(at)).is_none_or(|(start, end)| end - start == 1)
+        let (start, end) = self.byte(at);
+        end - start == 1
     }
 
     /// Forgets the first `count` bytes of the view.
     pub(crate) fn drop_front(&mut self, count: usize) {
-        match &mut self.parts {
-            Some(parts) => drop(parts.drain(..count.min(parts.len()))),
-            None => self.base += count,
+        if self.parts.is_empty() {
+            self.base += count;
+            return;
+        }
+        let gone = self.parts.partition_point(|p| p.view <= count).saturating_sub(1);
+        self.parts.drain(..gone);
+        for part in &mut self.parts {
+            if part.width.is_none() && part.view < count {
+                part.original += count - part.view;
+            }
+            part.view = part.view.saturating_sub(count);
+        }
+    }
+
+    /// Notes that `view..to` of the view stands for `width` bytes from `original` on.
+    fn stands_for(&mut self, view: usize, to: usize, original: usize, width: usize) {
+        if self.parts.is_empty() && view > 0 {
+            self.parts.push(Part { view: 0, original: self.base, width: None });
+        }
+        let this = Part { view, original, width: Some(width) };
+        let next = Part { view: to, original: original + width, width: None };
+        for part in [this, next] {
+            // A part that came to nothing is forgotten.
+            while self.parts.last().is_some_and(|p| p.view >= part.view) {
+                self.parts.pop();
+            }
+            self.parts.push(part);
         }
     }
 }
 
 /// Whether a text is its own view, by its bytes alone.
-pub(crate) fn is_plain(text: &str) -> bool {
-    text.is_ascii() && memchr::memchr(b'\\', text.as_bytes()).is_none()
+fn is_plain(text: &str) -> bool {
+    text.is_ascii() && memchr::memchr(b'\\', text.as_bytes()).is_none() || !text.bytes().any(may_change)
 }
 
 /// The view of a whole text.
@@ -58,42 +103,48 @@ pub(crate) fn view(text: &str) -> (Cow<'_, [u8]>, Map) {
 /// Adds the view of `text`, which stands at `at` in the original, and says how much of it was viewed: an escape that is
 /// not whole stays behind unless this is the `last` of the text.
 pub(crate) fn append(text: &str, at: usize, last: bool, out: &mut Vec<u8>, map: &mut Map) -> usize {
-    if is_plain(text) {
-        if let Some(parts) = &mut map.parts {
-            parts.extend((at..at + text.len()).map(|i| (i, i + 1)));
-        }
-        out.extend_from_slice(text.as_bytes());
-        return text.len();
-    }
     let bytes = text.as_bytes();
     let mut done = 0;
-    while let Some(&byte) = bytes.get(done) {
+    loop {
         let rest = bytes.get(done..).unwrap_or_default();
-        if byte == b'\\' {
-            let Some((c, width)) = escape(rest, last) else { return done };
-            let mut buffer = [0; 4];
-            let stands_for = if width == 1 { "\\" } else { plain(c, out.last().copied(), &mut buffer) };
-            put(stands_for.as_bytes(), at + done, width, out, map);
-            done += width;
-        } else if byte.is_ascii() {
-            let run = rest.iter().position(|b| !b.is_ascii() || *b == b'\\').unwrap_or(rest.len());
-            put_same(rest.get(..run).unwrap_or_default(), at + done, out, map);
-            done += run;
-        } else {
-            let Some(c) = text.get(done..).and_then(|t| t.chars().next()) else { break };
-            let width = c.len_utf8();
-            let mut buffer = [0; 4];
-            let stands_for = plain(c, out.last().copied(), &mut buffer);
-            if stands_for.as_bytes() == rest.get(..width).unwrap_or_default() {
-                put_same(stands_for.as_bytes(), at + done, out, map);
-            } else {
-                put(stands_for.as_bytes(), at + done, width, out, map);
-            }
-            done += width;
+        let same = rest.iter().position(|b| may_change(*b)).unwrap_or(rest.len());
+        out.extend_from_slice(rest.get(..same).unwrap_or_default());
+        done += same;
+        let rest = rest.get(same..).unwrap_or_default();
+        let Some(c) = text.get(done..).and_then(|t| t.chars().next()) else { break };
+        let mut buffer = [0; 4];
+        let (stands_for, width) = match c {
+            '\\' => match escape(rest, last) {
+                None => return done,
+                Some((_, 1)) => ("\\", 1),
+                Some((c, width)) => (plain(c, out.last().copied(), &mut buffer), width),
+            },
+            c => (plain(c, out.last().copied(), &mut buffer), c.len_utf8()),
+        };
+        let from = out.len();
+        out.extend_from_slice(stands_for.as_bytes());
+        if rest.get(..width) != Some(stands_for.as_bytes()) {
+            map.stands_for(from, out.len(), at + done, width);
         }
+        done += width;
     }
     done
 }
+
+/// Whether a character that begins with this byte may look like something else, or an escape begins with it.
+const fn may_change(byte: u8) -> bool {
+    MAY_CHANGE[byte as usize]
+}
+
+static MAY_CHANGE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut i = 0;
+    while i < 256 {
+        table[i] = matches!(i as u8, b'\\' | 0xc2 | 0xcd..=0xd4 | 0xd8..=0xdb | 0xe0..=0xe3 | 0xef..);
+        i += 1;
+    }
+    table
+};
 
 /// An escape of JSON or source code: what it stands for and how long it is. None when its end has not arrived.
 fn escape(rest: &[u8], last: bool) -> Option<(char, usize)> {
@@ -201,40 +252,6 @@ fn twin(c: char) -> char {
     TWINS.iter().find_map(|(from, to)| from.chars().zip(to.chars()).find(|(f, _)| *f == c)).map_or(c, |(_, t)| t)
 }
 
-/// Adds bytes that are the same in the original.
-fn put_same(bytes: &[u8], at: usize, out: &mut Vec<u8>, map: &mut Map) {
-    if let Some(parts) = &mut map.parts {
-        // A character is never cut: every byte of it stands for the whole of it.
-        let mut start = at;
-        for (i, byte) in bytes.iter().enumerate() {
-            if byte.is_ascii() || *byte >= 0xc0 {
-                start = at + i;
-            }
-            let end = if byte.is_ascii() { start + 1 } else { start + width(bytes.get(start - at).copied()) };
-            parts.push((start, end));
-        }
-    }
-    out.extend_from_slice(bytes);
-}
-
-/// Length of the character that begins with this byte.
-fn width(lead: Option<u8>) -> usize {
-    match lead {
-        Some(0xf0..) => 4,
-        Some(0xe0..) => 3,
-        Some(0xc0..) => 2,
-        _ => 1,
-    }
-}
-
-/// Adds bytes that stand for `width` bytes of the original.
-fn put(bytes: &[u8], at: usize, width: usize, out: &mut Vec<u8>, map: &mut Map) {
-    let base = map.base;
-    let parts = map.parts.get_or_insert_with(|| (0..out.len()).map(|i| (base + i, base + i + 1)).collect());
-    parts.extend(bytes.iter().map(|_| (at, at + width)));
-    out.extend_from_slice(bytes);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -264,10 +281,11 @@ mod tests {
         let text = "a\u{200b}ｂ漢\\u0063d";
         let (bytes, map) = view(text);
         assert_eq!(&*bytes, "ab漢cd".as_bytes());
-        assert_eq!(&text[map.origin(&(1..2))], "ｂ");
-        assert_eq!(&text[map.origin(&(2..3))], "漢");
-        assert_eq!(&text[map.origin(&(5..6))], "\\u0063");
-        assert_eq!(&text[map.origin(&(0..7))], text);
+        assert_eq!(&text[map.origin(&(1..2), &bytes)], "ｂ");
+        assert_eq!(&text[map.origin(&(2..3), &bytes)], "漢");
+        assert_eq!(&text[map.origin(&(3..4), &bytes)], "漢");
+        assert_eq!(&text[map.origin(&(5..6), &bytes)], "\\u0063");
+        assert_eq!(&text[map.origin(&(0..7), &bytes)], text);
     }
 
     #[test]
@@ -280,7 +298,30 @@ mod tests {
             append(&text[done..], done, true, &mut out, &mut map);
             assert_eq!(out, *whole.0, "{cut}");
             for i in 0..out.len() {
-                assert_eq!(map.origin(&(i..i + 1)), whole.1.origin(&(i..i + 1)), "{cut} {i}");
+                assert_eq!(map.origin(&(i..i + 1), &out), whole.1.origin(&(i..i + 1), &out), "{cut} {i}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_forgotten_changes_no_place() {
+        let text = "x\\u0041 é\u{200b}ｂ \\n 漢\\ plain \\t";
+        let (bytes, map) = view(text);
+        for count in (0..bytes.len()).filter(|n| !(0x80..0xc0).contains(&bytes[*n])) {
+            let mut less = map.clone();
+            less.drop_front(count);
+            for i in count..bytes.len() {
+                let origin = less.origin(&(i - count..i - count + 1), &bytes[count..]);
+                assert_eq!(origin, map.origin(&(i..i + 1), &bytes), "{count} {i}");
+            }
+        }
+    }
+
+    #[test]
+    fn characters_that_change_begin_as_expected() {
+        for c in ('\u{80}'..=char::MAX).filter(|c| !may_change(c.encode_utf8(&mut [0; 4]).as_bytes()[0])) {
+            for before in [None, Some(b'a')] {
+                assert_eq!(plain(c, before, &mut [0; 4]), c.encode_utf8(&mut [0; 4]), "{c:?}");
             }
         }
     }

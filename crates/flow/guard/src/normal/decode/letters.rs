@@ -2,22 +2,25 @@
 
 use std::{ops::Range, sync::LazyLock};
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
-
 use super::{Encoding, Piece, floor};
-use crate::normal::starts::Starts;
+use crate::normal::{
+    starts::{Starts, Word},
+    survey::{self, Survey, in_morse, separates},
+};
 
 /// Finds what is hidden in `text` by games with letters.
-pub(super) fn find(text: &str, out: &mut Vec<Piece>) {
+pub(super) fn find(text: &str, survey: &Survey, out: &mut Vec<Piece>) {
     let bytes = text.as_bytes();
-    if (text.is_ascii() && alternates(bytes)) || (!text.is_ascii() && set_apart(bytes)) {
+    if survey.apart && if survey.ascii { alternates(bytes) } else { set_apart(bytes) } {
         spaced(text, out);
     }
-    if digits_in_words(bytes) {
+    if survey.figures >= 2 {
         leet(text, out);
     }
-    turned(text, out);
-    morse(text, out);
+    turned(text, survey, out);
+    if survey.morse {
+        morse(text, out);
+    }
 }
 
 /// Whether somewhere one separator stands at every other place, in ASCII. Looks at every fifth byte and its neighbours, which
@@ -48,10 +51,6 @@ fn set_apart(bytes: &[u8]) -> bool {
         last = at;
     }
     false
-}
-
-const fn separates(b: u8) -> bool {
-    matches!(b, b' ' | b'.' | b'-' | b'_' | b'*' | b'|' | b'/' | b',' | b'+' | b'~' | b'\t' | b'\\')
 }
 
 /// Single characters set apart by one and the same separator, at least six of them.
@@ -112,17 +111,6 @@ fn spaced(text: &str, out: &mut Vec<Piece>) {
     close(&mut word, &mut letters, start..end);
 }
 
-/// Whether at least two letters are followed by a digit or a sign that stands for a letter. Written to be vectorised.
-fn digits_in_words(bytes: &[u8]) -> bool {
-    let sign = |a: &u8, b: &u8| {
-        u8::from(a.is_ascii_alphabetic() & (b.is_ascii_digit() | (*b == b'@') | (*b == b'$') | (*b == b'|')))
-    };
-    // Sums of at most 128 fit a byte, which lets one instruction add many.
-    let chunks = bytes.chunks(128).zip(bytes.get(1..).unwrap_or_default().chunks(128));
-    let count: usize = chunks.map(|(a, b)| usize::from(a.iter().zip(b).map(|(a, b)| sign(a, b)).sum::<u8>())).sum();
-    count >= 2
-}
-
 /// Words with digits in place of letters, at least two of them close together.
 fn leet(text: &str, out: &mut Vec<Piece>) {
     let mut region: Option<(usize, usize, usize)> = None;
@@ -138,10 +126,11 @@ fn leet(text: &str, out: &mut Vec<Piece>) {
         }
     };
     let mut at = 0;
-    for token in text.split_inclusive(char::is_whitespace) {
+    // A view has no white space beyond ASCII.
+    for token in text.as_bytes().split(|b| matches!(b, b'\t'..=b'\r' | b' ')) {
         let start = at;
-        at += token.len();
-        if !is_leet(token.trim_end()) {
+        at += token.len() + 1;
+        if !token.iter().any(|b| plain_letter(*b).is_some()) || !is_leet(token) {
             continue;
         }
         region = match region {
@@ -156,9 +145,11 @@ fn leet(text: &str, out: &mut Vec<Piece>) {
 }
 
 /// Whether a word has a sign that stands for a letter next to a letter, and looks like a word otherwise.
-fn is_leet(token: &str) -> bool {
-    let token = token.trim_matches(|c: char| matches!(c, '.' | ',' | ':' | ';' | '?' | '"' | '\'' | '(' | ')'));
-    let bytes = token.as_bytes();
+fn is_leet(token: &[u8]) -> bool {
+    let around = |b: &u8| matches!(b, b'.' | b',' | b':' | b';' | b'?' | b'"' | b'\'' | b'(' | b')');
+    let from = token.iter().position(|b| !around(b)).unwrap_or(token.len());
+    let to = token.iter().rposition(|b| !around(b)).map_or(from, |last| last + 1);
+    let bytes = token.get(from..to).unwrap_or_default();
     if !(3..=24).contains(&bytes.len())
         || !bytes.iter().all(|b| b.is_ascii_alphanumeric() || plain_letter(*b).is_some())
     {
@@ -211,22 +202,15 @@ const fn plain_letter(b: u8) -> Option<char> {
 }
 
 /// Whole texts moved by thirteen or written backwards, where words that orders are made of show it.
-fn turned(text: &str, out: &mut Vec<Piece>) {
+fn turned(text: &str, survey: &Survey, out: &mut Vec<Piece>) {
     let mut rotated: Option<Range<usize>> = None;
     let mut reversed: Option<Range<usize>> = None;
-    let grow = |span: &mut Option<Range<usize>>, at: usize| {
-        let start = span.as_ref().map_or(at, |s| s.start);
-        *span = Some(start..at);
-    };
-    ASCII.find(text, false, |at, name| grow(if name < WORDS.len() { &mut rotated } else { &mut reversed }, at));
-    if !text.is_ascii()
-        && let Some(other) = &*OTHER
-    {
-        for found in other.find_iter(text) {
-            let start = reversed.as_ref().map_or(found.start(), |s| s.start.min(found.start()));
-            reversed = Some(start..reversed.as_ref().map_or(found.end(), |s| s.end.max(found.end())));
-        }
-    }
+    TURNED.find(text, survey, |at, name| {
+        let span = if name < WORDS.len() { &mut rotated } else { &mut reversed };
+        // Words in ASCII come in order, and are taken along by what is taken around; others count to their end.
+        let end = at + name.checked_sub(FOREIGN).and_then(|n| FOREIGN_WORDS.get(n)).map_or(0, |word| word.len());
+        *span = Some(span.as_ref().map_or(at..end, |s| s.start.min(at)..s.end.max(end)));
+    });
     let around = |span: Range<usize>| floor(text, span.start.saturating_sub(REACH))..floor(text, span.end + REACH);
     if let Some(span) = rotated.map(around) {
         let text = text.get(span.clone()).unwrap_or_default().chars().map(rot13).collect();
@@ -246,18 +230,20 @@ const fn rot13(c: char) -> char {
     }
 }
 
-/// The words rotated, then backwards; the latter in full, for a word's end stands where it begins.
-static ASCII: LazyLock<Starts> = LazyLock::new(|| {
-    let rotated: Vec<String> = WORDS.iter().map(|w| w.chars().map(rot13).collect()).collect();
-    let reversed = BACKWARDS.iter().flat_map(|w| w.split(' ')).map(|w| w.chars().rev().collect::<String>());
-    let words: Vec<String> = rotated.into_iter().chain(reversed).collect();
-    Starts::new(words.iter().enumerate().map(|(n, w)| (w.as_str(), n >= WORDS.len())))
+/// The words rotated, then backwards, for a word's end stands where it begins; then those in other scripts, backwards too.
+static TURNED: LazyLock<Starts> = LazyLock::new(|| {
+    let word = |text: String, end: bool| (text.into_boxed_str(), end);
+    let backwards = |text: &str| text.chars().rev().collect::<String>();
+    let rotated = WORDS.iter().map(|w| word(w.chars().map(rot13).collect(), false));
+    // Their names are given so that those in other scripts begin at a known one.
+    let reversed = BACKWARDS.iter().flat_map(|w| w.split(' ')).map(|w| word(backwards(w), true));
+    let ascii = rotated.enumerate().chain(reversed.map(|w| (WORDS.len(), w)));
+    let foreign = FOREIGN_WORDS.iter().map(|w| word(backwards(w), false)).enumerate().map(|(n, w)| (FOREIGN + n, w));
+    Starts::new(ascii.chain(foreign).map(|(name, (text, end))| Word { start: text.is_ascii(), text, end, name }))
 });
 
-static OTHER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    let patterns = OTHER_WORDS.iter().map(|w| w.chars().rev().collect::<String>());
-    AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(patterns).ok()
-});
+/// The name of the first of [`FOREIGN_WORDS`].
+const FOREIGN: usize = WORDS.len() + 1;
 
 /// How words begin that orders to a model are made of, long enough that their rotated forms are no words.
 const WORDS: &[&str] = &[
@@ -345,8 +331,8 @@ const BACKWARDS: &[&str] = &[
     "utasitasokat utasitas korabbi felhasznalonak instructiunile instructiuni huong",
 ];
 
-/// The same in other scripts.
-const OTHER_WORDS: &[&str] = &[
+/// How such words begin in other scripts.
+const FOREIGN_WORDS: &[&str] = &[
     "игнорир",
     "инструкц",
     "забудь",
@@ -391,7 +377,7 @@ const OTHER_WORDS: &[&str] = &[
 /// Morse: at least eight letters of dots and dashes.
 fn morse(text: &str, out: &mut Vec<Piece>) {
     let bytes = text.as_bytes();
-    let fits = |b: &u8| matches!(b, b'.' | b'-' | b' ' | b'/' | b'\n');
+    let fits = |b: &u8| in_morse(*b);
     let mut at = MORSE - 1;
     while at < bytes.len() {
         if !bytes.get(at).is_some_and(fits) {
@@ -429,4 +415,4 @@ const AROUND: usize = 64;
 /// Bytes around turned words that are taken along.
 const REACH: usize = 512;
 /// Shortest stretch of Morse.
-const MORSE: usize = 20;
+const MORSE: usize = survey::MORSE as usize;

@@ -5,9 +5,20 @@ use std::ops::Range;
 use data_encoding::{BASE32_NOPAD, BASE64_NOPAD, HEXLOWER_PERMISSIVE};
 
 use super::{Encoding, Piece, readable};
+use crate::normal::survey::{self, Survey, in_group, in_run};
 
 /// Finds what is encoded in `text`.
-pub(super) fn find(text: &str, out: &mut Vec<Piece>) {
+pub(super) fn find(text: &str, survey: &Survey, out: &mut Vec<Piece>) {
+    if survey.runs {
+        together(text, out);
+    }
+    if survey.groups {
+        grouped(text, out);
+    }
+}
+
+/// Runs without spaces.
+fn together(text: &str, out: &mut Vec<Piece>) {
     let bytes = text.as_bytes();
     let mut at = LEAST - 1;
     // A run of at least LEAST has a byte at every LEAST-th place; the bytes between are not looked at unless that one fits.
@@ -28,7 +39,6 @@ pub(super) fn find(text: &str, out: &mut Vec<Piece>) {
             at = end + LEAST - 1;
         }
     }
-    grouped(text, out);
 }
 
 /// The end of a run that goes on over line ends, as in mail.
@@ -145,17 +155,9 @@ fn grouped(text: &str, out: &mut Vec<Piece>) {
     }
 }
 
-const fn in_run(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_')
-}
-
-const fn in_group(b: u8) -> bool {
-    b.is_ascii_hexdigit() || matches!(b, b' ' | b',' | b':' | b'x')
-}
-
-/// Shortest run that is worth decoding: eleven bytes of text.
-const LEAST: usize = 16;
+/// Shortest run that is worth decoding.
+const LEAST: usize = survey::RUN as usize;
 /// Shortest stretch of groups.
-const GROUPS: usize = 17;
+const GROUPS: usize = survey::GROUPS as usize;
 /// Longest run that is taken at once; what is longer goes in pieces.
 const SPAN: usize = 64 << 10;

@@ -1,5 +1,88 @@
 //! What single characters fold to.
 
+use std::sync::OnceLock;
+
+use unicode_normalization::char::decompose_compatible;
+
+/// What becomes of a character.
+pub(super) enum Fate {
+    /// It is its own fold.
+    Stays,
+    /// This, wherever it stands.
+    Becomes(&'static str),
+    /// That depends on what stands around it.
+    Depends,
+}
+
+/// What becomes of `c`: worked out for all characters of a page of 256 when the first of them is met, and remembered.
+#[inline]
+pub(super) fn fate(c: char) -> Fate {
+    let code = u32::from(c) as usize;
+    let Some(page) = PAGES.get(code >> 8) else { return Fate::Depends };
+    let page = page.get_or_init(|| std::array::from_fn(|low| Entry::of(code >> 8 << 8 | low)).into());
+    match page.get(code & 0xff) {
+        Some(Entry { len: STAYS, .. }) => Fate::Stays,
+        Some(Entry { len, text }) => match text.get(..usize::from(*len)).map(std::str::from_utf8) {
+            Some(Ok(text)) => Fate::Becomes(text),
+            _ => Fate::Depends,
+        },
+        None => Fate::Depends,
+    }
+}
+
+static PAGES: [OnceLock<Box<[Entry; 256]>>; 256] = [const { OnceLock::new() }; 256];
+
+/// What one character becomes, or one of the two lengths below.
+struct Entry {
+    len: u8,
+    text: [u8; 7],
+}
+
+const STAYS: u8 = 0xfe;
+const DEPENDS: u8 = 0xff;
+
+impl Entry {
+    fn of(code: usize) -> Self {
+        let short = |len| Self { len, text: [0; 7] };
+        let Some(c) = u32::try_from(code).ok().and_then(char::from_u32) else { return short(DEPENDS) };
+        if stays(c) {
+            return short(STAYS);
+        }
+        if drops(c) && !invisible(c) {
+            return short(0);
+        }
+        let with = plain(c).map_or_else(|| folded(c), str::to_owned);
+        let mut chars = with.chars();
+        let has_twin = |c| twin(c).is_some();
+        // One character that is taken for another may be so in some words only.
+        if invisible(c) || joins(c) || has_twin(c) || chars.next().is_some_and(has_twin) && chars.next().is_none() {
+            return short(DEPENDS);
+        }
+        if with == *c.encode_utf8(&mut [0; 4]) {
+            return short(STAYS);
+        }
+        let mut it = short(u8::try_from(with.len()).unwrap_or(DEPENDS));
+        match it.text.get_mut(..with.len()) {
+            Some(text) => text.copy_from_slice(with.as_bytes()),
+            None => it.len = DEPENDS,
+        }
+        it
+    }
+}
+
+/// What Unicode's compatibility decomposition makes of a character, without accents and in lower case.
+pub(super) fn folded(c: char) -> String {
+    let mut out = String::new();
+    decompose_compatible(c, |d| match plain(d) {
+        // What a compatibility form stands for keeps its case if it is ASCII: keys depend on it.
+        _ if d.is_ascii() => out.push(d),
+        _ if drops(d) => {}
+        Some(plain) => out.push_str(plain),
+        None => out.extend(d.to_lowercase()),
+    });
+    out
+}
+
 /// Whether a character is its own fold, the common case in scripts without case and accents.
 pub(super) const fn stays(c: char) -> bool {
     matches!(c,
@@ -132,7 +215,7 @@ pub(super) fn latin(c: char) -> bool {
         return c.is_ascii_alphabetic();
     }
     let mut base = None;
-    unicode_normalization::char::decompose_compatible(c, |d| base = base.or(Some(d)));
+    decompose_compatible(c, |d| base = base.or(Some(d)));
     plain(c).and_then(|p| p.chars().next()).or(base).is_some_and(|b| b.is_ascii_alphabetic())
 }
 

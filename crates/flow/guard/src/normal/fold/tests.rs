@@ -78,3 +78,24 @@ proptest::proptest! {
         proptest::prop_assert_eq!(again, out.into_owned());
     }
 }
+
+#[test]
+fn what_is_remembered_of_a_character_is_what_happens_to_it() {
+    for c in '\u{80}'..='\u{ffff}' {
+        let text = format!("q{c}q {c} х{c}");
+        let mut slow = Folder {
+            text: &text,
+            out: String::new(),
+            parts: Vec::new(),
+            hidden: Vec::new(),
+            done: 0,
+            word: 0,
+            mixed: false,
+        };
+        for (at, c) in text.char_indices().filter(|(_, c)| !c.is_ascii() && !table::stays(*c)) {
+            slow.change(c, at, at + c.len_utf8());
+        }
+        let want = slow.finish().map_or_else(|| text.clone(), |f| f.text.into_owned());
+        assert_eq!(folded(&text), want, "{c:?}");
+    }
+}
