@@ -122,9 +122,8 @@ impl Queue {
     /// `last` is what was taken before; it is let go once whoever waited for it has had time to pass the word on.
     pub(crate) fn take(&self, retry: bool, mut last: Option<Taken>) -> Taken {
         let mut inner = self.lock();
-        match &last {
-            Some(last) if !retry => inner.expect_back(last),
-            _ => inner.enough = 1,
+        if retry {
+            inner.enough = 1;
         }
         let mut quiet = 0;
         while !inner.is_due() && inner.closed.is_none() {
@@ -167,6 +166,16 @@ impl Queue {
         }
     }
 
+    /// Tells those who wait for `taken`: the index of the first of its items, or why they are not on record.
+    pub(crate) fn done(&self, taken: &Taken, result: Result<u64, Refusal>) {
+        let mut inner = self.lock();
+        // Whoever is answered now may be back soon: with those who wait already, so many ask at the same time. To be counted
+        // before the first of them is told, who could be counted twice then.
+        inner.enough = (taken.waited + inner.waited).max(1);
+        drop(inner);
+        taken.batch.done(result);
+    }
+
     /// Takes nothing more. What is queued is still written.
     pub(crate) fn close(&self) {
         self.shut(Code::ShuttingDown);
@@ -191,21 +200,9 @@ impl Queue {
 }
 
 impl Inner {
-    /// Whoever was answered just now may be back soon: with those who wait already, so many ask at the same time.
-    fn expect_back(&mut self, last: &Taken) {
-        self.enough = (last.waited + self.waited).max(1);
-    }
-
     /// Whether what is there is not kept waiting for more.
     const fn is_due(&self) -> bool {
         self.waited >= self.enough || self.items.len() >= EAGER
-    }
-}
-
-impl Taken {
-    /// Tells those who wait: the index of the first of these items, or why they are not on record.
-    pub(crate) fn done(&self, result: Result<u64, Refusal>) {
-        self.batch.done(result);
     }
 }
 

@@ -6,7 +6,9 @@
 
 use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
+use aws_lc_rs::digest::{SHA256, digest};
 use countersign_core::{Call, Finding, Principal, RequestId, Timestamp, life::Peer};
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 
 use crate::merkle::Hash;
@@ -220,7 +222,8 @@ pub struct Who {
     pub kind: Cow<'static, str>,
     /// Roles.
     pub roles: Arc<[Arc<str>]>,
-    /// Names the credential.
+    /// Names the credential: a key's id, a certificate's SHA-256, or `token:ISSUER/SUBJECT#` and eight bytes of the SHA-256 of the
+    /// token's `jti`.
     pub credential: Arc<str>,
     /// How it was proved.
     pub method: Cow<'static, str>,
@@ -358,8 +361,20 @@ impl From<&Principal> for Who {
             subject: p.subject.clone(),
             kind: p.kind.as_str().into(),
             roles: p.roles.clone(),
-            credential: p.credential.clone(),
+            credential: credential(p),
             method: p.method.as_str().into(),
+        }
+    }
+}
+
+/// Names the credential: for a token which of its subject's it was, by a hash of its id.
+fn credential(p: &Principal) -> Arc<str> {
+    match p.claims.as_ref().and_then(|claims| claims.id.as_ref()) {
+        None => p.credential.clone(),
+        Some(id) => {
+            let hash = digest(&SHA256, id.as_bytes());
+            let short = hash.as_ref().first_chunk::<8>().copied().unwrap_or_default();
+            format!("{}#{}", p.credential, HEXLOWER.encode(&short)).into()
         }
     }
 }

@@ -67,7 +67,7 @@ impl Writer {
         match written {
             Ok(leaves) => {
                 self.healthy.store(true, Ordering::Release);
-                taken.done(Ok(first + offset as u64));
+                self.queue.done(taken, Ok(first + offset as u64));
                 let items = gap.iter().chain(&self.kept).chain(taken.items.iter().map(|(_, item)| item));
                 self.publisher.push(leaves.into_iter().zip(items.map(|item| item.entry.as_slice())));
                 taken.items.clear();
@@ -87,7 +87,7 @@ impl Writer {
             Failure::Again(cause) => format!("the audit log cannot be written: {cause}"),
             Failure::Poisoned(cause) => format!("the audit log's disk failed; it must be opened again: {cause}"),
         };
-        taken.done(Err(Refusal::new(Code::AuditFailed, cause.clone())));
+        self.queue.done(taken, Err(Refusal::new(Code::AuditFailed, cause.clone())));
         let now = micros(self.clock.now());
         let gap = self.gap.get_or_insert(Gap { since: now, until: now, refused: 0, outcomes: 0, cause });
         let mut bytes: usize = self.kept.iter().map(Item::len).sum();

@@ -40,7 +40,7 @@ fn one_is_woken_and_wakes_the_others() {
     let queue = Queue::new();
     let mut all = waiting(&queue, 4);
     let taken = queue.take(false, None);
-    taken.done(Ok(40));
+    queue.done(&taken, Ok(40));
     assert_eq!(woken(&all), [0, 0, 0, 1]);
     let (last, counter) = all.last_mut().unwrap();
     assert!(matches!(poll(last, counter), Poll::Ready(Ok(43))));
@@ -54,7 +54,7 @@ fn nobody_is_forgotten_when_the_woken_one_gives_up() {
     let queue = Queue::new();
     let mut all = waiting(&queue, 3);
     let taken = queue.take(false, None);
-    taken.done(Ok(0));
+    queue.done(&taken, Ok(0));
     drop(all.pop());
     assert_eq!(woken(&all), [1, 1]);
 }
@@ -64,7 +64,7 @@ fn nobody_is_forgotten_when_the_woken_one_never_runs() {
     let queue = Queue::new();
     let all = waiting(&queue, 3);
     let taken = queue.take(false, None);
-    taken.done(Ok(0));
+    queue.done(&taken, Ok(0));
     queue.push(item(1), Haste::Now).unwrap();
     drop(queue.take(false, Some(taken)));
     assert_eq!(woken(&all), [1, 1, 1]);
@@ -75,7 +75,7 @@ fn who_gave_up_before_the_result_is_not_chosen() {
     let queue = Queue::new();
     let mut all = waiting(&queue, 3);
     drop(all.pop());
-    queue.take(false, None).done(Ok(0));
+    queue.done(&queue.take(false, None), Ok(0));
     assert!(woken(&all).iter().sum::<usize>() >= 1);
 }
 
@@ -114,7 +114,7 @@ fn who_waits_alone_is_not_kept_waiting_for_others() {
         assert!(queue.lock().is_due());
         let taken = queue.take(false, None);
         assert_eq!(taken.items.len(), 1);
-        taken.done(Ok(0));
+        queue.done(&taken, Ok(0));
     }
 }
 
@@ -125,9 +125,8 @@ fn as_many_as_ask_at_the_same_time_are_gathered() {
     let taken = queue.take(false, None);
     // While these are written two more come. So five ask at the same time.
     let _second = waiting(&queue, 2);
-    taken.done(Ok(0));
+    queue.done(&taken, Ok(0));
     drop(first);
-    queue.lock().expect_back(&taken);
     for _ in 0..2 {
         queue.push(item(1), Haste::Now).unwrap();
         // An outcome that nobody waits for rides along and is not counted.
@@ -144,12 +143,12 @@ fn nobody_waits_for_ever_for_who_does_not_come_back() {
     let queue = Queue::new();
     let first = waiting(&queue, 3);
     let taken = queue.take(false, None);
-    taken.done(Ok(0));
+    queue.done(&taken, Ok(0));
     drop(first);
     let mut alone = waiting(&queue, 1);
     let taken = queue.take(false, Some(taken));
     assert_eq!(taken.items.len(), 1);
-    taken.done(Ok(3));
+    queue.done(&taken, Ok(3));
     let (ack, counter) = &mut alone[0];
     assert!(matches!(poll(ack, counter), Poll::Ready(Ok(3))));
 }
