@@ -231,6 +231,26 @@ fn tiles_are_settled_when_the_writer_asks() {
 }
 
 #[test]
+fn tiles_that_cannot_be_written_are_not_kept_without_bound() {
+    let sim = Sim::new(1);
+    let Ready { tiles, signed, settled, partial, .. } = Ready::make(&sim, &keys(), &*clock()).unwrap();
+    let publisher = Publisher::new(tiles, signed, settled);
+    publisher.push((0..60_000).map(|_| ([7; 32], &b"entry"[..])));
+    assert!(publisher.has_room());
+    publisher.push((0..6_000).map(|_| ([7; 32], &b"entry"[..])));
+    assert!(!publisher.has_room());
+    // They are written when they can be, the failed ones first.
+    let signer = ring().signer(ORIGIN).unwrap();
+    publisher.close();
+    for (room, expected) in [(sim.used() + 100_000, 1), (usize::MAX, 66_001)] {
+        sim.capacity(Some(room));
+        publisher.run(&sim, ORIGIN, &signer, partial.clone());
+        assert_eq!((publisher.signed().checkpoint.size, publisher.has_room()), (expected, expected > 1));
+    }
+    assert_eq!(sim.list("tile/entries").unwrap().len(), 66_001 / 256 + 1);
+}
+
+#[test]
 fn damage_before_the_last_batch_is_no_torn_tail() {
     let sim = Sim::new(1);
     live(&sim, 3, 0);
