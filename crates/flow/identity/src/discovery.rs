@@ -29,9 +29,13 @@ pub enum MetadataError {
 /// Bytes of the largest metadata.
 pub const MAX_METADATA: usize = 64 << 10;
 
-/// The URLs at which an issuer's metadata may be: OpenID Connect's first, then RFC 8414's. None when `issuer` has no host.
+/// The URLs at which an issuer's metadata may be: OpenID Connect's first, then RFC 8414's. None when `issuer` has no
+/// host, or has a query or fragment, which neither allows.
 #[must_use]
 pub fn places(issuer: &str) -> Option<[String; 2]> {
+    if issuer.contains(['?', '#']) {
+        return None;
+    }
     let issuer = issuer.strip_suffix('/').unwrap_or(issuer);
     let host = issuer.find("://")? + 3;
     let path = issuer.get(host..)?.find('/').map_or(issuer.len(), |at| host + at);
@@ -92,7 +96,9 @@ mod tests {
         ] {
             assert_eq!(places(issuer), Some([oidc.to_owned(), oauth.to_owned()]));
         }
-        for none in ["", "https://", "https:///x", "id.bank.example", "/x"] {
+        for none in
+            ["", "https://", "https:///x", "id.bank.example", "/x", "https://id.example/?x", "https://id.example#x"]
+        {
             assert_eq!(places(none), None, "{none}");
         }
     }
