@@ -24,6 +24,7 @@ use crate::{
     clock,
     cmd::Failure,
     config::{Config, Key},
+    issuers::Issuers,
     state::State,
 };
 
@@ -31,6 +32,7 @@ use crate::{
 pub(crate) struct Assembly {
     gateway: Arc<Gateway>,
     state: Arc<State>,
+    issuers: Issuers,
 }
 
 impl Assembly {
@@ -41,6 +43,8 @@ impl Assembly {
         let keys = Keys { ring: state.ring().clone(), origin: state.node().to_owned() };
         let identity = Identity::new(stamps.identify, state.hasher()?, config.certificates.clone());
         identity.load(state.store().keys().await?);
+        let issuers = Issuers::default();
+        issuers.set(identity.tokens(), &config.issuers)?;
         let targets = targets(config, &state)?;
         let stages = Stages {
             identity: Arc::new(identity),
@@ -53,9 +57,10 @@ impl Assembly {
                 keys,
                 clock.clone(),
             )?),
+            resource: config.resource.clone(),
         };
         let gateway = Gateway::new(stamps.speak, stages, Limits::default(), clock, Box::new(clock::random));
-        Ok(Self { gateway, state: Arc::new(state) })
+        Ok(Self { gateway, state: Arc::new(state), issuers })
     }
 
     /// The gateway.
@@ -66,6 +71,11 @@ impl Assembly {
     /// The state.
     pub(crate) const fn state(&self) -> &Arc<State> {
         &self.state
+    }
+
+    /// Where the keys of issuers come from.
+    pub(crate) const fn issuers(&self) -> &Issuers {
+        &self.issuers
     }
 
     /// Reads the keys again if they changed since `seen`; whether they had.
@@ -86,7 +96,7 @@ impl Assembly {
     /// Puts another configuration in place of the one that runs. Everything that can fail comes first, so that a
     /// configuration that does not hold changes nothing.
     ///
-    /// Certificate rules and policy are replaced before guards and targets, and not with them in one stroke: they are
+    /// Issuers, certificate rules and policy are replaced before guards and targets, and not with them in one stroke: they are
     /// shared with the requests in flight, which are to be asked about again by the new policy, and with the rates used up so
     /// far. A request that comes in between is treated as one in flight: by the new policy, with the guards and targets
     /// that were there when it came.
@@ -105,6 +115,7 @@ impl Assembly {
         let guard = Arc::new(guards(stamps.screen, config.guard.clone())?);
         let provider = Provider::new(stamps.dispatch, targets.clone(), dialer(&targets)?, clock::system())?;
         let old = self.gateway.stages();
+        self.issuers.set(old.identity.tokens(), &config.issuers)?;
         old.identity.set_rules(config.certificates.clone());
         old.policy.replace(config.policy.clone());
         self.gateway.replace(Stages {
@@ -113,6 +124,7 @@ impl Assembly {
             guard,
             provider: Arc::new(provider),
             audit: old.audit.clone(),
+            resource: config.resource.clone(),
         });
         Ok(())
     }
@@ -180,6 +192,7 @@ pub(crate) async fn self_test(config: &Config) -> anyhow::Result<selftest::Repor
             audit: Arc::new(
                 Audit::open(stamps.intend, Arc::new(MemoryDir::default()), keys, clock.clone()).map_err(|e| say(&e))?,
             ),
+            resource: None,
         };
         Ok(Gateway::new(stamps.speak, stages, Limits::default(), clock, Box::new(clock::random)))
     };

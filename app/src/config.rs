@@ -30,8 +30,18 @@ pub(crate) struct Config {
     pub(crate) guard: countersign_guard::Config,
     /// How certificates map to principals.
     pub(crate) certificates: Vec<countersign_identity::CertificateRule>,
+    /// Whose access tokens are accepted.
+    pub(crate) issuers: Vec<Issuer>,
+    /// What clients find the issuers by; there where there are any.
+    pub(crate) resource: Option<countersign_gateway::Resource>,
     /// Logs and traces.
     pub(crate) telemetry: raw::Telemetry,
+}
+
+/// An issuer of access tokens, and where its keys come from.
+pub(crate) struct Issuer {
+    pub(crate) issuer: countersign_identity::token::Issuer,
+    pub(crate) source: crate::issuers::Source,
 }
 
 /// A door that can be opened.

@@ -18,6 +18,7 @@ use crate::{
     assemble::Assembly,
     cmd::Problems,
     config::{self, Config, Door},
+    issuers,
 };
 
 /// A listener that was opened at the start.
@@ -46,7 +47,7 @@ pub(crate) async fn watch(assembly: Arc<Assembly>, file: PathBuf, opened: Vec<Op
             }
         }
     };
-    tokio::join!(keys(&assembly), strangers(&assembly), configuration);
+    tokio::join!(keys(&assembly), strangers(&assembly), issuers::watch(&assembly), configuration);
 }
 
 async fn keys(assembly: &Assembly) {

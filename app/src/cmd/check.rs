@@ -8,11 +8,12 @@ pub(crate) fn run(args: &WithConfig) -> anyhow::Result<ExitCode> {
     let config = cmd::configuration(args)?;
     assemble::try_guards(&config)?;
     term::say(format_args!(
-        "{} is valid: {} listener(s), {} target(s), {} certificate rule(s)",
+        "{} is valid: {} listener(s), {} target(s), {} certificate rule(s), {} issuer(s)",
         config.file.display(),
         config.listeners.len(),
         config.targets.len(),
         config.certificates.len(),
+        config.issuers.len(),
     ));
     Ok(ExitCode::SUCCESS)
 }

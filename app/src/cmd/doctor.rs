@@ -2,7 +2,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use countersign_identity::KeyRecord;
+use countersign_identity::{KeyRecord, Tokens};
 use countersign_provider::{Dial, Dialer};
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use crate::{
     cli::{Doctor, Output},
     clock,
     cmd::{self, audit},
-    config::{Config, Door},
+    config::{self, Config, Door},
     state::State,
     term,
 };
@@ -57,6 +57,7 @@ pub(crate) async fn run(args: &Doctor) -> anyhow::Result<ExitCode> {
     enforcement(&config, &mut findings).await;
     if !args.offline {
         providers(&config, &mut findings).await;
+        issuers(&config, &mut findings).await;
     }
     print(&findings, args.format);
     let failed = findings.0.iter().any(|l| l.standing == Standing::Wrong);
@@ -79,7 +80,11 @@ fn doors(config: &Config, findings: &mut Findings) {
             ),
         }
     }
-    findings.good("listener", "/healthz and /readyz answer without identity; everything else demands it");
+    let open = match config.resource {
+        None => "/healthz and /readyz",
+        Some(_) => "/healthz, /readyz and /.well-known/oauth-protected-resource",
+    };
+    findings.good("listener", format!("{open} answer without identity; everything else demands it"));
 }
 
 /// The state and what is in it. Looking makes none.
@@ -165,6 +170,40 @@ async fn providers(config: &Config, findings: &mut Findings) {
                 format!("`{}` did not answer within {} s", target.name, wait.as_secs()),
                 "is a firewall in between?",
             ),
+        }
+    }
+}
+
+/// Fetches each issuer's keys once, as the gateway does. How old those of a running gateway are, its metrics say.
+async fn issuers(config: &Config, findings: &mut Findings) {
+    for config::Issuer { issuer, source } in &config.issuers {
+        let name = &issuer.name;
+        let set = match source.fetch().await {
+            Ok(set) => set,
+            Err(e) => {
+                let what = format!("the keys of `{name}` cannot be fetched: {e:#}");
+                findings.look("issuer", what, "its tokens are refused until they can be (CS0205)");
+                continue;
+            }
+        };
+        let (tokens, now) = (Tokens::default(), clock::now());
+        let read = tokens.set_issuers(vec![issuer.clone()]).map_err(|e| e.to_string());
+        let report = match read.and_then(|()| tokens.fetched(name, &set, now).map_err(|e| e.to_string())) {
+            Ok(report) => report,
+            Err(e) => {
+                findings.look("issuer", format!("`{name}`: {e}"), "its tokens are refused (CS0205)");
+                continue;
+            }
+        };
+        if report.new == 0 {
+            let what = format!("`{name}` publishes no key that its `algorithms` could use");
+            findings.look("issuer", what, "compare them with its key set; every token of it is refused");
+        } else {
+            findings.good("issuer", format!("`{name}` can be reached; {} keys are accepted", report.new));
+        }
+        for key in report.refused {
+            let what = format!("key `{}` of `{name}` is not accepted: {}", key.name, key.why);
+            findings.look("issuer", what, "tokens signed with it are refused");
         }
     }
 }

@@ -19,6 +19,7 @@ use super::{
 use crate::files;
 
 mod doors;
+mod issuers;
 mod targets;
 
 /// Reads and checks a configuration file and every file it names. Touches no network and binds nothing.
@@ -103,6 +104,8 @@ impl Check<'_> {
         let rules = raw.rules.iter().filter_map(|r| self.take(&r.span(), fields::rule(r.get_ref()))).collect();
         let certificates =
             raw.certificates.iter().filter_map(|c| self.take(&c.span(), fields::certificate(c.get_ref()))).collect();
+        let resource = self.resource(raw.resource.as_ref(), &raw.issuers);
+        let issuers = self.issuers(raw.issuers);
         let rates = fields::rates(&raw.rates);
         let guard = self.guard(&raw.guard);
         let state = self.base.join(raw.state.get_ref());
@@ -117,6 +120,8 @@ impl Check<'_> {
                 policy: Settings { policy: Arc::new(policy), rules: fields::rules(rules), rates },
                 guard,
                 certificates,
+                issuers,
+                resource,
                 telemetry: raw.telemetry.into_inner(),
             }),
             _ => Err(self.problems),

@@ -1,12 +1,14 @@
 //! Single fields: from the words a person writes to the values the stages take.
 
-use std::{net::IpAddr, path::Path, str::FromStr};
+use std::{path::Path, str::FromStr};
 
 use countersign_core::{Action, Channel, Code, Kind, Side, principal::PrincipalKind};
 use countersign_guard::RULES;
 use countersign_identity::{CertificateField, CertificateRule, NamePattern};
 use countersign_policy::{ActionRule, PolicyError, Rate, Rates, Rules};
 use countersign_provider::{Base, Dialect, ModelRoute};
+
+use crate::fetch::is_loopback;
 
 use super::{
     Problem,
@@ -165,9 +167,7 @@ pub(super) fn base(url: &str, cleartext: Option<&str>) -> Result<Base, Wrong> {
         fix: "write a base address without `/v1`, as in \"https://api.openai.com\"".into(),
     })?;
     let clear = match &base {
-        Base::Http(address) => {
-            address.host != "localhost" && !address.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-        }
+        Base::Http(address) => !is_loopback(&address.host),
         Base::Https(_) | Base::Unix(_) => false,
     };
     match cleartext {

@@ -21,6 +21,10 @@ pub(crate) struct RawConfig {
     /// Threads that serve requests; one for each processor when absent.
     #[schemars(with = "Option<usize>")]
     pub(crate) workers: Option<Spanned<usize>>,
+    /// The https URL that callers know this gateway by, without a path. Needed where there is an `[[issuer]]`: clients find
+    /// out by it where to get tokens (RFC 9728).
+    #[schemars(with = "Option<String>")]
+    pub(crate) resource: Option<Spanned<String>>,
     /// Where requests come in.
     #[serde(rename = "listener")]
     #[schemars(with = "Vec<RawListener>")]
@@ -46,6 +50,10 @@ pub(crate) struct RawConfig {
     #[serde(default, rename = "certificate")]
     #[schemars(with = "Vec<RawCertificate>")]
     pub(crate) certificates: Vec<Spanned<RawCertificate>>,
+    /// Identity providers whose access tokens are accepted.
+    #[serde(default, rename = "issuer")]
+    #[schemars(with = "Vec<RawIssuer>")]
+    pub(crate) issuers: Vec<Spanned<RawIssuer>>,
     /// Logs and traces.
     #[serde(default = "telemetry")]
     #[schemars(with = "Telemetry")]
@@ -256,6 +264,65 @@ pub(crate) struct RawCertificate {
     pub(crate) roles: Vec<String>,
 }
 
+/// An identity provider. Its access tokens are verified here; what they say of roles counts only where it is mapped.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawIssuer {
+    /// What it is called here: part of every subject's name, so never give it to another issuer. a to z, 0 to 9, `-`.
+    pub(crate) name: String,
+    /// Its `iss`, to the letter.
+    pub(crate) url: String,
+    /// How it writes access tokens.
+    pub(crate) kind: RawIssuerKind,
+    /// What `aud` has to hold; one of these is enough.
+    pub(crate) audiences: Vec<String>,
+    /// Tenant of its callers.
+    #[serde(default = "tenant")]
+    pub(crate) tenant: String,
+    /// Signature algorithms it may use.
+    #[serde(default = "algorithms")]
+    pub(crate) algorithms: Vec<String>,
+    /// Where its key set is; found by its metadata when absent.
+    pub(crate) jwks: Option<String>,
+    /// PEM file with the authorities of its certificate, instead of the system's.
+    pub(crate) ca: Option<PathBuf>,
+    /// Fetch keys in the clear. The only value is `"i-accept-cleartext-on-loopback"`, and only loopback addresses take it.
+    pub(crate) cleartext: Option<String>,
+    /// From the issuer's roles (claim `roles`) to roles here. A role that does not stand here gives nothing.
+    #[serde(default)]
+    pub(crate) roles: BTreeMap<String, String>,
+    /// From the issuer's groups (claim `groups`) to roles here.
+    #[serde(default)]
+    pub(crate) groups: BTreeMap<String, String>,
+    /// From granted scopes (claim `scope` or `scp`) to roles here.
+    #[serde(default)]
+    pub(crate) scopes: BTreeMap<String, String>,
+    /// Seconds until keys are fetched again.
+    #[serde(default = "seconds::<600>")]
+    pub(crate) refresh_seconds: u64,
+    /// Seconds that keys are trusted for while they cannot be fetched again. Then the issuer's tokens are refused.
+    #[serde(default = "seconds::<3600>")]
+    pub(crate) stale_seconds: u64,
+    /// Seconds that the issuer's clock may be ahead, at most 60.
+    #[serde(default = "seconds::<10>")]
+    pub(crate) leeway_seconds: u64,
+    /// Seconds that a token may live in all.
+    #[serde(default = "seconds::<86400>")]
+    pub(crate) lifetime_seconds: u64,
+}
+
+/// How an identity provider writes access tokens.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RawIssuerKind {
+    /// As RFC 9068 has it.
+    Rfc9068,
+    /// Microsoft Entra ID, version 1 or 2.
+    Entra,
+    /// A custom authorisation server of Okta.
+    Okta,
+}
+
 /// Logs and traces. Neither ever holds a prompt, an answer or a credential.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -299,6 +366,10 @@ fn node() -> Spanned<String> {
 
 fn telemetry() -> Spanned<Telemetry> {
     Spanned::new(0..0, Telemetry::default())
+}
+
+fn algorithms() -> Vec<String> {
+    ["RS256", "PS256", "ES256", "EdDSA"].map(Into::into).into()
 }
 
 fn tenant() -> String {

@@ -18,6 +18,8 @@ const TOP_OF_IT: &str = "state = \"state\"\n";
 const DOOR: &str =
     "[[listener]]\nname = \"main\"\naddress = \"127.0.0.1:8443\"\ncertificate = \"chain.pem\"\nkey = \"key.pem\"\n";
 const TARGET: &str = "[[target]]\nname = \"t\"\nspeaks = \"openai\"\nurl = \"https://api.example\"\nmodels = [\"m\"]\n";
+const RESOURCE: &str = "resource = \"https://ai.example\"\n";
+const ISSUER: &str = "url = \"https://id.example\"\nkind = \"rfc9068\"\naudiences = [\"https://ai.example\"]\n";
 const POLICY: &str = "[policy]\nfiles = [\"policy.cedar\"]\n";
 
 impl Home {
@@ -68,6 +70,9 @@ fn each_problem_has_its_line_and_a_fix() {
     let more = |text: &str| [&whole(), text].concat();
     let openai = |text: &str| target(&format!("speaks = \"openai\"\nurl = \"https://api.example\"\n{text}"));
     let with_model = |text: &str| openai(&format!("models = [\"m\"]\n{text}"));
+    let issuer =
+        |text: &str| [TOP_OF_IT, RESOURCE, DOOR, TARGET, POLICY, "[[issuer]]\nname = \"bank\"\n", text].concat();
+    let more_issuer = |text: &str| issuer(&format!("{ISSUER}{text}"));
     let table: Vec<(String, usize, &str)> = vec![
         // The file as a whole.
         (top("state = \"state\"\nnode = \"a b\"\n"), 2, "`node` cannot name an audit log"),
@@ -205,6 +210,48 @@ fn each_problem_has_its_line_and_a_fix() {
         (more("[[certificate]]\nuri = \"u\"\ndns = \"d\"\nroles = [\"r\"]\n"), 14, "exactly one of `uri`"),
         (more("[[certificate]]\nuri = \"\"\nroles = [\"r\"]\n"), 14, "whose name is empty"),
         (more("[[certificate]]\nuri = \"u\"\nkind = \"cat\"\nroles = [\"r\"]\n"), 14, "`kind` is `cat`"),
+        // Issuers.
+        (more(&format!("[[issuer]]\nname = \"bank\"\n{ISSUER}")), 14, "there is an [[issuer]] and no `resource`"),
+        ([TOP_OF_IT, RESOURCE, DOOR, TARGET, POLICY].concat(), 2, "`resource` without an [[issuer]]"),
+        (
+            issuer(ISSUER).replace("https://ai.example", "https://ai.example/v1"),
+            2,
+            "`resource` is not an https URL without path",
+        ),
+        (issuer(&ISSUER.replace("rfc9068", "saml")), 18, "unknown variant, expected"),
+        (issuer(&ISSUER.replace("https://id.example", "id.example")), 15, "`url` is not an address"),
+        (issuer(&ISSUER.replace("https://id.example", "https://id.example/?x")), 15, "`url` is not an address"),
+        (issuer(&ISSUER.replace("https", "http")), 15, "would have keys fetched in the clear"),
+        (
+            issuer(&(ISSUER.replace("https", "http") + "cleartext = \"i-accept-cleartext-on-loopback\"\n")),
+            15,
+            "would have keys fetched in the clear",
+        ),
+        (more_issuer("cleartext = \"yes\"\n"), 15, "`cleartext` has another value"),
+        (more_issuer("jwks = \"http://id.example/keys\"\n"), 15, "`jwks` would have keys fetched in the clear"),
+        (more_issuer("jwks = \"keys.json\"\n"), 15, "`jwks` is not an address"),
+        (more_issuer("ca = \"policy.cedar\"\n"), 15, "`ca`: the authorities are not a list of certificates"),
+        (more_issuer("algorithms = [\"HS256\"]\n"), 15, "`HS256`, which is not accepted"),
+        (more_issuer("algorithms = [\"none\"]\n"), 15, "`none`, which is not accepted"),
+        (more_issuer("algorithms = []\n"), 15, "an algorithm is needed"),
+        (more_issuer("roles = { \"a\" = \"\" }\n"), 15, "is empty"),
+        (more_issuer("groups = { \"\" = \"staff\" }\n"), 15, "is empty"),
+        (more_issuer("leeway_seconds = 61\n"), 15, "`leeway_seconds` is out of bounds"),
+        (more_issuer("refresh_seconds = 0\n"), 15, "`refresh_seconds` is out of bounds"),
+        (more_issuer("stale_seconds = 600\n"), 15, "`stale_seconds` is not more than `refresh_seconds`"),
+        (issuer(&ISSUER.replace("\"https://ai.example\"", "")), 15, "an audience is needed"),
+        (issuer(&ISSUER.replace("rfc9068", "entra")), 15, "names no tenant of Entra ID"),
+        (issuer(ISSUER).replace("\"bank\"", "\"Big Bank\""), 15, "the name is not"),
+        (
+            issuer(&format!("{ISSUER}[[issuer]]\nname = \"other\"\n{ISSUER}")),
+            20,
+            "two issuers have the url `https://id.example`",
+        ),
+        (
+            issuer(&format!("{ISSUER}[[issuer]]\nname = \"bank\"\n{}", ISSUER.replace("id.example", "ib.example"))),
+            20,
+            "two issuers are named `bank`",
+        ),
         (more("[telemetry]\nlevel = \"loud\"\n"), 14, "`telemetry.level` is `loud`"),
         (more("[telemetry]\notlp = \"nowhere\"\n"), 14, "`telemetry.otlp` is not a provider's address"),
     ];
@@ -257,6 +304,29 @@ fn what_is_whole_holds_and_paths_are_relative_to_the_file() {
     assert_eq!((config.node.as_str(), config.workers), ("countersign", None));
     assert!(matches!(&config.listeners[..], [l] if matches!(l.door, Door::Tls { .. })));
     assert!(matches!(&config.targets[0].key, Some(Key::Known(key)) if key.expose() == "sk-1234"));
+}
+
+#[test]
+fn issuers_are_taken_as_they_are_written() {
+    use crate::issuers::Keys;
+
+    let place = Home::new();
+    let issuer = format!(
+        "[[issuer]]\nname = \"bank\"\n{ISSUER}groups = {{ \"g\" = \"staff\" }}\nscopes = {{ \"s\" = \"asks\" }}\n"
+    );
+    let text = [TOP_OF_IT, RESOURCE, DOOR, TARGET, POLICY, &issuer].concat();
+    let config = place.load(&text).map_err(|p| format!("{p:?}")).unwrap();
+    let [crate::config::Issuer { issuer, source }] = &config.issuers[..] else { panic!("one issuer") };
+    assert_eq!((&*issuer.url, &*issuer.tenant, issuer.roles.len()), ("https://id.example", "default", 2));
+    let names: Vec<_> = issuer.algorithms.iter().map(|a| a.as_str()).collect();
+    assert_eq!(names, ["RS256", "PS256", "ES256", "EdDSA"]);
+    let Keys::Discovered([oidc, oauth]) = &source.keys else { panic!("nothing says where its keys are") };
+    assert_eq!(oidc.to_string(), "https://id.example/.well-known/openid-configuration");
+    assert_eq!(oauth.to_string(), "https://id.example/.well-known/oauth-authorization-server");
+    let text = text.replace("https://id.example", "http://127.0.0.1:9/x/");
+    let config =
+        place.load(&format!("{text}cleartext = \"i-accept-cleartext-on-loopback\"\n")).map_err(|p| format!("{p:?}"));
+    assert!(config.unwrap().issuers[0].source.clear);
 }
 
 #[test]

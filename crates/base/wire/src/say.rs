@@ -31,6 +31,14 @@ pub fn refusal(format: Format, code: Code, request: RequestId) -> (u16, Bytes) {
     (status(code), body.to_string().into())
 }
 
+/// The gateway as a resource that tokens of `issuers` open (RFC 9728, section 2).
+#[must_use]
+pub fn resource(url: &str, issuers: &[&str]) -> Bytes {
+    let metadata =
+        json!({ "resource": url, "authorization_servers": issuers, "bearer_methods_supported": ["header"] });
+    metadata.to_string().into()
+}
+
 /// The event that ends a stream already begun, blank line included. Nothing may follow it, `[DONE]` least of all.
 #[must_use]
 pub fn refusal_event(format: Format, code: Code, request: RequestId) -> Bytes {

@@ -9,6 +9,7 @@ use countersign_audit::{Audit, Outcome, Refused, record::Answered};
 use countersign_core::{
     Call, Code, Finding, Format, Principal, Refusal, RequestId, Timestamp,
     life::{Dispatched, Intended, Peer, Released},
+    principal::Method,
 };
 use countersign_guard::Withheld;
 use countersign_wire::Usage;
@@ -215,6 +216,12 @@ impl Ledger {
     /// The refusal to come is one of many, which are recorded as one.
     pub(crate) fn counted(&mut self) {
         self.note(|a| a.counted = true);
+    }
+
+    /// Whether the caller is known by an access token.
+    pub(crate) fn is_by_token(&self) -> bool {
+        let principal = self.0.as_ref().and_then(|account| account.principal.as_ref());
+        principal.is_some_and(|principal| principal.method == Method::AccessToken)
     }
 
     pub(crate) fn refused(&mut self, refusal: &Refusal) {

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use countersign_core::{Finding, Format};
+use countersign_core::{Finding, Format, Timestamp};
+use countersign_identity::token::IssuerStatus;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -16,6 +17,10 @@ pub struct Metrics {
     findings: Family<Found, Counter>,
     tokens: Family<Tokens, Counter>,
     seconds: Family<ByRoute, Histogram>,
+    issuer_keys: Family<ByIssuer, Gauge>,
+    issuer_age: Family<ByIssuer, Gauge>,
+    issuer_usable: Family<ByIssuer, Gauge>,
+    issuer_fetches: Family<Fetched, Counter>,
     pub(crate) in_flight: Gauge,
 }
 
@@ -28,6 +33,17 @@ struct Outcome {
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct ByRoute {
     route: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ByIssuer {
+    issuer: String,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Fetched {
+    issuer: String,
+    outcome: &'static str,
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -50,13 +66,32 @@ impl Metrics {
         let tokens = Family::default();
         let seconds: Family<ByRoute, Histogram> = Family::new_with_constructor(|| Histogram::new(SECONDS));
         let in_flight = Gauge::default();
+        let (issuer_keys, issuer_age, issuer_usable) = (Family::default(), Family::default(), Family::default());
+        let issuer_fetches = Family::default();
         registry.register("requests", "Requests by endpoint and how they ended", requests.clone());
         registry.register("findings", "What detectors reported, by kind and channel", findings.clone());
         registry.register("tokens", "Tokens as the providers count them", tokens.clone());
         let help = "Time from a request's arrival to the last byte of its answer";
         registry.register_with_unit("request_duration", help, Unit::Seconds, seconds.clone());
         registry.register("in_flight", "Requests between arrival and settlement", in_flight.clone());
-        Self { registry, requests, findings, tokens, seconds, in_flight }
+        registry.register("issuer_keys", "Keys of an issuer of tokens that are in force", issuer_keys.clone());
+        let help = "Time since an issuer's keys were fetched";
+        registry.register_with_unit("issuer_keys_age", help, Unit::Seconds, issuer_age.clone());
+        let help = "Whether an issuer's keys are fresh enough for its tokens to be believed";
+        registry.register("issuer_usable", help, issuer_usable.clone());
+        registry.register("issuer_fetches", "Fetches of issuers' keys, and how they ended", issuer_fetches.clone());
+        Self {
+            registry,
+            requests,
+            findings,
+            tokens,
+            seconds,
+            issuer_keys,
+            issuer_age,
+            issuer_usable,
+            issuer_fetches,
+            in_flight,
+        }
     }
 
     pub(crate) fn ended(&self, route: &'static str, outcome: &'static str, seconds: f64) {
@@ -74,6 +109,28 @@ impl Metrics {
     pub(crate) fn used(&self, format: Format, input: u64, output: u64) {
         for (direction, count) in [("input", input), ("output", output)] {
             self.tokens.get_or_create(&Tokens { format: format.as_str(), direction }).inc_by(count);
+        }
+    }
+
+    /// An issuer's keys were fetched, or could not be.
+    pub fn fetched(&self, issuer: &str, worked: bool) {
+        let outcome = if worked { "ok" } else { "failed" };
+        self.issuer_fetches.get_or_create(&Fetched { issuer: issuer.to_owned(), outcome }).inc();
+    }
+
+    /// How the issuers' keys stand at `now`; of issuers that are gone nothing is said any more.
+    pub(crate) fn issuers(&self, all: &[IssuerStatus], now: Timestamp) {
+        for family in [&self.issuer_keys, &self.issuer_age, &self.issuer_usable] {
+            family.clear();
+        }
+        for status in all {
+            let labels = ByIssuer { issuer: status.name.to_string() };
+            self.issuer_keys.get_or_create(&labels).set(i64::try_from(status.keys).unwrap_or(i64::MAX));
+            self.issuer_usable.get_or_create(&labels).set(status.usable.into());
+            if let Some(at) = status.fetched {
+                let age = i64::try_from(now.since(at).as_secs()).unwrap_or(i64::MAX);
+                self.issuer_age.get_or_create(&labels).set(age);
+            }
         }
     }
 

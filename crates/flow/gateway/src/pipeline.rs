@@ -19,7 +19,7 @@ use http::{HeaderMap, HeaderValue, Request, Response, header, request::Parts};
 use http_body::Body;
 
 use crate::{
-    AnswerBody, Route,
+    AnswerBody, Resource, Route,
     answer::Pump,
     intake,
     ledger::Ledger,
@@ -39,6 +39,8 @@ pub struct Stages {
     pub provider: Arc<Provider>,
     /// What happened.
     pub audit: Arc<Audit>,
+    /// What clients find the issuers of tokens by, where there are any.
+    pub resource: Option<Resource>,
 }
 
 /// Bounds on a single request.
@@ -144,12 +146,23 @@ impl Gateway {
             let id = RequestId::new(Timestamp::default(), [0; 10]);
             let ledger = Ledger::open(stages.audit.clone(), self.clone(), id, Timestamp::default(), peer, route);
             return self
-                .refuse(route, Refusal::new(Code::Internal, "the clock or the random source failed"), ledger, id)
+                .refuse(
+                    &stages,
+                    route,
+                    Refusal::new(Code::Internal, "the clock or the random source failed"),
+                    ledger,
+                    id,
+                )
                 .await;
         };
         match route {
             Some(Route::Health) => return self.speaker.text(200, "ok\n"),
             Some(Route::Ready) => return self.ready(&stages),
+            Some(Route::Resource) => {
+                if let Some(resource) = &stages.resource {
+                    return self.speaker.resource(resource);
+                }
+            }
             _ => {}
         }
         let mut ledger = Ledger::open(stages.audit.clone(), self.clone(), id, now, peer.clone(), route);
@@ -159,8 +172,8 @@ impl Gateway {
         let outcome = AssertUnwindSafe(life).catch_unwind().await;
         match outcome {
             Ok(Ok(response)) => response,
-            Ok(Err(refusal)) => self.refuse(route, refusal, ledger, id).await,
-            Err(_) => self.refuse(route, Refusal::new(Code::Internal, "a stage panicked"), ledger, id).await,
+            Ok(Err(refusal)) => self.refuse(&stages, route, refusal, ledger, id).await,
+            Err(_) => self.refuse(&stages, route, Refusal::new(Code::Internal, "a stage panicked"), ledger, id).await,
         }
     }
 
@@ -193,6 +206,7 @@ impl Gateway {
             Route::Api(Format::Models) => return self.models(stages, &identified, &parts.headers, ledger).await,
             Route::Metrics => return self.observe(stages, &identified, ledger).await,
             Route::Api(format) => format,
+            Route::Resource => return Err(Refusal::new(Code::NoSuchRoute, "no issuer is configured")),
             Route::Health | Route::Ready => return Err(Refusal::new(Code::Internal, "answered before")),
         };
         intake::announced(&parts.headers, &self.limits)?;
@@ -261,19 +275,21 @@ impl Gateway {
     /// Says a refusal, after it is on record. A refusal that cannot be recorded is still a refusal.
     async fn refuse(
         &self,
+        stages: &Stages,
         route: Option<Route>,
         refusal: Refusal,
         mut ledger: Ledger,
         request: RequestId,
     ) -> Response<AnswerBody> {
         ledger.refused(&refusal);
+        let by_token = ledger.is_by_token();
         let recorded = tokio::time::timeout(self.limits.audit_time, ledger.settle()).await;
         let refusal = if matches!(recorded, Ok(Ok(()))) {
             refusal
         } else {
             Refusal::new(Code::AuditFailed, "a refusal could not be recorded")
         };
-        self.speaker.refuse(route, &refusal, request)
+        self.speaker.refuse(route, &refusal, request, by_token, stages.resource.as_ref())
     }
 }
 
@@ -333,6 +349,7 @@ impl Gateway {
         ledger: &mut Ledger,
     ) -> Result<Response<AnswerBody>, Refusal> {
         stages.policy.observe(who)?;
+        self.metrics.issuers(&stages.identity.tokens().status(who.at()), who.at());
         let text = self.metrics.text().map_err(|_| Refusal::new(Code::Internal, "metrics cannot be written"))?;
         ledger.answered(self.limits.audit_time).await?;
         Ok(self.speaker.metrics(text))

@@ -3,21 +3,26 @@
 use countersign_core::{Code, Format, Refusal};
 use http::{Method, uri::Uri};
 
+use crate::resource;
+
 /// An endpoint of the gateway.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Route {
     /// A provider API.
     Api(Format),
-    /// `GET /healthz`: the process runs. One of the two endpoints that ask for no identity.
+    /// `GET /healthz`: the process runs. Asks for no identity.
     Health,
-    /// `GET /readyz`: requests would be served. The other endpoint that asks for no identity.
+    /// `GET /readyz`: requests would be served. Asks for no identity.
     Ready,
+    /// `GET /.well-known/oauth-protected-resource`: where to get a token, asked for without one. It is there where issuers are
+    /// configured.
+    Resource,
     /// `GET /metrics`: Prometheus text, for identities that policy lets observe.
     Metrics,
 }
 
 /// Every endpoint: method, path, whether it demands identity.
-pub const ROUTES: [(Method, &str, Route); 10] = [
+pub const ROUTES: [(Method, &str, Route); 11] = [
     (Method::POST, Format::Chat.path(), Route::Api(Format::Chat)),
     (Method::POST, Format::Responses.path(), Route::Api(Format::Responses)),
     (Method::POST, Format::Completions.path(), Route::Api(Format::Completions)),
@@ -27,6 +32,7 @@ pub const ROUTES: [(Method, &str, Route); 10] = [
     (Method::POST, Format::CountTokens.path(), Route::Api(Format::CountTokens)),
     (Method::GET, "/healthz", Route::Health),
     (Method::GET, "/readyz", Route::Ready),
+    (Method::GET, resource::PATH, Route::Resource),
     (Method::GET, "/metrics", Route::Metrics),
 ];
 
@@ -54,7 +60,7 @@ impl Route {
     pub(crate) const fn format(self) -> Format {
         match self {
             Self::Api(format) => format,
-            Self::Health | Self::Ready | Self::Metrics => Format::Chat,
+            Self::Health | Self::Ready | Self::Resource | Self::Metrics => Format::Chat,
         }
     }
 
@@ -65,6 +71,7 @@ impl Route {
             Self::Api(format) => format.as_str(),
             Self::Health => "healthz",
             Self::Ready => "readyz",
+            Self::Resource => "resource",
             Self::Metrics => "metrics",
         }
     }

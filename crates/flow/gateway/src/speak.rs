@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use countersign_core::{
-    Format, Refusal, RequestId,
+    Code, Format, Refusal, RequestId,
     life::{Released, Stamp, stage},
 };
 use countersign_wire::say;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
-use crate::{AnswerBody, Route};
+use crate::{AnswerBody, Resource, Route, resource::challenge};
 
 pub(crate) struct Speaker {
     stamp: Stamp<stage::Speak>,
@@ -23,7 +23,15 @@ impl Speaker {
     }
 
     /// A refusal as a whole answer, in the provider's own shape.
-    pub(crate) fn refuse(&self, route: Option<Route>, refusal: &Refusal, request: RequestId) -> Response<AnswerBody> {
+    /// `by_token` says that the caller showed an access token and is known by it; `resource` where to get another.
+    pub(crate) fn refuse(
+        &self,
+        route: Option<Route>,
+        refusal: &Refusal,
+        request: RequestId,
+        by_token: bool,
+        resource: Option<&Resource>,
+    ) -> Response<AnswerBody> {
         let format = route.map_or(Format::Chat, Route::format);
         let (status, body) = say::refusal(format, refusal.code, request);
         let mut response = self.say(status, HeaderValue::from_static("application/json"), body);
@@ -32,8 +40,15 @@ impl Speaker {
         if let Some(wait) = refusal.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
         }
-        if status == 401 {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"countersign\""));
+        // RFC 6750, section 3.1: nothing is said to be wrong with what was not presented.
+        let wrong = match refusal.code {
+            Code::NoCredential => Some(None),
+            Code::NotPermitted if by_token => Some(Some("insufficient_scope")),
+            _ if status == 401 => Some(Some("invalid_token")),
+            _ => None,
+        };
+        if let Some(error) = wrong {
+            headers.insert(header::WWW_AUTHENTICATE, challenge(error, resource));
         }
         if !refusal.code.retryable() {
             // The SDKs retry some refusals by themselves unless they are told not to.
@@ -67,6 +82,11 @@ impl Speaker {
     pub(crate) fn metrics(&self, text: String) -> Response<AnswerBody> {
         let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
         self.say(200, HeaderValue::from_static(kind), text.into())
+    }
+
+    /// Where to get a token.
+    pub(crate) fn resource(&self, resource: &Resource) -> Response<AnswerBody> {
+        self.say(200, HeaderValue::from_static("application/json"), resource.metadata())
     }
 
     /// Plain text of our own.

@@ -1,0 +1,196 @@
+//! Issuers of access tokens: an address whose answers can be believed, and what makes roles of claims.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use countersign_gateway::Resource;
+use countersign_identity::{
+    Tokens, discovery,
+    token::{Algorithm, Issuer as TokenIssuer, KeyRules, Profile, RoleClaim, RoleRule},
+};
+use toml::Spanned;
+
+use super::{
+    super::{
+        Issuer,
+        raw::{RawIssuer, RawIssuerKind},
+    },
+    Check, Place,
+};
+use crate::{
+    fetch,
+    issuers::{Keys, Source},
+};
+
+impl Check<'_> {
+    pub(super) fn issuers(&mut self, raw: Vec<Spanned<RawIssuer>>) -> Vec<Issuer> {
+        self.distinct("issuer", raw.iter().map(|i| (i.get_ref().name.as_str(), i.span())));
+        let mut issuers: Vec<Issuer> = Vec::new();
+        for raw in raw {
+            let at = raw.span();
+            let Some(issuer) = self.issuer(&at, raw.into_inner()) else { continue };
+            if issuers.iter().any(|other| other.issuer.url == issuer.issuer.url) {
+                self.report(&at, format!("two issuers have the url `{}`", issuer.issuer.url), "keep one of the two");
+            }
+            issuers.push(issuer);
+        }
+        issuers
+    }
+
+    /// What clients find the issuers by: there is one where there are issuers, and none where there are not.
+    pub(super) fn resource(
+        &mut self,
+        raw: Option<&Spanned<String>>,
+        issuers: &[Spanned<RawIssuer>],
+    ) -> Option<Resource> {
+        let urls: Vec<&str> = issuers.iter().map(|i| i.get_ref().url.as_str()).collect();
+        match (raw, issuers.first()) {
+            (None, None) => None,
+            (None, Some(first)) => self.wrong(
+                &first.span(),
+                "there is an [[issuer]] and no `resource`",
+                "write the https URL that callers know this gateway by, above the first section: resource = \"https://ai.example.com\"",
+            ),
+            (Some(url), None) => self.wrong(
+                &url.span(),
+                "`resource` without an [[issuer]] has no effect",
+                "leave it out, or add an issuer",
+            ),
+            (Some(url), Some(_)) => Resource::new(url.get_ref(), &urls).or_else(|| {
+                let fix = "write https, a host and perhaps a port, as in \"https://ai.example.com\"";
+                self.wrong(&url.span(), "`resource` is not an https URL without path", fix)
+            }),
+        }
+    }
+
+    fn issuer(&mut self, at: &Place, raw: RawIssuer) -> Option<Issuer> {
+        let profile = match raw.kind {
+            RawIssuerKind::Rfc9068 => Profile::Rfc9068,
+            RawIssuerKind::Entra => Profile::Entra,
+            RawIssuerKind::Okta => Profile::Okta,
+        };
+        let clear = self.in_the_clear(at, &raw)?;
+        let keys = self.key_places(at, &raw, clear)?;
+        let algorithms = self.algorithms(at, &raw.algorithms)?;
+        let roles = self.roles(at, &raw)?;
+        let rules = self.key_rules(at, &raw)?;
+        let ca = match &raw.ca {
+            Some(path) => Some(self.read(at, path)?),
+            None => None,
+        };
+        if let Some(Err(e)) = ca.as_deref().map(countersign_provider::Trust::given) {
+            return self.wrong(at, format!("`ca`: {e}"), "name a PEM file of certificates");
+        }
+        let issuer = TokenIssuer {
+            name: raw.name.into(),
+            url: raw.url.into(),
+            tenant: raw.tenant.into(),
+            audiences: raw.audiences.into_iter().map(Into::into).collect(),
+            algorithms,
+            profile,
+            roles,
+            extra: Vec::new(),
+            leeway: Duration::from_secs(raw.leeway_seconds),
+            max_lifetime: Duration::from_secs(raw.lifetime_seconds),
+            keys: rules,
+        };
+        // What the stage will not take is found here, where it has a line.
+        if let Err(e) = Tokens::default().set_issuers(vec![issuer.clone()]) {
+            return self.wrong(at, e.to_string(), "see `countersign schema` for what each field of an issuer may be");
+        }
+        let source = Source { name: issuer.name.clone(), url: issuer.url.clone(), keys, ca, clear };
+        Some(Issuer { issuer, source })
+    }
+
+    fn in_the_clear(&mut self, at: &Place, raw: &RawIssuer) -> Option<bool> {
+        match raw.cleartext.as_deref() {
+            None => Some(false),
+            Some(CLEARTEXT) => Some(true),
+            Some(_) => {
+                let fix = format!("write cleartext = \"{CLEARTEXT}\", or an https address");
+                self.wrong(at, "`cleartext` has another value than the one it takes", fix)
+            }
+        }
+    }
+
+    fn key_places(&mut self, at: &Place, raw: &RawIssuer, clear: bool) -> Option<Keys> {
+        if let Some(jwks) = &raw.jwks {
+            return Some(Keys::At(self.address(at, "jwks", jwks, clear)?));
+        }
+        let Some([first, second]) = discovery::places(&raw.url) else {
+            return self.wrong(at, "`url` is not an address", "write the issuer's `iss`, to the letter");
+        };
+        Some(Keys::Discovered([self.address(at, "url", &first, clear)?, self.address(at, "url", &second, clear)?]))
+    }
+
+    fn address(&mut self, at: &Place, field: &str, text: &str, clear: bool) -> Option<fetch::Place> {
+        let Ok(place) = text.parse::<fetch::Place>() else {
+            let fix = "write https, a host and a path, as in \"https://id.example.com/keys\"";
+            return self.wrong(at, format!("`{field}` is not an address that keys can be fetched from"), fix);
+        };
+        if place.is_safe(clear) {
+            return Some(place);
+        }
+        let fix = format!("write an https address; on this machine alone, cleartext = \"{CLEARTEXT}\" permits http");
+        self.wrong(at, format!("`{field}` would have keys fetched in the clear, so that anyone could send others"), fix)
+    }
+
+    fn algorithms(&mut self, at: &Place, names: &[String]) -> Option<Vec<Algorithm>> {
+        let mut algorithms = Vec::new();
+        for name in names {
+            let Some(algorithm) = Algorithm::named(name) else {
+                let known: Vec<_> = Algorithm::ALL.iter().map(|a| a.as_str()).collect();
+                let fix = format!("write some of: {}", known.join(", "));
+                return self.wrong(at, format!("`algorithms` holds `{name}`, which is not accepted"), fix);
+            };
+            algorithms.push(algorithm);
+        }
+        Some(algorithms)
+    }
+
+    fn roles(&mut self, at: &Place, raw: &RawIssuer) -> Option<Vec<RoleRule>> {
+        let of = |claim, map: &BTreeMap<String, String>| -> Vec<RoleRule> {
+            let rule = |(value, role): (&String, &String)| RoleRule {
+                claim,
+                value: value.as_str().into(),
+                role: Arc::from(role.as_str()),
+            };
+            map.iter().map(rule).collect()
+        };
+        let rules =
+            [of(RoleClaim::Role, &raw.roles), of(RoleClaim::Group, &raw.groups), of(RoleClaim::Scope, &raw.scopes)]
+                .concat();
+        if rules.iter().any(|rule| rule.value.trim().is_empty() || rule.role.trim().is_empty()) {
+            let what = "a value of `roles`, `groups` or `scopes`, or the role it gives, is empty";
+            return self.wrong(
+                at,
+                what,
+                "write the issuer's value and the role that policies name, as in \"Gateway.User\" = \"staff\"",
+            );
+        }
+        Some(rules)
+    }
+
+    fn key_rules(&mut self, at: &Place, raw: &RawIssuer) -> Option<KeyRules> {
+        let times = [
+            ("refresh_seconds", raw.refresh_seconds, 1, DAY),
+            ("stale_seconds", raw.stale_seconds, 2, DAY),
+            ("leeway_seconds", raw.leeway_seconds, 0, 60),
+            ("lifetime_seconds", raw.lifetime_seconds, 60, 7 * DAY),
+        ];
+        for (name, seconds, from, to) in times {
+            if !(from..=to).contains(&seconds) {
+                return self.wrong(at, format!("`{name}` is out of bounds"), format!("write {from} to {to}"));
+            }
+        }
+        if raw.stale_seconds <= raw.refresh_seconds {
+            let what = "`stale_seconds` is not more than `refresh_seconds`";
+            return self.wrong(at, what, "keys have to be fetched again before they are too old");
+        }
+        let refresh = Duration::from_secs(raw.refresh_seconds);
+        let pause = KeyRules::default().pause.min(refresh);
+        Some(KeyRules { refresh, max_age: Duration::from_secs(raw.stale_seconds), pause })
+    }
+}
+
+const CLEARTEXT: &str = "i-accept-cleartext-on-loopback";
+const DAY: u64 = 86_400;

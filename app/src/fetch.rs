@@ -1,0 +1,103 @@
+//! Gets small documents: bounded in size, strict in what it takes, and never led elsewhere by an answer. Its caller bounds the time.
+
+use std::{fmt, net::IpAddr, str::FromStr};
+
+use bytes::Bytes;
+use countersign_http1::{Connection, RequestHead};
+use countersign_provider::{Base, Trust, open};
+
+/// The address of a document.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Place {
+    /// Where the server is.
+    base: Base,
+    /// Path and query there.
+    target: String,
+}
+
+/// The text is not a document's address.
+#[derive(Debug, thiserror::Error)]
+#[error("not an address; expected `https://HOST[:PORT]/PATH`")]
+pub(crate) struct NotAPlace(());
+
+/// Why a document could not be had. Nothing the server wrote is in it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FetchError {
+    #[error("the connection cannot be made: {0}")]
+    Dial(#[from] std::io::Error),
+    #[error(transparent)]
+    Http(#[from] countersign_http1::Error),
+    #[error("it answers with status {0}, and redirects are not followed")]
+    Status(u16),
+    #[error("its answer is not uncompressed JSON")]
+    Kind,
+}
+
+impl Place {
+    /// Whether what is read there comes from whom it says: over TLS, or, where `clear` permits it, from this machine.
+    pub(crate) fn is_safe(&self, clear: bool) -> bool {
+        match &self.base {
+            Base::Https(_) => true,
+            Base::Http(address) => clear && is_loopback(&address.host),
+            Base::Unix(_) => false,
+        }
+    }
+
+    /// Gets the document, of at most `limit` bytes. `trust` is for servers that speak TLS.
+    pub(crate) async fn get(&self, trust: &Trust, limit: usize) -> Result<Bytes, FetchError> {
+        let head = RequestHead::new("GET", &self.target, &self.base.host())?
+            .header("accept", "application/json, application/jwk-set+json")?
+            .header("accept-encoding", "identity")?
+            .header("user-agent", "countersign")?;
+        let mut connection = Connection::new(open(&self.base, Some(trust)).await?);
+        let answer = connection.send(&head, Bytes::new()).await?;
+        if answer.status() != 200 {
+            return Err(FetchError::Status(answer.status()));
+        }
+        let plain = answer.get("content-encoding").is_none_or(|coding| coding.eq_ignore_ascii_case(b"identity"));
+        if !plain || !answer.get("content-type").is_some_and(is_json) {
+            return Err(FetchError::Kind);
+        }
+        Ok(connection.read_whole(limit).await?)
+    }
+}
+
+impl FromStr for Place {
+    type Err = NotAPlace;
+
+    fn from_str(text: &str) -> Result<Self, NotAPlace> {
+        let wrong = || NotAPlace(());
+        let host = text.find("://").ok_or_else(wrong)? + 3;
+        let end = text.get(host..).and_then(|rest| rest.find(['/', '?', '#'])).map_or(text.len(), |at| host + at);
+        let (origin, target) = text.split_at_checked(end).ok_or_else(wrong)?;
+        let base = origin.parse::<Base>().map_err(|_| wrong())?;
+        let target = if target.is_empty() { "/" } else { target };
+        // Whatever could break out of its place in a request is found here.
+        match (RequestHead::new("GET", target, &base.host()), &base) {
+            (Ok(_), Base::Https(_) | Base::Http(_)) => Ok(Self { base, target: target.to_owned() }),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.base, self.target)
+    }
+}
+
+/// Whether a host is this machine, by its name.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// `application/json`, or a kind of it, as key sets and metadata may call themselves.
+fn is_json(kind: &[u8]) -> bool {
+    let essence = kind.split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
+    KINDS.iter().any(|known| essence.eq_ignore_ascii_case(known.as_bytes()))
+}
+
+const KINDS: [&str; 2] = ["application/json", "application/jwk-set+json"];
+
+#[cfg(test)]
+mod tests;

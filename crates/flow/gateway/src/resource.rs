@@ -1,0 +1,94 @@
+//! What the gateway says of itself to clients that look for a token: its metadata as a protected resource (RFC 9728), and the
+//! challenge of refused requests (RFC 6750, section 3). Nothing here is taken from a request: not the host, least of all.
+
+use std::fmt::Write;
+
+use bytes::Bytes;
+use countersign_wire::say;
+use http::{HeaderValue, Uri, uri::Scheme};
+
+/// The gateway as a resource that is protected by issuers of tokens.
+#[derive(Clone, Debug)]
+pub struct Resource {
+    metadata: Bytes,
+    /// Where the metadata are.
+    url: String,
+}
+
+impl Resource {
+    /// The resource that callers know by `url`, which is `https://HOST[:PORT]`, and whose tokens `issuers` write, each named by its
+    /// `iss`. None when the URL is not that.
+    #[must_use]
+    pub fn new(url: &str, issuers: &[&str]) -> Option<Self> {
+        let uri: Uri = url.parse().ok()?;
+        let host = uri.authority().filter(|_| uri.scheme() == Some(&Scheme::HTTPS))?;
+        let clean = host.as_str().bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b));
+        if !clean || format!("https://{host}") != url {
+            return None;
+        }
+        Some(Self { metadata: say::resource(url, issuers), url: format!("{url}{PATH}") })
+    }
+
+    /// The metadata in JSON.
+    pub(crate) fn metadata(&self) -> Bytes {
+        self.metadata.clone()
+    }
+}
+
+/// The value of `www-authenticate`: what is wrong with what was presented, if anything was, and where to read on.
+pub(crate) fn challenge(error: Option<&str>, resource: Option<&Resource>) -> HeaderValue {
+    let mut text = String::from("Bearer realm=\"countersign\"");
+    if let Some(error) = error {
+        let _ = write!(text, ", error=\"{error}\"");
+    }
+    if let Some(resource) = resource {
+        let _ = write!(text, ", resource_metadata=\"{}\"", resource.url);
+    }
+    // The URL was found clean when it was made.
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("Bearer"))
+}
+
+/// Where the metadata are: RFC 9728 puts it between host and path, and there is no path.
+pub(crate) const PATH: &str = "/.well-known/oauth-protected-resource";
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_resource_is_an_https_origin_to_the_letter() {
+        let issuers = ["https://id.bank.example/oauth2"];
+        for good in ["https://ai.bank.example", "https://ai.bank.example:8443", "https://[2001:db8::1]:1"] {
+            let resource = Resource::new(good, &issuers).unwrap();
+            let said: serde_json::Value = serde_json::from_slice(&resource.metadata()).unwrap();
+            assert_eq!((said["resource"].as_str(), &said["authorization_servers"]), (Some(good), &json!(issuers)));
+        }
+        for bad in [
+            "",
+            "ai.bank.example",
+            "http://ai.bank.example",
+            "https://ai.bank.example/",
+            "https://ai.bank.example/v1",
+            "https://ai.bank.example?x",
+            "https://user@ai.bank.example",
+            "https://ai.bank.example\", error=\"x",
+            "HTTPS://ai.bank.example",
+        ] {
+            assert!(Resource::new(bad, &issuers).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_challenge_says_what_is_wrong_and_where_to_read_on() {
+        let resource = Resource::new("https://ai.example", &[]);
+        assert_eq!(challenge(None, None), "Bearer realm=\"countersign\"");
+        assert_eq!(challenge(Some("invalid_token"), None), "Bearer realm=\"countersign\", error=\"invalid_token\"");
+        assert_eq!(
+            challenge(Some("insufficient_scope"), resource.as_ref()),
+            "Bearer realm=\"countersign\", error=\"insufficient_scope\", \
+             resource_metadata=\"https://ai.example/.well-known/oauth-protected-resource\""
+        );
+    }
+}
