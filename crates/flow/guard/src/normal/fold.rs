@@ -10,6 +10,8 @@ use std::{borrow::Cow, ops::Range};
 use table::Fate;
 use unicode_normalization::char::compose;
 
+use crate::blocks::ascii_len;
+
 mod table;
 
 /// A folded text and the way back.
@@ -76,8 +78,14 @@ pub fn fold(text: &str) -> Folded<'_> {
         Folder { text, out: String::new(), parts: Vec::new(), hidden: Vec::new(), done: 0, word: 0, mixed: false };
     let bytes = text.as_bytes();
     let mut at = 0;
-    while let Some(skip) = bytes.get(at..).and_then(|rest| rest.iter().position(|b| *b >= 0x80)) {
-        at += skip;
+    while at < bytes.len() {
+        if bytes.get(at).is_some_and(u8::is_ascii) {
+            let rest = bytes.get(at + 1..).unwrap_or_default();
+            let skip = ascii_len(rest);
+            let found = rest.get(skip..).unwrap_or_default().iter().position(|b| *b >= 0x80);
+            let Some(found) = found else { break };
+            at += 1 + skip + found;
+        }
         // Ideographs stay, and most are told by their first byte.
         if bytes.get(at).is_some_and(|b| (0xe4..=0xe9).contains(b)) {
             at += 3;

@@ -81,7 +81,13 @@ impl Starts {
 
     /// Calls `found` with the place and the name of every word, those in ASCII first. `survey` is that of `text`.
     pub(crate) fn find(&self, text: &str, survey: &Survey, mut found: impl FnMut(usize, usize)) {
-        survey.starts().for_each(|at| self.look(text.as_bytes(), at, false, &mut found));
+        let bytes = text.as_bytes();
+        survey.starts(|at| {
+            let hash = hash(bytes.get(at..).unwrap_or_default(), 0);
+            if self.may_begin(hash) {
+                self.look(bytes, at, hash, false, &mut found);
+            }
+        });
         if !survey.ascii {
             self.find_wide(text, false, &mut found);
         }
@@ -89,14 +95,20 @@ impl Starts {
 
     /// The same, inside words too.
     pub(crate) fn find_anywhere(&self, text: &str, mut found: impl FnMut(usize, usize)) {
-        (0..text.len()).for_each(|at| self.look(text.as_bytes(), at, true, &mut found));
+        let bytes = text.as_bytes();
+        for at in 0..bytes.len() {
+            let hash = hash(bytes.get(at..).unwrap_or_default(), 0);
+            if self.may_begin(hash) {
+                self.look(bytes, at, hash, true, &mut found);
+            }
+        }
         self.find_wide(text, true, &mut found);
     }
 
     fn find_wide(&self, text: &str, anywhere: bool, found: &mut impl FnMut(usize, usize)) {
         let bytes = text.as_bytes();
         for at in leads(bytes) {
-            let Some(hash) = bytes.get(at..).and_then(wide_hash) else { continue };
+            let Some(hash) = bytes.get(at..).and_then(wide_hash).filter(|hash| self.may_begin(*hash)) else { continue };
             for word in self.begun(hash) {
                 let letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
                 let before = || letter(text.get(..at).and_then(|t| t.chars().next_back()));
@@ -110,10 +122,10 @@ impl Starts {
         }
     }
 
-    #[inline]
-    fn look(&self, bytes: &[u8], at: usize, anywhere: bool, found: &mut impl FnMut(usize, usize)) {
+    /// Looks for ASCII words at one place.
+    fn look(&self, bytes: &[u8], at: usize, hash: u16, anywhere: bool, found: &mut impl FnMut(usize, usize)) {
         let rest = bytes.get(at..).unwrap_or_default();
-        for word in self.begun(hash(rest, 0)) {
+        for word in self.begun(hash) {
             let len = word.text.len();
             let same = rest.get(..len).is_some_and(|r| r.eq_ignore_ascii_case(word.text.as_bytes()));
             if same && (anywhere || !word.end || !rest.get(len).is_some_and(u8::is_ascii_alphanumeric)) {
@@ -122,12 +134,14 @@ impl Starts {
         }
     }
 
-    /// The words that may begin with what has this hash.
+    /// Whether some word begins with what has this hash: what most places fail at.
     #[inline]
+    fn may_begin(&self, hash: u16) -> bool {
+        self.sieve[usize::from(hash >> 6)] >> (hash & 63) & 1 == 1
+    }
+
+    /// The words that may begin with what has this hash.
     fn begun(&self, hash: u16) -> &[Word] {
-        if self.sieve[usize::from(hash >> 6)] & 1 << (hash & 63) == 0 {
-            return &[];
-        }
         let bucket = self.buckets.get(usize::from(hash % BUCKETS)).cloned().unwrap_or_default();
         self.words.get(usize::from(bucket.start)..usize::from(bucket.end)).unwrap_or_default()
     }
@@ -137,11 +151,11 @@ impl Starts {
 #[inline]
 fn hash(bytes: &[u8], follower: u8) -> u16 {
     let head = match bytes {
-        [a, b, c, d, ..] => [*a, *b, *c, *d],
+        _ if bytes.len() >= 4 => bytes.first_chunk().copied().unwrap_or_default(),
         [a, b, c] => [*a, *b, *c, follower],
         [a, b] => [*a, *b, follower, 0],
         [a] => [*a, follower, 0, 0],
-        [] => [0; 4],
+        _ => [0; 4],
     };
     let key = u32::from_le_bytes(head) | 0x2020_2020;
     // The high half of a product by an odd constant mixes every bit of the key.
@@ -151,8 +165,10 @@ fn hash(bytes: &[u8], follower: u8) -> u16 {
 /// Hash of the first six bytes: two ideographs, three letters of an alphabet.
 #[inline]
 fn wide_hash(bytes: &[u8]) -> Option<u16> {
-    let [a, b, c, d, e, f, ..] = *bytes else { return None };
-    let key = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
+    let key = match bytes.first_chunk() {
+        Some(eight) => u64::from_le_bytes(*eight) & 0xffff_ffff_ffff,
+        None => bytes.get(..6)?.iter().rev().fold(0, |key, b| key << 8 | u64::from(*b)),
+    };
     Some((key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as u16)
 }
 

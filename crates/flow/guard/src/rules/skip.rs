@@ -55,7 +55,7 @@ impl<'a> Skip<'a> {
 
     /// Looks at a block.
     fn look(&mut self) {
-        let [runs, digits, joins, signs, spaces] = masks(self.classes, self.view, self.start);
+        let [runs, digits, joins, signs, spaces] = masks::<5, true>(self.classes, self.view, self.start);
         let starts = runs & !(runs << 1);
         let ends = runs & !(runs >> 1);
         // Digits, and signs that join what stands to both sides of them.

@@ -8,6 +8,8 @@ use std::{borrow::Cow, ops::Range};
 
 use unicode_normalization::char::decompose_compatible;
 
+use crate::blocks::ascii_len;
+
 /// Where the bytes of a view came from.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Map {
@@ -87,7 +89,8 @@ impl Map {
 
 /// Whether a text is its own view, by its bytes alone.
 fn is_plain(text: &str) -> bool {
-    text.is_ascii() && memchr::memchr(b'\\', text.as_bytes()).is_none() || !text.bytes().any(may_change)
+    let bytes = text.as_bytes();
+    memchr::memchr(b'\\', bytes).is_none() && (bytes.is_ascii() || !bytes.iter().any(|b| may_change(*b)))
 }
 
 /// The view of a whole text.
@@ -104,10 +107,13 @@ pub(crate) fn view(text: &str) -> (Cow<'_, [u8]>, Map) {
 /// not whole stays behind unless this is the `last` of the text.
 pub(crate) fn append(text: &str, at: usize, last: bool, out: &mut Vec<u8>, map: &mut Map) -> usize {
     let bytes = text.as_bytes();
+    let escapes = memchr::memchr(b'\\', bytes).is_some();
     let mut done = 0;
     loop {
         let rest = bytes.get(done..).unwrap_or_default();
-        let same = rest.iter().position(|b| may_change(*b)).unwrap_or(rest.len());
+        let ascii = if escapes { 0 } else { ascii_len(rest) };
+        let other = rest.get(ascii..).unwrap_or_default();
+        let same = ascii + other.iter().position(|b| may_change(*b)).unwrap_or(other.len());
         out.extend_from_slice(rest.get(..same).unwrap_or_default());
         done += same;
         let rest = rest.get(same..).unwrap_or_default();
