@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use countersign_core::{
-    Call, Code, Format, Kind, Lease, Principal, Timestamp,
+    Call, Claims, Code, Format, Groups, Kind, Lease, Principal, Timestamp,
     life::Peer,
     principal::{Method, PrincipalKind},
 };
@@ -81,6 +81,8 @@ pub struct Question {
     /// The listener.
     #[serde(default)]
     pub listener: String,
+    /// What the caller's access token says; none for other credentials.
+    pub token: Option<Token>,
     /// The caller's address.
     pub ip: Option<IpAddr>,
     /// When.
@@ -95,6 +97,26 @@ pub struct Question {
     /// For `receive`: who answers.
     #[serde(default)]
     pub target: String,
+}
+
+/// What an access token says besides roles and subject.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Token {
+    /// The issuer's name.
+    pub issuer: String,
+    /// The client that it was issued to.
+    pub client: Option<String>,
+    /// Authentication context class.
+    pub acr: Option<String>,
+    /// Authentication methods.
+    #[serde(default)]
+    pub amr: Vec<String>,
+    /// Seconds since it was issued.
+    #[serde(default)]
+    pub age: u64,
+    /// Seconds since its bearer logged in.
+    pub login_age: Option<u64>,
 }
 
 /// When a question is asked, UTC: a time of the week, by default Monday at ten, or seconds since 1970.
@@ -171,10 +193,10 @@ impl Policy {
     /// # Errors
     /// When the question holds a word that is none of ours.
     pub fn explain(&self, question: &Question) -> Result<Explanation, BadQuestion> {
-        let who = question.principal()?;
+        let now = question.time.timestamp()?;
+        let who = question.principal(now)?;
         let call = question.call()?;
         let peer = Peer { ip: question.ip, listener: question.listener.as_str().into() };
-        let now = question.time.timestamp()?;
         let facts = Facts::ask(&who, &peer, &call, now);
         let kinds = question.findings.iter().map(|k| pick("finding", k, &Kind::ALL, |k| k.as_str()).copied());
         let kinds = kinds.collect::<Result<Kinds, _>>()?;
@@ -208,7 +230,7 @@ impl Policy {
 }
 
 impl Question {
-    fn principal(&self) -> Result<Arc<Principal>, BadQuestion> {
+    fn principal(&self, now: Timestamp) -> Result<Arc<Principal>, BadQuestion> {
         let kinds = [PrincipalKind::Person, PrincipalKind::Service, PrincipalKind::Agent];
         let methods = [Method::ApiKey, Method::ClientCertificate, Method::AccessToken];
         let shared = |names: &[String]| names.iter().map(|name| Arc::from(name.as_str())).collect();
@@ -220,7 +242,7 @@ impl Question {
             scopes: shared(&self.scopes),
             credential: "case".into(),
             method: *pick("method", &self.method, &methods, |m| m.as_str())?,
-            claims: None,
+            claims: self.token.as_ref().map(|token| Arc::new(token.claims(&self.subject, now))),
             lease: Arc::new(Lease::new(None)),
         }))
     }
@@ -234,6 +256,29 @@ impl Question {
             tools: self.tools.iter().map(|tool| tool.as_str().into()).collect(),
             attachments: self.attachments,
         })
+    }
+}
+
+impl Token {
+    fn claims(&self, subject: &str, now: Timestamp) -> Claims {
+        let ago = |seconds: u64| Timestamp(now.0.saturating_sub(seconds.saturating_mul(1_000_000)));
+        Claims {
+            issuer: self.issuer.as_str().into(),
+            subject: subject.into(),
+            client: self.client.as_deref().map(Into::into),
+            scopes: Vec::new(),
+            roles: Vec::new(),
+            groups: Groups::Listed(Vec::new()),
+            acr: self.acr.as_deref().map(Into::into),
+            amr: self.amr.iter().map(|method| method.as_str().into()).collect(),
+            auth_time: self.login_age.map(ago),
+            id: None,
+            session: None,
+            confirmation: None,
+            issued: ago(self.age),
+            expires: now,
+            extra: Vec::new(),
+        }
     }
 }
 

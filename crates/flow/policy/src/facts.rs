@@ -11,7 +11,10 @@ use std::{
 
 use countersign_core::{Call, Finding, Format, Kind, Principal, Timestamp, life::Peer};
 
-use crate::mentions::Mentions;
+use crate::{
+    mentions::Mentions,
+    token::{Token, TokenKey},
+};
 
 /// One question, borrowed.
 #[derive(Clone, Copy, Debug, Hash, PartialEq)]
@@ -30,6 +33,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) findings: Kinds,
     pub(crate) masked: bool,
     pub(crate) target: &'a str,
+    /// What the caller's access token says; none for other credentials.
+    pub(crate) token: Option<Token<'a>>,
 }
 
 /// What the caller wants: an action of the schema.
@@ -69,6 +74,7 @@ pub(crate) struct Key {
     tools: Box<[Arc<str>]>,
     listener: Box<str>,
     target: Box<str>,
+    token: Option<TokenKey>,
     rest: Rest,
 }
 
@@ -110,6 +116,7 @@ impl<'a> Facts<'a> {
             findings: Kinds::default(),
             masked: false,
             target: "",
+            token: Token::of(who, now),
         }
     }
 
@@ -135,6 +142,7 @@ impl<'a> Facts<'a> {
             findings: Kinds::default(),
             masked: false,
             target: "",
+            token: Token::of(who, now),
         }
     }
 
@@ -192,12 +200,14 @@ impl<'a> Facts<'a> {
         if blank(Mentions::TARGET) {
             self.target = "";
         }
+        self.token = self.token.and_then(|token| token.blanked(read));
         self
     }
 
     /// Whether the facts are small enough to be kept; what a caller writes must not fill memory.
     pub(crate) fn keepable(&self) -> bool {
         self.tools.len() <= 32
+            && self.token.is_none_or(|token| token.keepable())
             && self.model.len() + self.listener.len() + self.target.len() <= 1024
             && self.tools.iter().map(|t| t.len()).sum::<usize>() <= 1024
     }
@@ -210,6 +220,7 @@ impl<'a> Facts<'a> {
             tools: self.tools.into(),
             listener: self.listener.into(),
             target: self.target.into(),
+            token: self.token.map(Token::to_key),
             rest: Rest {
                 deed: self.deed,
                 format: self.format,
@@ -244,6 +255,7 @@ impl Key {
             findings: rest.findings,
             masked: rest.masked,
             target: &self.target,
+            token: self.token.as_ref().map(TokenKey::token),
         }
     }
 }

@@ -25,6 +25,7 @@ mod rules;
 mod scopes;
 mod shape;
 mod stage;
+mod token;
 
 pub use error::{PolicyError, Problem};
 pub use policy::{Named, Policy, SCHEMA, STARTER};

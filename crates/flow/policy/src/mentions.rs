@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// A set of context attributes, one bit each.
 #[derive(Clone, Copy, Eq, PartialEq)]
-pub(crate) struct Mentions(u16);
+pub(crate) struct Mentions(u32);
 
 impl Mentions {
     pub(crate) const NONE: Self = Self(0);
@@ -30,7 +30,11 @@ impl Mentions {
     pub(crate) const FINDINGS: Self = Self(1 << 13);
     pub(crate) const MASKED: Self = Self(1 << 14);
     pub(crate) const TARGET: Self = Self(1 << 15);
-    pub(crate) const ALL: Self = Self(u16::MAX);
+    /// What an access token says that stays as it is.
+    pub(crate) const TOKEN: Self = Self(1 << 16);
+    /// How long ago it was issued, and its bearer logged in.
+    pub(crate) const AGES: Self = Self(1 << 17);
+    pub(crate) const ALL: Self = Self(u32::MAX);
 
     /// Whether any bit of `other` is in the set.
     pub(crate) const fn holds(self, other: Self) -> bool {
@@ -45,7 +49,7 @@ impl Mentions {
     /// What the policy whose JSON form (Cedar's own, from `Policy::to_json`) is `node` can read.
     pub(crate) fn of(node: &Value) -> Self {
         if let Some(path) = context_path(node) {
-            return attribute(&path);
+            return attribute(&path, node.get("has").is_some());
         }
         match node {
             Value::Array(items) => items.iter().fold(Self::NONE, |all, item| all.and(Self::of(item))),
@@ -57,7 +61,7 @@ impl Mentions {
 
 impl fmt::Debug for Mentions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Mentions({:#018b})", self.0)
+        write!(f, "Mentions({:#020b})", self.0)
     }
 }
 
@@ -79,7 +83,9 @@ fn context_path(node: &Value) -> Option<Vec<&str>> {
 }
 
 /// What reading `path` below the context reads; everything when in doubt.
-fn attribute(path: &[&str]) -> Mentions {
+///
+/// `whether` says that it is only asked whether it is there.
+fn attribute(path: &[&str], whether: bool) -> Mentions {
     match path {
         ["format"] => Mentions::FORMAT,
         ["stream"] => Mentions::STREAM,
@@ -95,6 +101,10 @@ fn attribute(path: &[&str]) -> Mentions {
         ["time", "epoch"] => Mentions::EPOCH,
         ["time"] => Mentions::TIME,
         ["scopes"] => Mentions::SCOPES,
+        ["token", "age" | "login_age"] => Mentions::AGES,
+        ["token", "issuer" | "client" | "acr" | "amr"] => Mentions::TOKEN,
+        ["token"] if whether => Mentions::TOKEN,
+        ["token"] => Mentions::TOKEN.and(Mentions::AGES),
         ["findings"] => Mentions::FINDINGS,
         ["masked"] => Mentions::MASKED,
         ["target"] => Mentions::TARGET,
@@ -147,6 +157,10 @@ mod tests {
         assert_eq!(of("context.time == {hour: 1, minute: 1, weekday: \"monday\", epoch: 1}"), Mentions::TIME);
         assert_eq!(of("{a: context.time}.a.hour == 3"), Mentions::TIME);
         assert_eq!(of("context.time has hour"), Mentions::HOUR);
+        assert_eq!(of("context has token"), Mentions::TOKEN);
+        assert_eq!(of("context.token == context.token"), Mentions::TOKEN.and(Mentions::AGES));
+        assert_eq!(of("context.token.age < 5 || context.token has login_age"), Mentions::AGES);
+        assert_eq!(of("context.token.amr.contains(\"mfa\")"), Mentions::TOKEN);
         assert_eq!(of("context has unheard_of"), Mentions::ALL);
     }
 

@@ -17,6 +17,7 @@ use countersign_core::{Principal, principal::PrincipalKind};
 use crate::{
     facts::{Deed, Facts},
     mentions::Mentions,
+    token::Token,
 };
 
 /// The schema's names, parsed once.
@@ -138,7 +139,27 @@ fn context(facts: &Facts<'_>, show: Mentions) -> Result<Context, String> {
         let record = Value::new_record(shown.map(|(_, name, value)| (name.into(), value))).map_err(defect)?;
         pairs.push((String::from("time"), record));
     }
+    if let Some(token) = facts.token.filter(|_| show.holds(Mentions::TOKEN.and(Mentions::AGES))) {
+        pairs.push((String::from("token"), said(token, show)?));
+    }
     Context::from_pairs(pairs).map_err(defect)
+}
+
+/// What an access token says, as far as `show` names it.
+fn said(token: Token<'_>, show: Mentions) -> Result<Value, String> {
+    let long = |seconds| Value::new_long(i64::try_from(seconds).unwrap_or(i64::MAX));
+    let amr = Value::new_set(token.amr.iter().map(|method| string(method)));
+    let parts = [
+        (Mentions::TOKEN, "issuer", Some(string(token.issuer))),
+        (Mentions::TOKEN, "client", token.client.map(string)),
+        (Mentions::TOKEN, "acr", token.acr.map(string)),
+        (Mentions::TOKEN, "amr", Some(amr)),
+        (Mentions::AGES, "age", Some(long(token.age))),
+        (Mentions::AGES, "login_age", token.login_age.map(long)),
+    ];
+    let shown = parts.into_iter().filter(|(attribute, ..)| show.holds(*attribute));
+    let pairs = shown.filter_map(|(_, name, value)| Some((name.to_owned(), value?)));
+    Value::new_record(pairs).map_err(defect)
 }
 
 fn uid(kind: &EntityTypeName, id: &str) -> EntityUid {

@@ -100,6 +100,36 @@ fn words_that_are_not_ours_are_named() {
 }
 
 #[test]
+fn a_policy_may_want_a_fresh_token_of_a_strong_login() {
+    let policy = Policy::parse(&[(
+        "p.cedar",
+        r#"permit (principal, action, resource) when {
+            context has token && context.token.issuer == "bank" && context.token.amr.contains("mfa") &&
+            context.token.age < 300 && context.token has login_age && context.token.login_age < 3600
+        };"#,
+    )])
+    .unwrap();
+    let ask = |token: &str| {
+        let question = format!("model = \"m\"\nmethod = \"access-token\"\n{token}");
+        policy.explain(&toml::from_str(&question).unwrap()).unwrap().decision
+    };
+    let token = |more: &str| ask(&format!("token = {{ issuer = \"bank\", {more} }}"));
+    assert_eq!(token("amr = [\"pwd\", \"mfa\"], age = 299, login_age = 3599"), Decision::Allow);
+    for less in [
+        "amr = [\"pwd\"], age = 1, login_age = 1",
+        "amr = [\"mfa\"], age = 300, login_age = 1",
+        "amr = [\"mfa\"], age = 1, login_age = 3600",
+        "amr = [\"mfa\"], age = 1",
+        "age = 1, login_age = 1",
+    ] {
+        assert_eq!(token(less), Decision::Deny, "{less}");
+    }
+    assert_eq!(ask(""), Decision::Deny, "without a token there is nothing to ask about");
+    let unguarded = "permit (principal, action, resource) when { context.token.age < 300 };";
+    assert!(Policy::parse(&[("p.cedar", unguarded)]).is_err(), "what may be absent has to be looked for");
+}
+
+#[test]
 fn times_are_what_they_say() {
     let at = |time: Time| crate::facts::Moment::at(time.timestamp().unwrap());
     let moment = at(Time { weekday: Some("sunday".into()), hour: Some(23), minute: Some(59), epoch: None });

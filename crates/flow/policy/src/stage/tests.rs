@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use countersign_core::{
-    Lease, RequestId,
+    Claims, Groups, Lease, RequestId,
     life::{Fingerprint, Intended, Screened, Stamps},
     principal::{Method, PrincipalKind},
 };
@@ -306,7 +306,7 @@ fn the_cache_is_bounded_and_keeps_nothing_large() {
 }
 
 /// Policies that read every attribute, alone and together.
-const READERS: [&str; 15] = [
+const READERS: [&str; 17] = [
     r#"@id("sum") forbid(principal, action, resource) when { context has max_tokens && context.max_tokens * 2 == 3 };"#,
     r#"permit(principal in Countersign::Role::"a", action, resource);"#,
     r#"permit(principal is Countersign::Service, action, resource == Countersign::Model::"m");"#,
@@ -322,7 +322,30 @@ const READERS: [&str; 15] = [
     r#"forbid(principal, action, resource) when { context.time.minute < 30 || context.time.epoch > 500000 };"#,
     r#"forbid(principal, action == Countersign::Action::"receive", resource) when { context.findings.contains("secret") || context.masked };"#,
     r#"forbid(principal in Countersign::Tenant::"t", action == Countersign::Action::"receive", resource) when { context.target == "far" || context.scopes.contains("model:m") };"#,
+    r#"forbid(principal, action, resource) when { context has token && context.token.age > 500000 };"#,
+    r#"permit(principal, action, resource) when { context has token && context.token has acr && context.token.acr == "high" };"#,
 ];
+
+/// What one of a few tokens says.
+fn claims(of: u32) -> Claims {
+    Claims {
+        issuer: "i".into(),
+        subject: "s".into(),
+        client: None,
+        scopes: Vec::new(),
+        roles: Vec::new(),
+        groups: Groups::Listed(Vec::new()),
+        acr: (of & 1 != 0).then(|| ["high", "low"][of as usize >> 1 & 1].into()),
+        amr: Vec::new(),
+        auth_time: None,
+        id: None,
+        session: None,
+        confirmation: None,
+        issued: Timestamp(u64::from(of & 12) * 10_000_000),
+        expires: Timestamp(u64::MAX),
+        extra: Vec::new(),
+    }
+}
 
 type Draw = (u8, u8, u8, u16, u8, u32);
 
@@ -345,7 +368,8 @@ fn question((who, model, format, rest, time, more): Draw) -> Drawn {
     let base = principal(["t", "u"][usize::from(who >> 3 & 1)], ["s", "r"][usize::from(who >> 4 & 1)], roles);
     let kind = if who & 32 == 0 { PrincipalKind::Person } else { PrincipalKind::Service };
     let method = if who & 64 == 0 { Method::ApiKey } else { Method::ClientCertificate };
-    let principal = Arc::new(Principal { scopes, kind, method, ..(*base).clone() });
+    let claims = (who & 128 != 0).then(|| Arc::new(claims(more)));
+    let principal = Arc::new(Principal { scopes, kind, method, claims, ..(*base).clone() });
     let ip = [None, Some([10, 0, 0, 1].into()), Some([192, 168, 0, 1].into())][usize::from(rest) % 3];
     let peer = Peer { ip, listener: ["l", ""][usize::from(rest >> 2 & 1)].into() };
     let call = Call {
