@@ -97,3 +97,41 @@ fn a_newer_entry_is_named_as_such() {
 fn clipping_keeps_characters_whole() {
     assert_eq!(&*clip(&"äöü".into(), 3), "ä");
 }
+
+#[test]
+fn a_token_is_named_by_issuer_subject_and_a_hash_of_its_id() {
+    let claims = |id: Option<&str>| countersign_core::Claims {
+        issuer: "bank".into(),
+        subject: "u-1".into(),
+        client: None,
+        scopes: Vec::new(),
+        roles: Vec::new(),
+        groups: countersign_core::Groups::Listed(Vec::new()),
+        acr: None,
+        amr: Vec::new(),
+        auth_time: None,
+        id: id.map(Into::into),
+        session: None,
+        confirmation: None,
+        issued: Timestamp(0),
+        expires: Timestamp(1),
+        extra: Vec::new(),
+    };
+    let who = |claims| -> Who {
+        (&Principal {
+            tenant: "acme".into(),
+            subject: "bank/u-1".into(),
+            kind: countersign_core::principal::PrincipalKind::Person,
+            roles: [].into(),
+            scopes: [].into(),
+            credential: "token:bank/u-1".into(),
+            method: countersign_core::principal::Method::AccessToken,
+            claims: Some(Arc::new(claims)),
+            lease: Arc::new(countersign_core::Lease::new(None)),
+        })
+            .into()
+    };
+    // The first eight bytes of the SHA-256 of `abc` (FIPS 180-4).
+    assert_eq!(&*who(claims(Some("abc"))).credential, "token:bank/u-1#ba7816bf8f01cfea");
+    assert_eq!(&*who(claims(None)).credential, "token:bank/u-1");
+}
