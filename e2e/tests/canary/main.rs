@@ -9,7 +9,7 @@ mod said;
 use std::fs;
 
 use countersign_testkit::{Deployment, Gate, Home, Plan, Reply, Upstream, chat_ask, request, until};
-use data_encoding::BASE64_MIME;
+use data_encoding::{BASE64_MIME, BASE64URL_NOPAD};
 use serde_json::{Value, json};
 
 use needle::Needle;
@@ -21,6 +21,10 @@ const ANSWER: &str = "amber-otter-valparaiso-90417";
 const PERSON: &str = "ludmilla.oxblood@example.org";
 const CARD: &str = "4539 1488 0343 6467";
 const PROVIDER_KEY: &str = "sk-prov-qZ81Ym0PkTn4Vb7RsXw2LdHc6JfG";
+const TOKEN_SUBJECT: &str = "quillon-saffron-7718-fjord-bramble";
+const TOKEN_SIGNATURE: &str = "Zk3vQpW8sT1uXy5LnB7cRd2HgJ9mEaF4oKi6VtYw0Nx";
+/// Nobody listens there.
+const ISSUER: &str = "http://127.0.0.1:1/oauth2";
 const SEALED_KEY: &str = "sk-ant-prov-9TuWc3xEo5RyKa8QhZ1vNb6MpLs";
 
 #[test]
@@ -113,6 +117,10 @@ impl Stage {
             .rates("per_minute = 1000000\nburst = 1000000\n[rates.role.slow]\nper_minute = 1\nburst = 1")
             .telemetry(&format!("level = \"trace\"\notlp = {:?}", collector.url()))
             .client_ca(&client.0)
+            .top("resource = \"https://gateway.example\"")
+            .more(&format!(
+                "[[issuer]]\nname = \"bank\"\nkind = \"rfc9068\"\nurl = {ISSUER:?}\naudiences = [\"https://gateway.example\"]\ncleartext = \"i-accept-cleartext-on-loopback\""
+            ))
             .write();
         home.put("provider.key", PROVIDER_KEY);
         seal(&home, "anthropic", SEALED_KEY);
@@ -156,6 +164,10 @@ impl Stage {
             ),
             ("a provider's key", format!("authorization: Bearer {PROVIDER_KEY}\r\n")),
             ("a prompt for a key", format!("authorization: Bearer {PROMPT}\r\n")),
+            ("a token whose issuer cannot be reached", format!("authorization: Bearer {}\r\n", token(ISSUER))),
+            ("a token of nobody's", format!("authorization: Bearer {}\r\n", token("https://nobody.example"))),
+            ("a token for a key", format!("x-api-key: {}\r\n", token(ISSUER))),
+            ("half a token", format!("authorization: Bearer ..{TOKEN_SIGNATURE}\r\n")),
         ] {
             let head = format!(
                 "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n{header}content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
@@ -383,6 +395,7 @@ impl Stage {
 const POLICY: &str = r#"
 @id("known") permit (principal, action, resource);
 @id("dear") forbid (principal, action == Countersign::Action::"ask", resource == Countersign::Model::"dear");
+@id("observers") permit (principal, action == Countersign::Action::"observe", resource);
 @id("mute") forbid (principal in Countersign::Role::"mute", action == Countersign::Action::"receive", resource);
 "#;
 
@@ -396,6 +409,8 @@ fn needles(home: &Home, keys: &[&str]) -> Vec<Needle> {
         Needle::new("personal data (card)", CARD.replace(' ', "")),
         Needle::new("provider key", PROVIDER_KEY),
         Needle::new("sealed provider key", SEALED_KEY),
+        Needle::new("a token's subject", TOKEN_SUBJECT),
+        Needle::new("a token's signature", TOKEN_SIGNATURE),
         Needle::new("root key", fs::read(home.path("state/root.key")).expect("a root key")),
         Needle::new("TLS private key", der(&home.read("tls/key.pem"))),
     ];
@@ -415,6 +430,17 @@ fn seal(home: &Home, name: &str, secret: &str) {
     let mut process = command.stdin(std::process::Stdio::piped()).spawn().expect("the binary runs");
     std::io::Write::write_all(&mut process.stdin.take().expect("a pipe"), secret.as_bytes()).expect("it reads");
     assert!(process.wait().expect("our own process").success());
+}
+
+/// An access token of nobody's making.
+fn token(issuer: &str) -> String {
+    let claims = json!({
+        "iss": issuer, "aud": "https://gateway.example", "sub": TOKEN_SUBJECT, "client_id": "c", "jti": TOKEN_SUBJECT,
+        "iat": 1_795_000_000, "exp": 4_000_000_000_u32
+    });
+    let part = |text: String| BASE64URL_NOPAD.encode(text.as_bytes());
+    let header = json!({"alg": "ES256", "typ": "at+jwt", "kid": "k"});
+    format!("{}.{}.{TOKEN_SIGNATURE}", part(header.to_string()), part(claims.to_string()))
 }
 
 /// The bytes inside a PEM text.

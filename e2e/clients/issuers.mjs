@@ -1,0 +1,134 @@
+// Three identity providers of one process, each the certified `oidc-provider` on a path of its own: one as RFC 9068 has it, one whose
+// tokens have the shape of Microsoft Entra ID's and one the shape of Okta's. Prints its port. A test tells it by
+// `POST /control` to change keys, to fail and to come back.
+import { createServer } from "node:http";
+import { generateKeyPairSync, randomUUID, sign } from "node:crypto";
+import { Provider } from "oidc-provider";
+
+const TENANT = "5f2b8a3e-0c4d-4e6f-8a9b-1c2d3e4f5a6b";
+const PATHS = { plain: "/plain", entra: `/${TENANT}/v2.0`, okta: "/oauth2/default" };
+const CLIENT = "1f8e6a52-9b7d-4c3e-a1f0-6d5c4b3a2918";
+const OID = randomUUID();
+
+const server = createServer((request, response) => {
+  if (request.url === "/control") return control(request, response);
+  const found = Object.entries(PATHS).find(([, path]) => request.url.startsWith(`${path}/`));
+  if (!found) return response.writeHead(404).end();
+  const [name, path] = found;
+  const issuer = issuers[name];
+  const isToken = request.url.startsWith(`${path}/token`);
+  if (!isToken) {
+    issuer.asked += 1;
+    switch (issuer.mode) {
+      case "down": return request.socket.destroy();
+      case "slow": return;
+      case "junk": return response.writeHead(200, { "content-type": "application/json" }).end("{\"keys\":");
+      case "page": return response.writeHead(200, { "content-type": "text/html" }).end("<h1>maintenance</h1>");
+      case "moved": return response.writeHead(302, { location: `http://127.0.0.1:${port}${path}/jwks` }).end();
+    }
+  }
+  request.originalUrl = request.url;
+  request.url = request.url.slice(path.length);
+  issuer.handle(request, response);
+});
+await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+const { port } = server.address();
+
+const issuers = {};
+for (const name of Object.keys(PATHS)) issuers[name] = { mode: "up", asked: 0, turn: 0, rotate() { begin(name); } };
+for (const name of Object.keys(PATHS)) begin(name);
+console.log(port);
+
+// Ends with the test that started it.
+process.stdin.resume().on("end", () => process.exit());
+
+function begin(name) {
+  const issuer = issuers[name];
+  issuer.turn += 1;
+  const [type, options, alg] = name === "okta"
+    ? ["rsa", { modulusLength: 2048 }, "RS256"]
+    : name === "entra" ? ["rsa", { modulusLength: 2048 }, "PS256"] : ["ec", { namedCurve: "P-256" }, "ES256"];
+  const key = generateKeyPairSync(type, options).privateKey.export({ format: "jwk" });
+  issuer.provider = new Provider(`http://127.0.0.1:${port}${PATHS[name]}`, {
+    jwks: { keys: [{ ...key, kid: `${name}-${issuer.turn}`, use: "sig", alg }] },
+    clients: [{
+      client_id: CLIENT,
+      client_secret: "a-secret-of-the-tests",
+      grant_types: ["client_credentials"],
+      redirect_uris: [],
+      response_types: [],
+      id_token_signed_response_alg: alg,
+    }],
+    scopes: ["gateway.use", "opaque", "short", "group"],
+    features: {
+      devInteractions: { enabled: false },
+      clientCredentials: { enabled: true },
+      resourceIndicators: {
+        enabled: true,
+        getResourceServerInfo: (_context, resource) => ({
+          scope: "gateway.use opaque short group",
+          audience: resource,
+          accessTokenFormat: resource.endsWith("/opaque") ? "opaque" : "jwt",
+          accessTokenTTL: resource.endsWith("/opaque") ? 60 : undefined,
+          jwt: { sign: { alg } },
+        }),
+      },
+    },
+    ttl: { ClientCredentials: (_context, token) => (token.scope?.includes("short") ? 3 : 600) },
+    formats: { customizers: { jwt: (_context, _token, jwt) => shape(name, jwt) } },
+  });
+  issuer.handle = issuer.provider.callback();
+}
+
+// What an access token of each kind looks like.
+function shape(name, jwt) {
+  const { payload } = jwt;
+  const scopes = (payload.scope ?? "").split(" ").filter(Boolean);
+  if (name === "entra") {
+    jwt.header = { typ: "JWT" };
+    Object.assign(payload, { ver: "2.0", tid: TENANT, oid: OID, azp: CLIENT, idtyp: "app", roles: ["Gateway.User"] });
+    delete payload.scope;
+    delete payload.client_id;
+    payload.uti = payload.jti;
+    delete payload.jti;
+  } else if (name === "okta") {
+    jwt.header = { typ: "JWT" };
+    Object.assign(payload, { ver: 1, cid: CLIENT, scp: scopes });
+    delete payload.scope;
+    delete payload.client_id;
+    if (scopes.includes("group")) payload.groups = ["Everyone", "Gateway users"];
+  }
+}
+
+// Everything is right but the key, which is nobody's.
+function forged(name) {
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const now = Math.floor(Date.now() / 1000);
+  const signed = `${part({ alg: "ES256", typ: "at+jwt", kid: `${name}-${issuers[name].turn}` })}.${part({
+    iss: `http://127.0.0.1:${port}${PATHS[name]}`, aud: "https://gateway.example", sub: CLIENT, client_id: CLIENT,
+    jti: randomUUID(), scope: "gateway.use", iat: now, exp: now + 600,
+  })}`;
+  const signature = sign("sha256", Buffer.from(signed), { key: privateKey, dsaEncoding: "ieee-p1363" });
+  return `${signed}.${signature.toString("base64url")}`;
+}
+
+async function control(request, response) {
+  let text = "";
+  for await (const piece of request) text += piece;
+  const { issuer: name, mode, rotate, idToken, forge } = JSON.parse(text);
+  const issuer = issuers[name];
+  let said = {};
+  if (mode) issuer.mode = mode;
+  if (rotate) issuer.rotate();
+  if (idToken) {
+    const client = await issuer.provider.Client.find(CLIENT);
+    const token = new issuer.provider.IdToken({ sub: CLIENT, nonce: "n" }, { client, ctx: undefined });
+    token.set("sub", CLIENT);
+    token.set("nonce", "n");
+    said = { token: await token.issue({ use: "idtoken", expiresAt: Math.floor(Date.now() / 1000) + 600 }) };
+  }
+  if (forge) said = { token: forged(name) };
+  response.writeHead(200, { "content-type": "application/json" });
+  response.end(JSON.stringify({ asked: issuer.asked, ...said }));
+}
