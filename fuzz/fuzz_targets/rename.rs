@@ -6,6 +6,6 @@ mod model;
 #[path = "../../crates/flow/provider/src/model/replay.rs"]
 mod replay;
 
-use model::rename;
+use model::{is_plain, rename};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| replay::check(data));

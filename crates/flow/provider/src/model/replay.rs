@@ -4,7 +4,7 @@ use bytes::Bytes;
 use countersign_wire::{Limits, json::Doc};
 use serde_json::Value;
 
-use super::rename;
+use super::{is_plain, rename};
 
 /// Renames the model of a body and reads the outcome back.
 ///
@@ -12,6 +12,7 @@ use super::rename;
 /// When a body that `wire` accepts came out other than with that one string replaced.
 pub(crate) fn check(data: &[u8]) {
     const NEW: &str = "org/new:7b";
+    assert!(is_plain(NEW));
     let body = Bytes::copy_from_slice(data);
     let renamed = rename(&body, NEW);
     // What `wire` refuses never comes this far; it may come out as anything, as long as nothing panics.
