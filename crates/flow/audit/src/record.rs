@@ -420,7 +420,7 @@ impl Findings {
     /// Whether there are none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.count == 0
+        self.count == 0 && self.first.is_empty()
     }
 }
 
