@@ -129,7 +129,9 @@ impl Queue {
         while !inner.is_due() && inner.closed.is_none() {
             let patience = match (retry, inner.enough > 1, inner.items.is_empty()) {
                 (true, ..) => Some(RETRY),
-                (false, true, _) => Some(GATHER),
+                (false, true, _) => {
+                    Some(GATHER.min(EACH.saturating_mul(u32::try_from(inner.enough).unwrap_or(u32::MAX))))
+                }
                 (false, false, false) => Some(LINGER),
                 // Timed waits spare the makers of outcomes a wake, as long as there is some traffic.
                 (false, false, true) => (quiet < QUIET).then_some(LINGER),
@@ -333,8 +335,11 @@ const MAX_ITEMS: usize = 4096;
 const MAX_BYTES: usize = 8 << 20;
 /// So many records are written at once even when nobody waits for them.
 const EAGER: usize = 256;
-/// As long as several wait at the same time, one waits for others at most so long.
-const GATHER: Duration = Duration::from_micros(500);
+/// As long as several wait at the same time, one waits so long for each of them, about what a request costs on its way here.
+/// So where few ask, few wait, and not for long.
+const EACH: Duration = Duration::from_micros(100);
+/// And at most so long for all.
+const GATHER: Duration = Duration::from_millis(2);
 const LINGER: Duration = Duration::from_millis(50);
 const RETRY: Duration = Duration::from_secs(1);
 /// So many empty timed waits (a second) before the writer sleeps until it is woken.
