@@ -1,7 +1,7 @@
 //! Prints what screening costs: microseconds for a prompt and its answer, whole and as a stream of 54 events, and megabytes a
 //! second on larger answers.
 //!
-//! `cargo run --release -p countersign-guard --example stream_speed`
+//! `cargo run --release -p countersign-guard --example stream_speed [NAME]`; with NAME only what is called that of the first table.
 #![expect(clippy::print_stdout, reason = "its output is what it is for")]
 
 use std::{
@@ -46,6 +46,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let name = format!("answer of 1 KB, 54 events, a settle every {every}");
         exchange(&name, |guard, system| stream(guard, system, every), &bare, &full)?;
     }
+    if std::env::args().len() > 1 {
+        return Ok(());
+    }
     println!("\nwhole answers, MB/s (the same two; of 1 KiB, 64 KiB and 1 MiB)");
     for (name, unit) in TEXTS {
         print!("{name:10}");
@@ -89,7 +92,9 @@ fn exchange(
     bare: &Arc<Guard>,
     full: &Arc<Guard>,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    println!("{name:45} {:>7.1} {:>7.1}", case(bare, "")?, case(full, SYSTEM)?);
+    if std::env::args().nth(1).is_none_or(|only| name.contains(&only)) {
+        println!("{name:45} {:>7.1} {:>7.1}", case(bare, "")?, case(full, SYSTEM)?);
+    }
     Ok(())
 }
 

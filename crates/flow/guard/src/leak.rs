@@ -122,13 +122,11 @@ impl Trail {
         let Self { words, groups, system, documents, .. } = self;
         words.read(view, last, |word| {
             let hash = groups.push(word).map(|g| g.hash);
-            for (protected, matches, kind, rule) in [
-                (with.system, &mut *system, Kind::PromptLeak, "leak/system-prompt"),
-                (with.documents, &mut *documents, Kind::DocumentLeak, "leak/document"),
-            ] {
-                let Some(protected) = protected else { continue };
-                let found = hash.filter(|h| protected.holds(*h));
-                out.extend(matches.push(word, found, protected.enough, kind, rule));
+            if let Some(protected) = with.system {
+                out.extend(system.push(word, hash, protected, Kind::PromptLeak, "leak/system-prompt"));
+            }
+            if let Some(protected) = with.documents {
+                out.extend(documents.push(word, hash, protected, Kind::DocumentLeak, "leak/document"));
             }
         });
         if !last {
@@ -201,13 +199,22 @@ struct Matches {
 }
 
 impl Matches {
+    /// Takes in the next word and the hash of the group that ends in it.
     #[inline]
-    fn push(&mut self, word: &Word, found: Option<u64>, enough: u32, kind: Kind, rule: &'static str) -> Option<Hit> {
+    fn push(
+        &mut self,
+        word: &Word,
+        hash: Option<u64>,
+        protected: &Protected,
+        kind: Kind,
+        rule: &'static str,
+    ) -> Option<Hit> {
         self.clock += u64::from(word.weight);
+        let found = hash.filter(|h| protected.holds(*h));
         if self.recent.is_empty() && found.is_none() {
             return None;
         }
-        self.weigh(word, found, enough, kind, rule)
+        self.weigh(word, found, protected.enough, kind, rule)
     }
 
     /// What [`Matches::push`] does where something has matched lately.

@@ -251,16 +251,17 @@ impl Event {
     fn judge(&mut self, of: &Readmitted, texts: &mut Texts, findings: &mut Vec<Finding>) -> Result<bool, Refusal> {
         while let Some(slot) = self.document.slots().get(self.next) {
             let index = self.next;
-            let text = self.document.text(index);
             match slot.grows {
                 None => {
                     if let Some((_, spots)) = self.spots.iter().find(|(i, _)| *i == index) {
+                        let text = self.document.text(index);
                         Standing { index, text, channel: slot.channel }.judge(of, spots, findings, &mut self.edits)?;
                     }
                 }
                 Some(id) => {
                     let start = self.starts.get(index).copied().unwrap_or_default();
                     let Some(growing) = texts.get(id) else { return Ok(false) };
+                    let text = self.document.text(index);
                     if !part(of, growing, id, slot.channel, start, text, findings, index, &mut self.edits)? {
                         return Ok(false);
                     }

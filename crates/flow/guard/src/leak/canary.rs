@@ -7,7 +7,10 @@ use std::collections::VecDeque;
 use countersign_core::{Kind, Secret};
 use data_encoding::{BASE64_NOPAD, HEXLOWER};
 
-use crate::rules::Hit;
+use crate::{
+    blocks::{BLOCK, masks, places},
+    rules::Hit,
+};
 
 /// The fewest letters and digits a token must have.
 pub(crate) const LEAST: usize = 8;
@@ -28,6 +31,8 @@ pub(crate) struct Canaries {
     whole: Vec<bool>,
     /// Which pairs of bytes begin a form: its first two symbols, or its first and something to be stepped over. One bit each.
     begins: Vec<u64>,
+    /// By byte: whether it is the first of such a pair, and the second.
+    places: Box<[u8; 256]>,
 }
 
 /// How far a text has been read.
@@ -44,7 +49,13 @@ impl Canaries {
     /// # Errors
     /// The index of a token that is too short.
     pub(crate) fn new(tokens: &[Secret<String>]) -> Result<Option<Self>, usize> {
-        let mut it = Self { next: vec![[0; SYMBOLS]], depth: vec![0], whole: vec![false], begins: vec![0; 1024] };
+        let mut it = Self {
+            next: vec![[0; SYMBOLS]],
+            depth: vec![0],
+            whole: vec![false],
+            begins: vec![0; 1024],
+            places: Box::new([0; 256]),
+        };
         for (index, token) in tokens.iter().enumerate() {
             let token = token.expose().trim();
             if symbols(token.as_bytes()).count() < LEAST {
@@ -64,6 +75,8 @@ impl Canaries {
                     if let Some(word) = it.begins.get_mut(pair >> 6) {
                         *word |= 1 << (pair & 63);
                     }
+                    it.places[usize::from(first)] |= 1;
+                    it.places[usize::from(second)] |= 2;
                 }
             }
         }
@@ -74,15 +87,7 @@ impl Canaries {
     pub(crate) fn scan(&self, place: &mut Place, view: &[u8], last: bool, out: &mut Vec<Hit>) -> usize {
         loop {
             if place.state == 0 {
-                // Most of a text begins no token.
-                let rest = view.get(place.at..).unwrap_or_default();
-                let begins = |pair: &[u8]| {
-                    let &[a, b] = pair else { return false };
-                    let pair = usize::from(a) << 8 | usize::from(b);
-                    self.begins.get(pair >> 6).is_some_and(|w| w >> (pair & 63) & 1 == 1)
-                };
-                // The last byte has no pair yet; it is read as it is.
-                place.at += rest.windows(2).position(begins).unwrap_or(rest.len().saturating_sub(1));
+                place.at = self.next(view, place.at);
             }
             let Some(&byte) = view.get(place.at) else { break };
             place.at += 1;
@@ -106,6 +111,36 @@ impl Canaries {
             return view.len();
         }
         back(view, place.at, self.depth.get(place.state).copied().unwrap_or(0))
+    }
+
+    /// The next place at which a token may begin; the last byte where there is none, for what follows it has not arrived.
+    fn next(&self, view: &[u8], from: usize) -> usize {
+        let last = view.len().saturating_sub(1);
+        for start in (from..last).step_by(BLOCK) {
+            let [first, second] = masks::<2, false>(&self.places, view, start);
+            // What follows the block may be any byte.
+            for place in places(first & (second >> 1 | 1 << 63)) {
+                let at = start + place;
+                if at < last && self.may_begin(view, at) {
+                    return at;
+                }
+            }
+        }
+        from.max(last)
+    }
+
+    /// Whether some form begins with the two bytes at `at`, or with the first and the third where the second is stepped over: words
+    /// end in the first letter of a token, too.
+    fn may_begin(&self, view: &[u8], at: usize) -> bool {
+        let Some(&[a, b]) = view.get(at..at + 2) else { return true };
+        let pair = usize::from(a) << 8 | usize::from(b);
+        if !self.begins.get(pair >> 6).is_some_and(|w| w >> (pair & 63) & 1 == 1) {
+            return false;
+        }
+        match (symbol(a), symbol(b), view.get(at + 2).copied().and_then(symbol)) {
+            (Some(a), None, Some(c)) => self.depth.get(self.step(self.step(0, a), c)).is_none_or(|d| *d > 1),
+            _ => true,
+        }
     }
 
     /// Whether less than half of the shortest token has been read.

@@ -34,7 +34,7 @@ impl Words {
     }
 
     /// The next whole word; none when its end has not arrived.
-    #[inline]
+    #[inline(always)]
     fn next(&mut self, view: &[u8], blocks: &mut Blocks<'_, 2>, last: bool) -> Option<Word> {
         loop {
             let start = self.at;
@@ -55,11 +55,7 @@ impl Words {
             if ones == 0 {
                 // What stands at `start` is no word; the next may begin right behind it.
                 let next = begins & (!1 << from);
-                let next = match next {
-                    0 => view.len().min(block + BLOCK),
-                    next => block + next.trailing_zeros() as usize,
-                };
-                self.at = boundary(view, next);
+                self.at = boundary(view, view.len().min(block + next.trailing_zeros() as usize));
                 continue;
             }
             let rest = view.get(start..).unwrap_or_default();
@@ -117,8 +113,8 @@ fn hash(rest: &[u8], len: usize) -> u64 {
     let mut at = 0;
     while at < len {
         let left = (len - at).min(8);
-        let eight = match rest.get(at..at + 8).and_then(|e| <[u8; 8]>::try_from(e).ok()) {
-            Some(eight) => u64::from_le_bytes(eight),
+        let eight = match rest.get(at..).and_then(|rest| rest.first_chunk()) {
+            Some(eight) => u64::from_le_bytes(*eight),
             None => {
                 let tail = rest.get(at..).unwrap_or_default();
                 tail.iter().rev().fold(0, |v, b| v << 8 | u64::from(*b))
