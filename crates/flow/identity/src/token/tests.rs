@@ -86,6 +86,9 @@ fn keys_and_tokens_do_not_get_in_each_others_way() {
         let presented = Presented { authorization: Some(value.as_bytes()), ..Presented::default() };
         assert_eq!(at(&presented), Err(Code::BadCredential), "{}", &value[..8]);
     }
+    for neither in ["a.b", "a.b.c.d", "a.b.c.d.e", "...."] {
+        assert_eq!(why(&identity, neither, NOW).1, "the credential is neither an API key nor an access token");
+    }
     // While the store of keys cannot be read, tokens go on.
     identity.suspend();
     assert_eq!(at(&bearer), Ok(()));
