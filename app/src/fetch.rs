@@ -44,12 +44,12 @@ impl Place {
     }
 
     /// Gets the document, of at most `limit` bytes. `trust` is for servers that speak TLS.
-    pub(crate) async fn get(&self, trust: &Trust, limit: usize) -> Result<Bytes, FetchError> {
+    pub(crate) async fn get(&self, trust: Option<&Trust>, limit: usize) -> Result<Bytes, FetchError> {
         let head = RequestHead::new("GET", &self.target, &self.base.host())?
             .header("accept", "application/json, application/jwk-set+json")?
             .header("accept-encoding", "identity")?
             .header("user-agent", "countersign")?;
-        let mut connection = Connection::new(open(&self.base, Some(trust)).await?);
+        let mut connection = Connection::new(open(&self.base, trust).await?);
         let answer = connection.send(&head, Bytes::new()).await?;
         if answer.status() != 200 {
             return Err(FetchError::Status(answer.status()));

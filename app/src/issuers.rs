@@ -141,19 +141,24 @@ impl Source {
 
     async fn key_set(&self) -> anyhow::Result<Bytes> {
         let trust = match &self.ca {
-            Some(pem) => Trust::given(pem)?,
+            Some(pem) => Some(Trust::given(pem)?),
             // Read anew, so that authorities which were renewed meanwhile are known.
-            None => tokio::task::spawn_blocking(Trust::system).await??,
+            None => match tokio::task::spawn_blocking(Trust::system).await? {
+                // In the clear nobody has to be trusted; TLS is refused then.
+                Err(_) if self.clear => None,
+                trust => Some(trust?),
+            },
         };
+        let trust = trust.as_ref();
         let at = match &self.keys {
             Keys::At(at) => at.clone(),
-            Keys::Discovered(places) => self.discover(places, &trust).await?,
+            Keys::Discovered(places) => self.discover(places, trust).await?,
         };
-        at.get(&trust, MAX_SET).await.map_err(|e| anyhow::anyhow!("key set at {at}: {e}"))
+        at.get(trust, MAX_SET).await.map_err(|e| anyhow::anyhow!("key set at {at}: {e}"))
     }
 
     /// Where the metadata say that the key set is. The second place is asked when there is nothing at the first.
-    async fn discover(&self, [first, second]: &[Place; 2], trust: &Trust) -> anyhow::Result<Place> {
+    async fn discover(&self, [first, second]: &[Place; 2], trust: Option<&Trust>) -> anyhow::Result<Place> {
         let metadata = match first.get(trust, MAX_METADATA).await {
             Ok(metadata) => metadata,
             Err(error) => match second.get(trust, MAX_METADATA).await {

@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use countersign_core::Code;
 use countersign_http1::{Connection, RequestHead};
-use countersign_provider::{Base, Dial, Dialect, Dialer, Target, Timeouts};
+use countersign_provider::{Base, Trust, TrustError, open};
 use http::{Request, Response};
 use opentelemetry_http::{HttpClient, HttpError};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
@@ -44,36 +44,27 @@ pub(super) fn provider(endpoint: &str) -> Result<SdkTracerProvider, Failure> {
 }
 
 struct Collector {
-    target: Target,
-    dialer: Dialer,
+    base: Base,
+    /// For a collector that speaks TLS.
+    trust: Option<Trust>,
     /// So that a collector that is down is reported once, not every few seconds.
     failing: AtomicBool,
 }
 
 impl Collector {
-    fn new(base: Base) -> Result<Self, countersign_provider::DialError> {
-        let target = Target {
-            name: "telemetry".into(),
-            dialect: Dialect::OpenAi,
-            base,
-            key: None,
-            models: Vec::new(),
-            timeouts: Timeouts::default(),
-            ca: None,
-            connections: 0,
-        };
-        let dialer = Dialer::new(std::slice::from_ref(&target))?;
-        Ok(Self { target, dialer, failing: AtomicBool::new(false) })
+    fn new(base: Base) -> Result<Self, TrustError> {
+        let trust = matches!(base, Base::Https(_)).then(Trust::system).transpose()?;
+        Ok(Self { base, trust, failing: AtomicBool::new(false) })
     }
 
     /// One request on a connection of its own: there is one every few seconds.
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let (parts, body) = request.into_parts();
-        let mut head = RequestHead::new("POST", parts.uri.path(), &self.target.base.host())?;
+        let mut head = RequestHead::new("POST", parts.uri.path(), &self.base.host())?;
         for (name, value) in &parts.headers {
             head = head.header(name.as_str(), value.to_str()?)?;
         }
-        let mut connection = Connection::new(self.dialer.dial(&self.target).await?);
+        let mut connection = Connection::new(open(&self.base, self.trust.as_ref()).await?);
         let status = connection.send(&head, body).await?.status();
         let answer = connection.read_whole(ANSWER).await?;
         Ok(Response::builder().status(status).body(answer)?)
@@ -119,7 +110,7 @@ impl HttpClient for Collector {
 
 impl fmt::Debug for Collector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Collector").field("base", &self.target.base).finish_non_exhaustive()
+        f.debug_struct("Collector").field("base", &self.base).finish_non_exhaustive()
     }
 }
 
