@@ -92,11 +92,12 @@ fn stamps(files: &BTreeMap<String, String>, wrong: &mut Vec<String>) {
             || path.contains("/examples/")
             || path.starts_with("fuzz/")
             || path.starts_with("testkit/");
-        // A module that its crate compiles for tests only.
+        // A module that is compiled for tests only.
         let tests = tests
             || path.rsplit_once('/').is_some_and(|(folder, file)| {
                 let module = format!("#[cfg(test)]\nmod {};", file.trim_end_matches(".rs"));
-                files.get(&format!("{folder}/lib.rs")).is_some_and(|lib| lib.contains(&module))
+                let parents = [format!("{folder}/lib.rs"), format!("{folder}.rs")];
+                parents.iter().any(|parent| files.get(parent).is_some_and(|text| text.contains(&module)))
             });
         let at = text.find(call);
         let in_test_module = at.zip(text.find("#[cfg(test)]")).is_some_and(|(at, tests)| tests < at);
