@@ -168,7 +168,7 @@ impl Sweep<'_, '_> {
         let Some(&lead) = bytes.first() else { return run.end };
         if flags & DIGIT != 0 {
             if (lead.is_ascii_digit() || lead == b'+')
-                && !(flags == DIGIT && number::is_idle(view, bytes, run.start))
+                && !(flags & !(DIGIT | OTHER | DASH) == 0 && number::is_idle(view, bytes, run.start))
                 && let Some(end) = self.read(run.start, number::probe)
                 && end >= run.end
             {

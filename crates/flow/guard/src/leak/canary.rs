@@ -134,7 +134,7 @@ impl Canaries {
     fn may_begin(&self, view: &[u8], at: usize) -> bool {
         let Some(&[a, b]) = view.get(at..at + 2) else { return true };
         let pair = usize::from(a) << 8 | usize::from(b);
-        if !self.begins.get(pair >> 6).is_some_and(|w| w >> (pair & 63) & 1 == 1) {
+        if self.begins.get(pair >> 6).is_none_or(|w| w >> (pair & 63) & 1 == 0) {
             return false;
         }
         match (symbol(a), symbol(b), view.get(at + 2).copied().and_then(symbol)) {

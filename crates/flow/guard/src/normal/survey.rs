@@ -7,7 +7,7 @@ use crate::blocks::{BLOCK, masks, places};
 /// What one look at a text says about it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Survey {
-    /// One bit for each byte: a word of ASCII letters and digits begins there, or a sign that a word of some list begins with.
+    /// One bit for each byte: a word of ASCII letters and digits begins there, or one of [`SIGNS`] that something follows.
     starts: Vec<u64>,
     /// Nothing but ASCII.
     pub(crate) ascii: bool,
@@ -33,7 +33,9 @@ impl Survey {
         let mut apart = Apart::default();
         for at in (0..bytes.len()).step_by(BLOCK) {
             let [word, sign, letter, figure, run, group, dash, separator] = masks::<8, true>(&CLASSES, bytes, at);
-            it.starts.push(word & !(word << 1 | words) | sign);
+            // No word is a sign alone: most quotation marks and brackets begin nothing. What follows the block may be anything.
+            let goes_on = (word | sign | figure) >> 1 | 1 << 63;
+            it.starts.push(word & !(word << 1 | words) | sign & goes_on);
             words = word >> 63;
             it.figures += (figure & (letter << 1 | letters)).count_ones();
             letters = letter >> 63;
@@ -99,7 +101,7 @@ impl Apart {
     }
 }
 
-/// Signs that words of lists begin with.
+/// Signs that words of lists begin with; another sign, a letter or a digit follows.
 pub(crate) const SIGNS: &[u8] = b"\"#%'-/<[";
 
 /// Whether the byte can stand in base64, base32 or hex.
@@ -164,7 +166,9 @@ mod tests {
             let starts: Vec<usize> = (0..bytes.len())
                 .filter(|at| {
                     let word = |b: &u8| b.is_ascii_alphanumeric();
-                    SIGNS.contains(&bytes[*at]) || word(&bytes[*at]) && (*at == 0 || !word(&bytes[at - 1]))
+                    let goes_on = |b: &u8| word(b) || SIGNS.contains(b) || matches!(b, b'@' | b'$' | b'|');
+                    let sign = SIGNS.contains(&bytes[*at]);
+                    sign && (at % BLOCK == 63 || bytes.get(at + 1).is_some_and(goes_on)) || word(&bytes[*at]) && (*at == 0 || !word(&bytes[at - 1]))
                 })
                 .collect();
             let mut found = Vec::new();
