@@ -230,6 +230,10 @@ fn an_issuer_that_fails_is_trusted_for_a_while_and_then_not() {
         let _ = issuers.tell("plain", json!({"mode": mode}));
         until(&format!("a fetch while the issuer is {mode}"), || (issuers.asked("plain") > asked).then_some(()));
         assert_eq!(ask(&gateway, &plain).status, 200, "{mode}");
+        let asked = issuers.asked("plain");
+        let _ = issuers.tell("plain", json!({"mode": "up"}));
+        // Metadata and keys; the pause between fetches grows only while they fail.
+        until("a fetch that works", || (issuers.asked("plain") >= asked + 2).then_some(()));
     }
 
     let _ = issuers.tell("okta", json!({"mode": "down"}));
