@@ -305,10 +305,16 @@ impl Gateway {
     /// A refused credential. Past so many a minute from one place, the next are counted instead of recorded one by one, and
     /// told to slow down.
     fn stranger(&self, refusal: Refusal, from: Option<IpAddr>, now: Timestamp, ledger: &mut Ledger) -> Refusal {
-        let Some(wait) = (refusal.code.status() == 401).then(|| self.strangers.refused(from, now)).flatten() else {
+        let unconfirmed = refusal.code == Code::UnconfirmedCredential;
+        let counts = unconfirmed || refusal.code.status() == 401;
+        let Some(wait) = counts.then(|| self.strangers.refused(from, now)).flatten() else {
             return refusal;
         };
         ledger.counted();
+        // It may be a good one, which is not told to slow down: keys are back in a second or so.
+        if unconfirmed {
+            return refusal;
+        }
         let reason = "too many refused credentials from the address";
         Refusal { retry_after: Some(wait), ..Refusal::new(Code::RateLimited, reason) }
     }

@@ -2,6 +2,7 @@ use std::{convert::Infallible, time::Duration};
 
 use bytes::Bytes;
 use countersign_audit::record::Record;
+use countersign_identity::token::{Algorithm, Issuer, KeyRules, Profile};
 use futures_util::FutureExt;
 use http::header;
 use http_body::Frame;
@@ -98,6 +99,40 @@ async fn a_flood_of_bad_keys_fills_no_log_and_locks_nobody_out() {
     let recorded = recorded(&world).await;
     assert_eq!(recorded.iter().filter(|r| *r == "refused CS0202").count(), 120);
     assert_eq!(recorded[120..], ["answered models", "880 strangers from 203.0.113.7"]);
+}
+
+#[tokio::test]
+async fn a_flood_of_tokens_that_cannot_be_confirmed_fills_no_log() {
+    let world = World::new();
+    let issuer = Issuer {
+        name: "bank".into(),
+        url: "https://id.example".into(),
+        tenant: "bank".into(),
+        audiences: vec!["https://ai.example".into()],
+        algorithms: vec![Algorithm::Es256],
+        profile: Profile::Rfc9068,
+        roles: Vec::new(),
+        extra: Vec::new(),
+        leeway: Duration::ZERO,
+        max_lifetime: Duration::from_hours(1),
+        keys: KeyRules::default(),
+    };
+    world.gateway.stages().identity.tokens().set_issuers(vec![issuer]).unwrap();
+    // Nobody signed it, which nobody can know while the issuer's keys are not there. It is `{"alg":"ES256","kid":"k","typ":"at+jwt"}`
+    // and `{"iss":"https://id.example"}`.
+    let token =
+        "Bearer eyJhbGciOiJFUzI1NiIsImtpZCI6ImsiLCJ0eXAiOiJhdCtqd3QifQ.eyJpc3MiOiJodHRwczovL2lkLmV4YW1wbGUifQ.AAAA";
+    let peer = Peer { ip: Some([203, 0, 113, 7].into()), listener: "front".into() };
+    for _ in 0..500 {
+        let mut ask = get(&world, "/v1/models");
+        ask.headers_mut().insert(header::AUTHORIZATION, token.parse().unwrap());
+        let answer = world.gateway.handle(ask, peer.clone(), None).await;
+        assert_eq!((answer.status().as_u16(), &answer.headers()[header::RETRY_AFTER]), (503, &"1".parse().unwrap()));
+    }
+    world.gateway.account_for_strangers(true).await;
+    let recorded = recorded(&world).await;
+    assert_eq!(recorded.iter().filter(|r| *r == "refused CS0205").count(), 120);
+    assert_eq!(recorded[120..], ["380 strangers from 203.0.113.7"]);
 }
 
 #[tokio::test]
