@@ -32,6 +32,8 @@ struct Row {
     micros: f64,
     resident: u64,
     rate: f64,
+    /// Microseconds a request by thread: in its own code and in the kernel.
+    threads: Vec<(String, [f64; 2])>,
 }
 
 pub(crate) fn gateway(seconds: u64, only: Option<&str>) -> anyhow::Result<()> {
@@ -93,17 +95,23 @@ async fn one(
     time: Duration,
 ) -> anyhow::Result<Row> {
     drive(ask, Duration::from_millis(500)).await?;
-    let before = subject.processor_time()?;
+    let (before, threads) = (subject.processor_time()?, subject.threads()?);
     let answers = drive(ask, time).await?;
     let used = subject.processor_time()? - before;
+    let each = |time: Duration| time.as_secs_f64() * 1e6 / answers as f64;
+    let since = |(name, now): (String, [Duration; 2])| {
+        let then = threads.get(&name).copied().unwrap_or_default();
+        (name, [0, 1].map(|i| each(now[i].saturating_sub(then[i]))))
+    };
     let row = Row {
         subject: name,
         wire,
         prompt,
         answer,
-        micros: used.as_secs_f64() * 1e6 / answers as f64,
+        micros: each(used),
         resident: subject.resident()?,
         rate: answers as f64 / time.as_secs_f64(),
+        threads: subject.threads()?.into_iter().map(since).collect(),
     };
     shell::say(&format!("{name} {wire} {prompt} {answer}: {:.1} us, {:.0}/s", row.micros, row.rate));
     Ok(row)
@@ -127,6 +135,14 @@ fn print(rows: &[Row]) {
             row.resident as f64 / 1024.0,
             row.rate
         );
+    }
+    println!("\nWhere it goes: CPU us a request by thread, in its own code + in the kernel\n");
+    println!("| subject | listener | prompt | answer | threads |");
+    println!("| --- | --- | --- | --- | --- |");
+    for row in rows.iter().filter(|r| r.threads.len() > 1) {
+        let busy = row.threads.iter().filter(|(_, [own, kernel])| own + kernel >= 0.1);
+        let threads: Vec<_> = busy.map(|(name, [own, kernel])| format!("{name} {own:.1} + {kernel:.1}")).collect();
+        println!("| {} | {} | {} | {} | {} |", row.subject, row.wire, row.prompt, row.answer, threads.join(", "));
     }
 }
 

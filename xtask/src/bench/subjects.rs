@@ -1,6 +1,7 @@
 //! What is measured: nothing in between, nginx, Envoy, HAProxy, our relay without checks, and the gateway with all of them.
 
 use std::{
+    collections::BTreeMap,
     fs,
     net::SocketAddr,
     path::Path,
@@ -166,15 +167,25 @@ impl Subject {
 
     /// Processor time of the subject and its children, as the kernel accounts it.
     pub(super) fn processor_time(&self) -> anyhow::Result<Duration> {
-        let mut ticks = 0;
+        let mut total = Duration::ZERO;
         for pid in self.pids()? {
-            let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-            let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-            ticks += fields.get(11).context("no user time")?.parse::<u64>()?
-                + fields.get(12).context("no system time")?.parse::<u64>()?;
+            let (_, [own, kernel]) = accounted(Path::new(&format!("/proc/{pid}/stat")))?;
+            total += own + kernel;
         }
-        // Linux shows ticks of a hundredth of a second on every architecture.
-        Ok(Duration::from_millis(ticks * 10))
+        Ok(total)
+    }
+
+    /// Processor time of each of the subject's threads, by the thread's name: its own code's and the kernel's.
+    pub(super) fn threads(&self) -> anyhow::Result<BTreeMap<String, [Duration; 2]>> {
+        let mut all: BTreeMap<String, [Duration; 2]> = BTreeMap::new();
+        for pid in self.pids()? {
+            for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+                let (name, times) = accounted(&thread?.path().join("stat"))?;
+                let sum = all.entry(name).or_default();
+                *sum = [sum[0] + times[0], sum[1] + times[1]];
+            }
+        }
+        Ok(all)
     }
 
     /// Resident memory, in KiB.
@@ -199,6 +210,17 @@ impl Subject {
         }
         Ok(pids)
     }
+}
+
+/// What the kernel accounts to a process or thread: its name, and the time in its own code and in the kernel.
+fn accounted(stat: &Path) -> anyhow::Result<(String, [Duration; 2])> {
+    let stat = fs::read_to_string(stat)?;
+    let (head, tail) = stat.rsplit_once(')').context("no name")?;
+    let name = head.split_once('(').context("no name")?.1.to_owned();
+    let fields: Vec<&str> = tail.split_whitespace().collect();
+    // Linux shows ticks of a hundredth of a second on every architecture.
+    let time = |at: usize| anyhow::Ok(Duration::from_millis(10 * fields.get(at).context("no time")?.parse::<u64>()?));
+    Ok((name, [time(11)?, time(12)?]))
 }
 
 impl Drop for Subject {

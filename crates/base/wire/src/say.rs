@@ -34,8 +34,7 @@ pub fn refusal(format: Format, code: Code, request: RequestId) -> (u16, Bytes) {
 /// The gateway as a resource that tokens of `issuers` open (RFC 9728, section 2).
 #[must_use]
 pub fn resource(url: &str, issuers: &[&str]) -> Bytes {
-    let metadata =
-        json!({ "resource": url, "authorization_servers": issuers, "bearer_methods_supported": ["header"] });
+    let metadata = json!({ "resource": url, "authorization_servers": issuers, "bearer_methods_supported": ["header"] });
     metadata.to_string().into()
 }
 
