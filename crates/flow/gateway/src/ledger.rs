@@ -243,6 +243,9 @@ impl Drop for Ledger {
         if account.record.is_some() {
             // On its way when this returns; nobody is left to wait for it.
             drop(account.outcome());
+        } else if account.refusal.is_none() {
+            // Nothing is left to be put on record, so nothing to wait for.
+            account.count(account.end());
         } else if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(account.settle());
         }
