@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use countersign_audit::{Audit, DiskDir, Keys, MemoryDir};
 use countersign_core::{
-    Action, Code, Kind, Secret,
+    Action, Code, Secret,
     life::{Stamp, Stamps, stage},
     principal::PrincipalKind,
 };
@@ -14,7 +14,7 @@ use countersign_identity::{
     Identity,
     key::{self, NewKey},
 };
-use countersign_policy::{ActionRule, Policy, Rates, Rules, Settings, Stage};
+use countersign_policy::{Policy, Rates, Rules, Settings, Stage};
 use countersign_provider::{Dial, Dialer, Provider, Target};
 use countersign_seal::KeyRing;
 use countersign_store::Revision;
@@ -216,16 +216,7 @@ pub(crate) async fn self_test(config: &Config) -> anyhow::Result<selftest::Repor
 /// The configured rules, after one for the canary; a policy that permits the self-test; no rates.
 fn open_policy(config: &Config, action: Action) -> Result<Settings, String> {
     let policy = Policy::parse(&[("self-test", "permit (principal, action, resource);")]).map_err(|e| e.to_string())?;
-    let canary = ActionRule {
-        side: None,
-        kind: Some(Kind::Canary),
-        rule: None,
-        channel: None,
-        roles: Vec::new(),
-        at_least: 0.0,
-        action,
-    };
-    let mut actions = vec![canary];
+    let mut actions = vec![selftest::rule(action)];
     actions.extend(config.policy.rules.actions.iter().cloned());
     Ok(Settings { policy: Arc::new(policy), rules: Rules { actions }, rates: Rates::default() })
 }

@@ -180,7 +180,8 @@ impl Subject {
         let mut all: BTreeMap<String, [Duration; 2]> = BTreeMap::new();
         for pid in self.pids()? {
             for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
-                let (name, times) = accounted(&thread?.path().join("stat"))?;
+                // One that has ended meanwhile was idle.
+                let Ok((name, times)) = accounted(&thread?.path().join("stat")) else { continue };
                 let sum = all.entry(name).or_default();
                 *sum = [sum[0] + times[0], sum[1] + times[1]];
             }

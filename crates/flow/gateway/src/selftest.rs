@@ -7,7 +7,8 @@
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use countersign_core::{Action, Channel, Code, Format, life::Peer};
+use countersign_core::{Action, Channel, Code, Format, Kind, life::Peer};
+use countersign_policy::ActionRule;
 use countersign_provider::Dial;
 use countersign_wire::{Limits, answer::Answer, stream::Events};
 use http::{Method, Request, header};
@@ -37,6 +38,20 @@ pub struct Kit<'a> {
 
 /// See [`Kit::build`].
 pub type Build<'a> = dyn Fn(Action, Arc<dyn Dial>) -> Result<Arc<Gateway>, String> + Sync + 'a;
+
+/// The rule that has `action` taken on canaries, before all other rules.
+#[must_use]
+pub fn rule(action: Action) -> ActionRule {
+    ActionRule {
+        side: None,
+        kind: Some(Kind::Canary),
+        rule: None,
+        channel: None,
+        roles: Vec::new(),
+        at_least: 0.0,
+        action,
+    }
+}
 
 /// One way for content to pass, and what was to be done about it.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@
 use std::{
     collections::hash_map::Entry,
     fmt,
-    net::{IpAddr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -23,7 +23,7 @@ pub struct Strangers(Mutex<AHashMap<Place, Count>>);
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Place {
     /// An IPv4 address.
-    Address(IpAddr),
+    Address(Ipv4Addr),
     /// An IPv6 network of 64 bits, which is what one subscriber has.
     Network(Ipv6Addr),
     /// A Unix socket.
@@ -102,7 +102,7 @@ impl Place {
         match address.map(|address| address.to_canonical()) {
             None => Self::Socket,
             Some(IpAddr::V6(address)) => Self::Network(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
-            Some(address) => Self::Address(address),
+            Some(IpAddr::V4(address)) => Self::Address(address),
         }
     }
 }

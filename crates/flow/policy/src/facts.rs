@@ -103,20 +103,13 @@ impl<'a> Facts<'a> {
     pub(crate) fn ask(who: &'a Arc<Principal>, peer: &'a Peer, call: &'a Call, now: Timestamp) -> Self {
         Self {
             deed: Deed::Ask,
-            who: Who(who),
             model: &call.model,
             format: call.format,
             stream: call.stream,
             max_tokens: call.max_tokens,
             tools: &call.tools,
             attachments: call.attachments,
-            listener: &peer.listener,
-            ip: peer.ip,
-            time: Moment::at(now),
-            findings: Kinds::default(),
-            masked: false,
-            target: "",
-            token: Token::of(who, now),
+            ..Self::observe(who, peer, now)
         }
     }
 
@@ -125,7 +118,7 @@ impl<'a> Facts<'a> {
         Self { deed: Deed::Receive, findings, masked, target, ..self }
     }
 
-    /// The question of one who wants to observe.
+    /// The question of one who wants to observe: about nothing but who, where from and when.
     pub(crate) fn observe(who: &'a Arc<Principal>, peer: &'a Peer, now: Timestamp) -> Self {
         Self {
             deed: Deed::Observe,

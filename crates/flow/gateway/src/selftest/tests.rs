@@ -1,5 +1,4 @@
-use countersign_core::Kind;
-use countersign_policy::{ActionRule, Rules};
+use countersign_policy::Rules;
 
 use super::*;
 use crate::support::{CANARY, World};
@@ -8,15 +7,7 @@ const MODELS: [&str; 2] = ["openai", "anthropic"];
 
 /// The rule that a deployment's self-test puts first; `weak` leaves something out.
 fn canary(action: Action, weak: impl FnOnce(&mut ActionRule)) -> Rules {
-    let mut rule = ActionRule {
-        side: None,
-        kind: Some(Kind::Canary),
-        rule: None,
-        channel: None,
-        roles: Vec::new(),
-        at_least: 0.0,
-        action,
-    };
+    let mut rule = rule(action);
     weak(&mut rule);
     let allow = ActionRule { action: Action::Allow, side: None, channel: None, ..rule.clone() };
     Rules { actions: vec![rule, allow] }
