@@ -184,6 +184,6 @@ fn record(row: Row, roles: Vec<Arc<str>>, scopes: Vec<Arc<str>>) -> Result<KeyRe
 }
 
 /// Times past the year 294246 are that year's.
-fn to_sql(time: Timestamp) -> i64 {
+pub(crate) fn to_sql(time: Timestamp) -> i64 {
     i64::try_from(time.0).unwrap_or(i64::MAX)
 }

@@ -6,6 +6,7 @@
 //! command line did in another.
 
 mod keys;
+mod revocations;
 
 use std::{fs::File, io, path::Path, time::Duration};
 
@@ -16,6 +17,7 @@ use sqlx::{
 };
 
 pub use keys::KeyRecord;
+pub use revocations::{FOR_GOOD, RevocationRecord};
 
 /// The store.
 #[derive(Clone, Debug)]
@@ -46,7 +48,7 @@ pub enum StoreError {
     #[error("no key has that id")]
     NoSuchKey,
     /// A row holds what no release writes.
-    #[error("the record of key `{0}` is damaged")]
+    #[error("the record `{0}` is damaged")]
     Damaged(String),
     /// SQLite failed; worth another try when it was busy or the disk was full.
     #[error("the store failed")]
@@ -148,7 +150,10 @@ fn migrations() -> Vec<Migration> {
     let up = |version, name: &'static str, sql: &'static str| {
         Migration::new(version, name.into(), MigrationType::Simple, SqlSafeStr::into_sql_str(sql), false)
     };
-    vec![up(1, "api keys", include_str!("../migrations/0001_api_keys.sql"))]
+    vec![
+        up(1, "api keys", include_str!("../migrations/0001_api_keys.sql")),
+        up(2, "revocations", include_str!("../migrations/0002_revocations.sql")),
+    ]
 }
 
 /// How long one process waits for another's write.

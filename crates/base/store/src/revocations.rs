@@ -1,0 +1,158 @@
+//! Revocations: what is refused from now on, who said so, and why.
+
+use std::sync::Arc;
+
+use countersign_core::Timestamp;
+
+use crate::{Revision, Store, StoreError, keys::to_sql};
+
+/// A revocation as it is kept.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RevocationRecord {
+    /// Public id: `rev_...`; ids sort by time.
+    pub id: Arc<str>,
+    /// What is revoked, in the one text form of a target.
+    pub target: Arc<str>,
+    /// What was issued before this is refused. [`FOR_GOOD`] blocks whatever is issued later as well.
+    pub before: Timestamp,
+    /// When everything it covers has ended by itself; it need not be kept in force any longer.
+    pub until: Option<Timestamp>,
+    /// When it was made.
+    pub at: Timestamp,
+    /// Who made it.
+    pub by: Arc<str>,
+    /// Why, in the words of who made it.
+    pub reason: String,
+    /// When and by whom it was lifted.
+    pub lifted: Option<(Timestamp, Arc<str>)>,
+}
+
+/// The end of time as the store keeps it.
+pub const FOR_GOOD: Timestamp = Timestamp(i64::MAX as u64);
+
+impl Store {
+    /// Adds a revocation.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`], [`StoreError::Database`].
+    pub async fn insert_revocation(&self, record: &RevocationRecord) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        sqlx::query(BUMP).execute(&mut *transaction).await?;
+        sqlx::query(
+            "INSERT INTO revocation (id, target, not_before, until, made_at, made_by, reason) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(&*record.id)
+        .bind(&*record.target)
+        .bind(to_sql(record.before))
+        .bind(record.until.map(to_sql))
+        .bind(to_sql(record.at))
+        .bind(&*record.by)
+        .bind(&record.reason)
+        .execute(&mut *transaction)
+        .await
+        .map_err(|e| match e.as_database_error() {
+            Some(database) if database.is_unique_violation() => StoreError::Exists,
+            _ => e.into(),
+        })?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Lifts a revocation. None when there is none of that id, false beside the record when it was lifted before: then it
+    /// keeps who lifted it first.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Database`].
+    pub async fn lift_revocation(
+        &self,
+        id: &str,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Option<(RevocationRecord, bool)>, StoreError> {
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        sqlx::query(BUMP).execute(&mut *transaction).await?;
+        let lifted =
+            sqlx::query("UPDATE revocation SET lifted_at = $1, lifted_by = $2 WHERE id = $3 AND lifted_at IS NULL")
+                .bind(to_sql(now))
+                .bind(by)
+                .bind(id)
+                .execute(&mut *transaction)
+                .await?
+                .rows_affected();
+        let row: Option<Row> = sqlx::query_as(ONE).bind(id).fetch_optional(&mut *transaction).await?;
+        if lifted == 0 {
+            transaction.rollback().await?;
+        } else {
+            transaction.commit().await?;
+        }
+        row.map(|row| Ok((record(row)?, lifted > 0))).transpose()
+    }
+
+    /// Up to `limit` revocations, lifted ones included, newest first, beginning below the id `below`.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Database`].
+    pub async fn revocations(&self, below: Option<&str>, limit: u32) -> Result<Vec<RevocationRecord>, StoreError> {
+        let rows: Vec<Row> = sqlx::query_as(PAGE)
+            // Every id sorts below this one.
+            .bind(below.unwrap_or("rev_~"))
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await?;
+        rows.into_iter().map(record).collect()
+    }
+
+    /// The revocations in force at `now`, if any changed since `seen`. Until they have been read, `seen` stays as it was.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Database`].
+    pub async fn revocations_if_changed(
+        &self,
+        seen: &mut Revision,
+        now: Timestamp,
+    ) -> Result<Option<Vec<RevocationRecord>>, StoreError> {
+        let number: i64 =
+            sqlx::query_scalar("SELECT number FROM revision WHERE part = 'revocations'").fetch_one(&self.pool).await?;
+        if *seen == Revision(number) {
+            return Ok(None);
+        }
+        let rows: Vec<Row> = sqlx::query_as(IN_FORCE).bind(to_sql(now)).fetch_all(&self.pool).await?;
+        let records = rows.into_iter().map(record).collect::<Result<_, _>>()?;
+        *seen = Revision(number);
+        Ok(Some(records))
+    }
+}
+
+type Row = (String, String, i64, Option<i64>, i64, String, String, Option<i64>, Option<String>);
+
+fn record(row: Row) -> Result<RevocationRecord, StoreError> {
+    let (id, target, before, until, at, by, reason, lifted_at, lifted_by) = row;
+    let damaged = || StoreError::Damaged(id.clone());
+    let time = |t: i64| u64::try_from(t).map(Timestamp).map_err(|_| damaged());
+    Ok(RevocationRecord {
+        target: target.into(),
+        before: time(before)?,
+        until: until.map(time).transpose()?,
+        at: time(at)?,
+        by: by.into(),
+        reason,
+        lifted: match (lifted_at, lifted_by) {
+            (Some(at), Some(by)) => Some((time(at)?, by.into())),
+            (None, None) => None,
+            _ => return Err(damaged()),
+        },
+        id: id.as_str().into(),
+    })
+}
+
+// The write lock is taken by the first statement of every change, on either engine.
+const BUMP: &str = "UPDATE revision SET number = number + 1 WHERE part = 'revocations'";
+const ONE: &str = "SELECT id, target, not_before, until, made_at, made_by, reason, lifted_at, lifted_by \
+                   FROM revocation WHERE id = $1";
+const PAGE: &str = "SELECT id, target, not_before, until, made_at, made_by, reason, lifted_at, lifted_by \
+                    FROM revocation WHERE id < $1 ORDER BY id DESC LIMIT $2";
+const IN_FORCE: &str = "SELECT id, target, not_before, until, made_at, made_by, reason, lifted_at, lifted_by \
+                        FROM revocation WHERE lifted_at IS NULL AND (until IS NULL OR until > $1) ORDER BY id";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,68 @@
+use tempfile::TempDir;
+
+use super::*;
+
+fn revocation(n: u8) -> RevocationRecord {
+    RevocationRecord {
+        id: format!("rev_{n:02}").into(),
+        target: "role:teller".into(),
+        before: Timestamp(1000),
+        until: None,
+        at: Timestamp(u64::from(n)),
+        by: "default/admin".into(),
+        reason: "it's a reason; -- not SQL".into(),
+        lifted: None,
+    }
+}
+
+async fn store() -> (Store, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    (Store::open(&folder.path().join("store.db")).await.unwrap(), folder)
+}
+
+#[tokio::test]
+async fn what_is_in_force_is_read_after_each_change_and_only_then() {
+    let (store, _folder) = store().await;
+    let (mut seen, now) = (Revision::default(), Timestamp(10));
+    assert_eq!(store.revocations_if_changed(&mut seen, now).await.unwrap(), Some(vec![]));
+    assert_eq!(store.revocations_if_changed(&mut seen, now).await.unwrap(), None);
+    store.insert_revocation(&RevocationRecord { before: FOR_GOOD, ..revocation(1) }).await.unwrap();
+    let over = RevocationRecord { until: Some(now), ..revocation(2) };
+    let lasts = RevocationRecord { until: Some(Timestamp(11)), ..revocation(3) };
+    store.insert_revocation(&over).await.unwrap();
+    store.insert_revocation(&lasts).await.unwrap();
+    let first = RevocationRecord { before: FOR_GOOD, ..revocation(1) };
+    assert_eq!(store.revocations_if_changed(&mut seen, now).await.unwrap(), Some(vec![first, lasts]));
+    store.lift_revocation("rev_01", "default/other", Timestamp(9)).await.unwrap();
+    let left = store.revocations_if_changed(&mut seen, now).await.unwrap().unwrap();
+    assert_eq!(left.iter().map(|r| &*r.id).collect::<Vec<_>>(), ["rev_03"]);
+    // What changed nothing is no change.
+    store.lift_revocation("rev_01", "default/other", Timestamp(9)).await.unwrap();
+    assert!(matches!(store.insert_revocation(&revocation(1)).await, Err(StoreError::Exists)));
+    assert_eq!(store.revocations_if_changed(&mut seen, now).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn it_is_lifted_once_and_keeps_who_lifted_it_first() {
+    let (store, _folder) = store().await;
+    store.insert_revocation(&revocation(1)).await.unwrap();
+    assert_eq!(store.lift_revocation("rev_02", "x/y", Timestamp(5)).await.unwrap(), None);
+    let lifted = RevocationRecord { lifted: Some((Timestamp(5), "x/y".into())), ..revocation(1) };
+    assert_eq!(store.lift_revocation("rev_01", "x/y", Timestamp(5)).await.unwrap(), Some((lifted.clone(), true)));
+    assert_eq!(store.lift_revocation("rev_01", "a/b", Timestamp(6)).await.unwrap(), Some((lifted.clone(), false)));
+    assert_eq!(store.revocations(None, 9).await.unwrap(), [lifted]);
+}
+
+#[tokio::test]
+async fn pages_follow_one_another_without_gaps_whatever_is_added_meanwhile() {
+    let (store, _folder) = store().await;
+    for n in 0..5 {
+        store.insert_revocation(&revocation(n)).await.unwrap();
+    }
+    let ids = |page: Vec<RevocationRecord>| page.iter().map(|r| r.id.to_string()).collect::<Vec<_>>();
+    assert_eq!(ids(store.revocations(None, 2).await.unwrap()), ["rev_04", "rev_03"]);
+    store.insert_revocation(&revocation(9)).await.unwrap();
+    assert_eq!(ids(store.revocations(Some("rev_03"), 2).await.unwrap()), ["rev_02", "rev_01"]);
+    assert_eq!(ids(store.revocations(Some("rev_01"), 2).await.unwrap()), ["rev_00"]);
+    assert_eq!(ids(store.revocations(Some("rev_00"), 2).await.unwrap()), [""; 0]);
+}
