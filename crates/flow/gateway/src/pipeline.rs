@@ -11,7 +11,7 @@ use countersign_core::{
 };
 use countersign_guard::Guard;
 use countersign_identity::{Identity, Presented, Strangers};
-use countersign_policy::Stage as Policy;
+use countersign_policy::{Administer, Stage as Policy};
 use countersign_provider::{Provider, Upstream};
 use countersign_wire::{answer::Answer, ask::Ask};
 use futures_util::FutureExt;
@@ -354,7 +354,7 @@ impl Gateway {
         who: &Identified,
         ledger: &mut Ledger,
     ) -> Result<Response<AnswerBody>, Refusal> {
-        stages.policy.observe(who)?;
+        stages.policy.administer(who, Administer::Observe)?;
         self.metrics.issuers(&stages.identity.tokens().status(who.at()), who.at());
         let text = self.metrics.text().map_err(|_| Refusal::new(Code::Internal, "metrics cannot be written"))?;
         ledger.answered(self.limits.audit_time).await?;

@@ -10,10 +10,10 @@ use countersign_core::{
 use serde::Deserialize;
 
 use crate::{
+    administer::Administer,
     facts::{Deed, Facts, Kinds, WEEKDAYS},
     mentions::Mentions,
     policy::{Named, Policy},
-    scopes,
 };
 
 /// A file of cases: in TOML, `[[case]]` tables.
@@ -58,10 +58,10 @@ pub struct Question {
     /// `api-key`, `client-certificate` or `access-token`.
     #[serde(default = "default_method")]
     pub method: String,
-    /// `ask` (may the prompt leave), `receive` (may the answer return) or `observe` (may metrics be read).
+    /// `ask` (may the prompt leave), `receive` (may the answer return), or an action on the gateway itself, as `observe`.
     #[serde(default = "default_action")]
     pub action: String,
-    /// The model; for `observe` there is none.
+    /// The model; for actions on the gateway there is none.
     #[serde(default)]
     pub model: String,
     /// The format, as in `chat`.
@@ -200,18 +200,19 @@ impl Policy {
         let facts = Facts::ask(&who, &peer, &call, now);
         let kinds = question.findings.iter().map(|k| pick("finding", k, &Kind::ALL, |k| k.as_str()).copied());
         let kinds = kinds.collect::<Result<Kinds, _>>()?;
-        let deeds = [("ask", Deed::Ask), ("receive", Deed::Receive), ("observe", Deed::Observe)];
-        let deed = pick("action", &question.action, &deeds, |d| d.0)?.1;
-        if deed != Deed::Observe && call.model.is_empty() {
+        let deeds = [Deed::Ask, Deed::Receive].into_iter();
+        let deeds: Vec<_> = deeds.chain(Administer::ALL.iter().copied().map(Deed::Administer)).collect();
+        let deed = *pick("action", &question.action, &deeds, |deed| deed.as_str())?;
+        if !matches!(deed, Deed::Administer(_)) && call.model.is_empty() {
             return Err(BadQuestion { what: "model", found: String::new(), expected: "its name".into() });
         }
         let (facts, no) = match deed {
             Deed::Ask => (facts, Code::NotPermitted),
             Deed::Receive => (facts.receive(kinds, question.masked, &question.target), Code::AnswerNotPermitted),
-            Deed::Observe => (Facts::observe(&who, &peer, now), Code::NotPermitted),
+            Deed::Administer(what) => (Facts::administer(&who, &peer, now, what), Code::NotPermitted),
         };
         let deny = |code, because, notes| Explanation { decision: Decision::Deny, code: Some(code), because, notes };
-        if let Err(reason) = scopes::allow(&who, facts.model, facts.format_name()) {
+        if let Err(reason) = facts.in_scope() {
             return Ok(deny(no, Vec::new(), vec![reason.into()]));
         }
         let said = self.ask(&facts, Mentions::ALL);

@@ -12,7 +12,9 @@ use std::{
 use countersign_core::{Call, Finding, Format, Kind, Principal, Timestamp, life::Peer};
 
 use crate::{
+    administer::Administer,
     mentions::Mentions,
+    scopes,
     token::{Token, TokenKey},
 };
 
@@ -44,8 +46,8 @@ pub(crate) enum Deed {
     Ask,
     /// That the answer returns.
     Receive,
-    /// To read what the gateway has counted.
-    Observe,
+    /// Something on the gateway itself.
+    Administer(Administer),
 }
 
 /// A principal, compared by everything a policy can read of it (not by credential or lease).
@@ -98,6 +100,17 @@ pub(crate) const GATEWAY: &str = "gateway";
 /// Names of the weekdays in the schema's words, Monday first.
 pub(crate) const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
+impl Deed {
+    /// The action's id.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ask => "ask",
+            Self::Receive => "receive",
+            Self::Administer(what) => what.as_str(),
+        }
+    }
+}
+
 impl<'a> Facts<'a> {
     /// The question before the prompt leaves.
     pub(crate) fn ask(who: &'a Arc<Principal>, peer: &'a Peer, call: &'a Call, now: Timestamp) -> Self {
@@ -109,7 +122,7 @@ impl<'a> Facts<'a> {
             max_tokens: call.max_tokens,
             tools: &call.tools,
             attachments: call.attachments,
-            ..Self::observe(who, peer, now)
+            ..Self::administer(who, peer, now, Administer::Observe)
         }
     }
 
@@ -118,10 +131,10 @@ impl<'a> Facts<'a> {
         Self { deed: Deed::Receive, findings, masked, target, ..self }
     }
 
-    /// The question of one who wants to observe: about nothing but who, where from and when.
-    pub(crate) fn observe(who: &'a Arc<Principal>, peer: &'a Peer, now: Timestamp) -> Self {
+    /// The question of one who wants to do something to the gateway: about nothing but what, who, where from and when.
+    pub(crate) fn administer(who: &'a Arc<Principal>, peer: &'a Peer, now: Timestamp, what: Administer) -> Self {
         Self {
-            deed: Deed::Observe,
+            deed: Deed::Administer(what),
             who: Who(who),
             model: GATEWAY,
             format: Format::Models,
@@ -143,8 +156,15 @@ impl<'a> Facts<'a> {
     pub(crate) const fn format_name(&self) -> &'static str {
         match self.deed {
             Deed::Ask | Deed::Receive => self.format.as_str(),
-            Deed::Observe => "metrics",
+            Deed::Administer(Administer::Observe) => "metrics",
+            Deed::Administer(_) => "admin",
         }
+    }
+
+    /// What the scopes of the caller's credential say to it.
+    pub(crate) fn in_scope(&self) -> Result<(), &'static str> {
+        let model = (!matches!(self.deed, Deed::Administer(_))).then_some(self.model);
+        scopes::allow(self.who.0, model, self.format_name())
     }
 
     /// The same question without what no policy can read.

@@ -13,6 +13,7 @@
 //! assert!(error.to_string().starts_with("staff.cedar:1:"));
 //! ```
 
+mod administer;
 mod cache;
 pub mod cases;
 mod error;
@@ -27,6 +28,7 @@ mod shape;
 mod stage;
 mod token;
 
+pub use administer::Administer;
 pub use error::{PolicyError, Problem};
 pub use policy::{Named, Policy, SCHEMA, STARTER};
 pub use rates::{Rate, Rates};

@@ -27,8 +27,8 @@ pub const STARTER: &str = include_str!("starter.cedar");
 /// A valid set of policies. A request no policy permits is refused, and so is one that any policy forbids.
 pub struct Policy {
     set: PolicySet,
-    /// What has a say when somebody wants to observe: every `forbid`, and each `permit` that names its action.
-    observing: PolicySet,
+    /// What has a say about the gateway itself: every `forbid`, and each `permit` that names its action.
+    outright: PolicySet,
     names: HashMap<PolicyId, Named>,
     words: Words,
     mentions: Mentions,
@@ -98,16 +98,16 @@ impl Policy {
             return Err(reading.problems.into());
         }
         let Reading { set, places, .. } = reading;
-        let outright = |p: &&cedar_policy::Policy| {
+        let names_action = |p: &&cedar_policy::Policy| {
             p.effect() == Effect::Forbid || !matches!(p.action_constraint(), ActionConstraint::Any)
         };
-        let observing = PolicySet::from_policies(set.policies().filter(outright).cloned()).map_err(|_| {
+        let outright = PolicySet::from_policies(set.policies().filter(names_action).cloned()).map_err(|_| {
             vec![Problem::at("policy", "", 0, "the policies could not be told apart", "report this defect")]
         })?;
         let mentions = set.policies().map(|policy| policy.to_json().map_or(Mentions::ALL, |json| Mentions::of(&json)));
         let mentions = mentions.fold(Mentions::NONE, Mentions::and);
         let names = places.into_iter().map(|(id, place)| (id, place.named)).collect();
-        Ok(Self { set, observing, names, words: Words::new(), mentions })
+        Ok(Self { set, outright, names, words: Words::new(), mentions })
     }
 
     /// How many policies there are.
@@ -135,7 +135,7 @@ impl Policy {
         };
         let set = match facts.deed {
             Deed::Ask | Deed::Receive => &self.set,
-            Deed::Observe => &self.observing,
+            Deed::Administer(_) => &self.outright,
         };
         let response = Authorizer::new().is_authorized(&request, set, &entities);
         let diagnostics = response.diagnostics();

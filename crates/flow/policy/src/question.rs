@@ -29,9 +29,7 @@ pub(crate) struct Words {
     agent: EntityTypeName,
     model: EntityTypeName,
     gateway: EntityTypeName,
-    ask: EntityUid,
-    receive: EntityUid,
-    observe: EntityUid,
+    action: EntityTypeName,
 }
 
 impl Words {
@@ -39,7 +37,6 @@ impl Words {
         let name = |text: &str| -> EntityTypeName {
             format!("Countersign::{text}").parse().expect("the names of the schema are Cedar names")
         };
-        let action = |text: &str| EntityUid::from_type_name_and_id(name("Action"), EntityId::new(text));
         Self {
             tenant: name("Tenant"),
             role: name("Role"),
@@ -48,9 +45,7 @@ impl Words {
             agent: name("Agent"),
             model: name("Model"),
             gateway: name("Gateway"),
-            ask: action("ask"),
-            receive: action("receive"),
-            observe: action("observe"),
+            action: name("Action"),
         }
     }
 
@@ -68,10 +63,10 @@ impl Words {
         let principal = uid(kind, &principal_id(&who.tenant, &who.subject));
         let mut parents: HashSet<EntityUid> = who.roles.iter().map(|role| uid(&self.role, role)).collect();
         parents.insert(uid(&self.tenant, &who.tenant));
-        let (action, kind) = match facts.deed {
-            Deed::Ask => (&self.ask, &self.model),
-            Deed::Receive => (&self.receive, &self.model),
-            Deed::Observe => (&self.observe, &self.gateway),
+        let action = uid(&self.action, facts.deed.as_str());
+        let kind = match facts.deed {
+            Deed::Ask | Deed::Receive => &self.model,
+            Deed::Administer(_) => &self.gateway,
         };
         let resource = uid(kind, facts.model);
 
@@ -85,7 +80,7 @@ impl Words {
         let asked_for = Entity::new(resource.clone(), attributes, HashSet::new()).map_err(defect)?;
         let entities = Entities::from_entities([caller, asked_for], None).map_err(defect)?;
 
-        let request = Request::new(principal, action.clone(), resource, context(facts, show)?, None).map_err(defect)?;
+        let request = Request::new(principal, action, resource, context(facts, show)?, None).map_err(defect)?;
         Ok((request, entities))
     }
 }

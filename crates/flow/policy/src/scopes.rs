@@ -2,11 +2,12 @@
 
 use countersign_core::Principal;
 
-/// Whether the scopes of `who` leave room for `model` in the format of this name.
+/// Whether the scopes of `who` leave room for `model` in the format of this name. What is done to the gateway itself is about no
+/// model, so that no scope which names a model leaves room for it.
 ///
 /// Scopes of one sort widen each other, scopes of two sorts narrow each other. A scope of a sort we do not know restricts the
 /// credential to something we cannot judge, so nothing is allowed.
-pub(crate) fn allow(who: &Principal, model: &str, format: &str) -> Result<(), &'static str> {
+pub(crate) fn allow(who: &Principal, model: Option<&str>, format: &str) -> Result<(), &'static str> {
     if who.scopes.is_empty() {
         return Ok(());
     }
@@ -16,7 +17,7 @@ pub(crate) fn allow(who: &Principal, model: &str, format: &str) -> Result<(), &'
         match scope.split_once(':') {
             Some(("model", name)) => {
                 models = true;
-                model_fits |= name == model;
+                model_fits |= model == Some(name);
             }
             Some(("format", name)) => {
                 formats = true;

@@ -9,12 +9,12 @@ use countersign_core::{
 };
 
 use crate::{
+    administer::Administer,
     cache::Cache,
     facts::{Deed, Facts, Kinds},
     policy::{Named, Policy},
     rates::{Hold, Limiter, Rates},
     rules::{Judges, Rules},
-    scopes,
 };
 
 /// Everything the stage goes by, replaced as one.
@@ -147,13 +147,12 @@ impl Stage {
         }
     }
 
-    /// May the caller read what the gateway has counted? A `permit` has to name the action `observe`: one that names none was
-    /// written about models.
+    /// May the caller do this to the gateway? A `permit` has to name the action: one that names none was written about models.
     ///
     /// # Errors
     /// As [`Stage::permit`].
-    pub fn observe(&self, who: &Identified) -> Result<(), Refusal> {
-        let facts = Facts::observe(who.principal(), who.peer(), who.at());
+    pub fn administer(&self, who: &Identified, what: Administer) -> Result<(), Refusal> {
+        let facts = Facts::administer(who.principal(), who.peer(), who.at(), what);
         self.loaded.load().verdict(facts).into_permit().map(drop)
     }
 
@@ -172,7 +171,7 @@ impl Loaded {
 
     fn verdict(&self, facts: Facts<'_>) -> Verdict {
         // Scopes look at what the policies may not, so they come before the facts are blanked. They cost no evaluation.
-        if let Err(reason) = scopes::allow(facts.who.0, facts.model, facts.format_name()) {
+        if let Err(reason) = facts.in_scope() {
             return Verdict::Refused(no(facts.deed), reason.into());
         }
         let facts = facts.blanked(self.policy.mentions());
@@ -222,7 +221,7 @@ const AN_ATTACHMENT: Finding = Finding {
 
 const fn no(deed: Deed) -> Code {
     match deed {
-        Deed::Ask | Deed::Observe => Code::NotPermitted,
+        Deed::Ask | Deed::Administer(_) => Code::NotPermitted,
         Deed::Receive => Code::AnswerNotPermitted,
     }
 }

@@ -52,7 +52,7 @@ fn permits(policy: &Policy, who: &Arc<Principal>, model: &str) -> bool {
 
 #[test]
 fn the_starter_and_its_examples_validate() {
-    assert_eq!(parse(STARTER).len(), 2);
+    assert_eq!(parse(STARTER).len(), 3);
     // Lines commented out that are policy text: everything from `@id` to the line that ends with a semicolon.
     let mut open = false;
     let examples: String = STARTER

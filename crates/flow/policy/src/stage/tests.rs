@@ -247,7 +247,7 @@ fn observing_has_to_be_permitted_by_name() {
         let walk = Walk::new(policy);
         let id = RequestId::new(Timestamp(0), [0; 10]);
         let who = Identified::new(&walk.stamps.identify, id, Timestamp(0), Peer::default(), Arc::clone(who));
-        walk.stage.observe(&who).map_err(|r| r.code)
+        walk.stage.administer(&who, Administer::Observe).map_err(|r| r.code)
     };
     let no = Err(Code::NotPermitted);
     let (watch, staff) = (principal("bank", "olga", &["watch"]), staff());
@@ -272,10 +272,29 @@ fn observing_has_to_be_permitted_by_name() {
         may(WATCH, &Arc::new(Principal { scopes, ..(*watch).clone() }))
     };
     assert_eq!((scoped("model:m"), scoped("format:chat"), scoped("format:metrics")), (no, no, Ok(())));
+    assert_eq!((scoped("model:gateway"), scoped("format:admin")), (no, no));
     // It opens no model, and a decision about a model is not taken for one about observing.
     let walk = Walk::new(&format!("{WATCH} {STAFF}"));
     assert_eq!(code(walk.permit(&watch, Peer::default(), call("gateway"), Timestamp(0))), Code::NotPermitted);
     walk.permit(&staff, Peer::default(), call("gateway"), Timestamp(0)).unwrap();
+}
+
+#[test]
+fn each_action_on_the_gateway_is_permitted_by_its_own_name_alone() {
+    let who = staff();
+    let identified = |walk: &Walk| {
+        let id = RequestId::new(Timestamp(0), [0; 10]);
+        Identified::new(&walk.stamps.identify, id, Timestamp(0), Peer::default(), Arc::clone(&who))
+    };
+    for permitted in Administer::ALL {
+        let named = format!("action in [Countersign::Action::\"{}\"]", permitted.as_str());
+        let walk = Walk::new(&format!("{STAFF} permit(principal, {named}, resource);"));
+        let may = |what: &Administer| walk.stage.administer(&identified(&walk), *what);
+        let open: Vec<_> = Administer::ALL.iter().filter(|what| may(what).is_ok()).collect();
+        assert_eq!(open, [permitted]);
+        // A model of the gateway's name is still a model.
+        assert!(walk.permit(&principal("b", "x", &[]), Peer::default(), call("gateway"), Timestamp(0)).is_err());
+    }
 }
 
 #[test]
@@ -406,8 +425,8 @@ proptest! {
         };
         let fresh: Vec<_> = (0..pool.len()).map(|i| loaded.policy.ask(&facts(i), Mentions::ALL)).collect();
         for i in picks {
-            let (Drawn { who, call, .. }, fresh) = (&pool[i], &fresh[i]);
-            let scoped = scopes::allow(who, &call.model, call.format.as_str()).is_ok();
+            let (Drawn { call, .. }, fresh) = (&pool[i], &fresh[i]);
+            let scoped = facts(i).in_scope().is_ok();
             let verdict = match loaded.verdict(facts(i)) {
                 Verdict::Permitted(permit) => Ok(String::from(&*permit.reason)),
                 Verdict::Refused(code, reason) => Err((code, String::from(&*reason))),
