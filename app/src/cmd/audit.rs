@@ -1,6 +1,7 @@
 //! `countersign audit`: verify, show and export the log. Works offline, beside a running gateway or without one.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -9,7 +10,7 @@ use anyhow::Context;
 use countersign_audit::{
     AuditError, Checkpoint, DiskDir,
     note::{key_text, read_key},
-    record::Record,
+    record::{Changed, Record},
     show::{self, Shown},
     verify::{Against, Report, verify},
 };
@@ -134,6 +135,16 @@ pub(crate) fn print(shown: &Shown, bodies: Option<&State>) {
             r.who.subject,
             r.what,
         )),
+        Record::Changed(r) => term::say(format_args!(
+            "{index} {} {} changed: {}/{} {} {}{}",
+            at(r.at),
+            r.request,
+            r.who.tenant,
+            r.who.subject,
+            r.action,
+            r.what,
+            changes(r),
+        )),
         Record::Strangers(r) => term::say(format_args!(
             "{index} {} {} more refusals of strangers from {} since {}",
             at(r.last),
@@ -159,6 +170,24 @@ pub(crate) fn print(shown: &Shown, bodies: Option<&State>) {
             Err(e) => term::say(format_args!("    (cannot be opened: {e})")),
         }
     }
+}
+
+/// What changes, member by member.
+pub(crate) fn changes(of: &Changed) -> String {
+    let mut text = String::new();
+    let names: BTreeSet<_> = of.was.keys().chain(of.becomes.keys()).collect();
+    for name in names {
+        let (was, becomes) = (of.was.get(name), of.becomes.get(name));
+        let said = match (was, becomes) {
+            (Some(was), Some(becomes)) if was == becomes => continue,
+            (Some(was), Some(becomes)) => format!(", {name} from {was} to {becomes}"),
+            (Some(was), None) => format!(", {name} was {was}"),
+            (None, Some(becomes)) => format!(", {name} {becomes}"),
+            (None, None) => continue,
+        };
+        text.push_str(&said);
+    }
+    text
 }
 
 fn findings(found: &countersign_audit::record::Findings) -> String {

@@ -61,6 +61,7 @@ pub(crate) async fn run(args: &Explain) -> anyhow::Result<ExitCode> {
                 );
                 stage("answered", "by the gateway itself; no provider was called");
             }
+            Record::Changed(r) => stage("changed", &format!("{} {}{}", r.action, r.what, super::audit::changes(r))),
             Record::Opened(_) | Record::Strangers(_) | Record::Gap(_) => {}
         }
     }

@@ -184,6 +184,18 @@ impl Audit {
         self.put(&Record::Answered(answered)).await
     }
 
+    /// Records a change to the gateway itself, before it is made; resolves when that is on disk. Texts are cut short.
+    ///
+    /// # Errors
+    /// As [`Audit::intend`].
+    pub async fn changed(&self, mut changed: record::Changed) -> Result<(), Refusal> {
+        for members in [&mut changed.was, &mut changed.becomes] {
+            members.values_mut().for_each(|value| *value = short(std::mem::take(value)));
+        }
+        changed.what = short(changed.what);
+        self.put(&Record::Changed(changed)).await
+    }
+
     /// Records refusals of strangers that were only counted; resolves when that is on disk.
     ///
     /// # Errors

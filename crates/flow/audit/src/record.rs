@@ -4,7 +4,7 @@
 //! (findings keep eight bytes of their evidence's). Texts are sealed and stand beside the entry; the entry holds the SHA-256
 //! of the sealed bytes, which ties the two together. What callers may write freely (model, tool names) is cut short.
 
-use std::{borrow::Cow, net::IpAddr, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use countersign_core::{Call, Finding, Principal, RequestId, Timestamp, life::Peer};
@@ -41,6 +41,8 @@ pub enum Record {
     Refused(Refused),
     /// The gateway answered a request by itself.
     Answered(Answered),
+    /// Something of the gateway itself is about to be changed.
+    Changed(Changed),
     /// Strangers were refused so often that they were only counted.
     Strangers(Strangers),
     /// For a time, nothing could be recorded, and what asked to be was refused.
@@ -179,6 +181,34 @@ pub struct Answered {
     /// What was asked for: `models` or `metrics`.
     pub what: Cow<'static, str>,
 }
+
+/// A change to the gateway itself: to its keys, its revocations, its grants. On record before it is made, so that none is made
+/// without a record; one that then failed is followed by the refusal of the same request.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Changed {
+    /// The request.
+    #[serde(with = "text::id")]
+    pub request: RequestId,
+    /// When it was decided on.
+    pub at: Micros,
+    /// Who changes it.
+    pub who: Who,
+    /// Where the request came from.
+    pub from: Place,
+    /// The action of the policy that permits it, as in `createKey`.
+    pub action: Cow<'static, str>,
+    /// What is changed, by its id.
+    pub what: String,
+    /// What it was, member by member; empty for what was not there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub was: Members,
+    /// What it becomes; empty for what goes away.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub becomes: Members,
+}
+
+/// Members of a thing that is changed, in words.
+pub type Members = BTreeMap<Cow<'static, str>, String>;
 
 /// Refused credentials of one place and about one minute, beyond those that are on record one by one.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -338,6 +368,7 @@ impl Record {
             Self::Outcome(r) => Some(r.request),
             Self::Refused(r) => Some(r.request),
             Self::Answered(r) => Some(r.request),
+            Self::Changed(r) => Some(r.request),
             Self::Opened(_) | Self::Strangers(_) | Self::Gap(_) => None,
         }
     }
@@ -349,7 +380,7 @@ impl Record {
             Self::Intent(r) => r.body.as_ref().map(|b| (&*r.who.tenant, PROMPT, b)),
             Self::Outcome(r) => r.answer.as_ref().map(|b| (&*r.tenant, ANSWER, b)),
             Self::Refused(r) => r.who.as_ref().zip(r.body.as_ref()).map(|(w, b)| (&*w.tenant, PROMPT, b)),
-            Self::Opened(_) | Self::Answered(_) | Self::Strangers(_) | Self::Gap(_) => None,
+            Self::Opened(_) | Self::Answered(_) | Self::Changed(_) | Self::Strangers(_) | Self::Gap(_) => None,
         }
     }
 }

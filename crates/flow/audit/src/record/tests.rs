@@ -80,6 +80,29 @@ fn the_form_is_stable() {
     );
 }
 
+fn changed(value: &str) -> Record {
+    let Record::Refused(of) = refused("m", 0, 0, "") else { unreachable!() };
+    Record::Changed(Changed {
+        request: of.request,
+        at: 7,
+        who: of.who.unwrap(),
+        from: of.from,
+        action: "liftRevocation".into(),
+        what: "rev_1".into(),
+        was: [("state".into(), "in force".into())].into(),
+        becomes: [("state".into(), value.into())].into(),
+    })
+}
+
+#[test]
+fn a_change_says_what_it_was_and_what_it_becomes() {
+    let entry = Entry { v: VERSION, record: changed("lifted") };
+    let json = serde_json::to_string(&entry).unwrap();
+    let end = r#""action":"liftRevocation","what":"rev_1","was":{"state":"in force"},"becomes":{"state":"lifted"}}}}"#;
+    assert!(json.ends_with(end), "{json}");
+    assert_eq!(Entry::read(json.as_bytes()).unwrap(), entry);
+}
+
 #[test]
 fn the_longest_entry_fits_a_bundle() {
     let record = refused(&"\u{1}".repeat(500), 5_000, 5_000, &"\u{1}".repeat(512));
