@@ -22,6 +22,7 @@ mod gate;
 pub mod h2;
 mod home;
 mod http;
+mod postgres;
 mod siege;
 mod upstream;
 
@@ -31,6 +32,7 @@ pub use deployment::Deployment;
 pub use gate::{Gate, until};
 pub use home::{Home, Plan, binary};
 pub use http::{Answer, request};
+pub use postgres::Postgres;
 pub use siege::{Must, Siege, ended};
 pub use upstream::{Asked, Reply, Upstream, chunked, event_stream, with_length};
 

@@ -1,4 +1,5 @@
-//! What the end-to-end tests need besides Rust, by the ordinary package managers: Python and Node with the official SDKs.
+//! What the tests need besides Rust, by the ordinary package managers: Python and Node with the official SDKs, PostgreSQL and
+//! Redis.
 
 use std::{path::Path, process::Command};
 
@@ -6,7 +7,16 @@ use crate::shell;
 
 /// Installs what is missing. Debian's packages need root; without it, and with a package missing, that is an error.
 pub(crate) fn install() -> anyhow::Result<()> {
-    debian(&[("python3", "python3"), ("npm", "npm"), ("node", "nodejs"), ("cc", "build-essential")])?;
+    debian(&[
+        ("python3", "python3"),
+        ("npm", "npm"),
+        ("node", "nodejs"),
+        ("cc", "build-essential"),
+        ("psql", "postgresql-client"),
+        ("redis-server", "redis-server"),
+        // Debian keeps the server out of the path.
+        ("/usr/lib/postgresql", "postgresql"),
+    ])?;
     python()?;
     node()
 }

@@ -2,11 +2,9 @@
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
+use crate::{Store, StoreError};
 use countersign_core::{Timestamp, principal::PrincipalKind};
 use data_encoding::HEXLOWER;
-use sqlx::{Sqlite, Transaction};
-
-use crate::{Store, StoreError};
 
 /// An API key as it is kept: everything but the key.
 #[derive(Clone, Eq, PartialEq)]
@@ -41,7 +39,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Damaged`], [`StoreError::Database`].
     pub async fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.snapshot().await?;
         let rows: Vec<Row> = sqlx::query_as(
             "SELECT id, hash, tenant, subject, kind, created, expires, revoked_at, note FROM api_key ORDER BY created, id",
         )
@@ -75,7 +73,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Exists`], [`StoreError::Database`].
     pub async fn insert_key(&self, key: &KeyRecord) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.change(PART).await?;
         sqlx::query(
             "INSERT INTO api_key (id, hash, tenant, subject, kind, created, expires, revoked_at, note) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
@@ -108,7 +106,7 @@ impl Store {
                     .await?;
             }
         }
-        commit(transaction).await
+        Ok(transaction.commit().await?)
     }
 
     /// Revokes a key; whether it stood until now. Once revoked it keeps the time of the first revocation.
@@ -116,7 +114,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NoSuchKey`], [`StoreError::Database`].
     pub async fn revoke_key(&self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.change(PART).await?;
         let revoked: Option<Option<i64>> = sqlx::query_scalar("SELECT revoked_at FROM api_key WHERE id = $1")
             .bind(id)
             .fetch_optional(&mut *transaction)
@@ -130,7 +128,7 @@ impl Store {
                     .bind(id)
                     .execute(&mut *transaction)
                     .await?;
-                commit(transaction).await?;
+                transaction.commit().await?;
                 Ok(true)
             }
         }
@@ -148,16 +146,13 @@ impl fmt::Debug for KeyRecord {
     }
 }
 
+/// The name under which changes to the keys are counted.
+pub(crate) const PART: &str = "keys";
+
 /// Roles and scopes.
 type Grants = (Vec<Arc<str>>, Vec<Arc<str>>);
 
 type Row = (String, String, String, String, String, i64, Option<i64>, Option<i64>, String);
-
-/// Ends a transaction that changed the keys.
-async fn commit(mut transaction: Transaction<'_, Sqlite>) -> Result<(), StoreError> {
-    sqlx::query("UPDATE revision SET number = number + 1 WHERE part = 'keys'").execute(&mut *transaction).await?;
-    Ok(transaction.commit().await?)
-}
 
 fn record(row: Row, roles: Vec<Arc<str>>, scopes: Vec<Arc<str>>) -> Result<KeyRecord, StoreError> {
     let (id, hash, tenant, subject, kind, created, expires, revoked_at, note) = row;

@@ -1,28 +1,37 @@
-//! The durable state of a deployment: API keys as records and hashes, in SQLite.
+//! The durable state of a deployment: API keys as records and hashes, and revocations, in SQLite or PostgreSQL.
 //!
 //! It never sees a key or any other secret, decides nothing about who may do what, and is never asked while a request waits.
 //!
 //! Several processes may have the store open at once: a running gateway polls [`Store::keys_if_changed`] and so notices what the
-//! command line did in another.
+//! command line did in another, or another node did.
+//!
+//! Every statement holds for both databases: parameters are `$1`, columns are TEXT or BIGINT, times are microseconds since 1970.
+//! Each part of the store (the keys, say) has a row in `revision`. A change begins with `Store::change`, which raises that
+//! number and so waits for whoever else is changing that part; readers who poll the number miss nothing.
 
 mod keys;
+mod postgres;
 mod revocations;
+mod sqlite;
 
-use std::{fs::File, io, path::Path, time::Duration};
+use std::{fmt, io, path::Path, time::Duration};
 
 use sqlx::{
-    SqlSafeStr, SqlitePool,
+    Any, AnyPool, SqlSafeStr, Transaction,
+    any::{AnyConnectOptions, AnyPoolOptions},
     migrate::{MigrateError, Migration, MigrationType, Migrator},
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
 pub use keys::KeyRecord;
+pub use postgres::Postgres;
 pub use revocations::{FOR_GOOD, RevocationRecord};
 
 /// The store.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Store {
-    pool: SqlitePool,
+    pool: AnyPool,
+    /// How a transaction begins that sees one moment throughout.
+    snapshot: &'static str,
 }
 
 /// How much of the store someone has seen. Starts before everything.
@@ -50,7 +59,10 @@ pub enum StoreError {
     /// A row holds what no release writes.
     #[error("the record `{0}` is damaged")]
     Damaged(String),
-    /// SQLite failed; worth another try when it was busy or the disk was full.
+    /// The address of the database cannot be used.
+    #[error("the store's address cannot be used: {0}")]
+    Address(&'static str),
+    /// The database failed; worth another try when it was busy, away or out of space.
     #[error("the store failed")]
     Database(#[from] sqlx::Error),
 }
@@ -61,42 +73,47 @@ impl Store {
     /// # Errors
     /// [`StoreError::Create`], [`StoreError::Newer`], [`StoreError::Migrate`], [`StoreError::Database`].
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        // Held until the tables are there: SQLite itself does not wait for another who makes the same new store.
-        let lock = tokio::task::spawn_blocking({
-            let path = path.to_owned();
-            move || create(&path)
-        });
-        let _lock = lock.await.map_err(io::Error::other).flatten().map_err(StoreError::Create)?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(BUSY)
-            .pragma("cache_size", CACHE)
-            .pragma("trusted_schema", "OFF");
+        let file = sqlite::File::lock(path).await.map_err(StoreError::Create)?;
         // One connection is one thread; the store has little to do.
-        let pool = SqlitePoolOptions::new()
-            .max_connections(1)
+        Self::with(file.options()?, 1, sqlite::SETTINGS, "BEGIN").await
+    }
+
+    /// Opens the store in a PostgreSQL database, which must be there; brings its tables up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::Address`], [`StoreError::Newer`], [`StoreError::Migrate`], [`StoreError::Database`].
+    pub async fn connect(to: &Postgres) -> Result<Self, StoreError> {
+        let snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        Self::with(to.options()?, postgres::CONNECTIONS, postgres::SETTINGS, snapshot).await
+    }
+
+    async fn with(
+        options: AnyConnectOptions,
+        connections: u32,
+        settings: &'static [&'static str],
+        snapshot: &'static str,
+    ) -> Result<Self, StoreError> {
+        let pool = AnyPoolOptions::new()
+            .max_connections(connections)
             .idle_timeout(None)
             .max_lifetime(None)
             .acquire_timeout(BUSY)
+            .after_connect(move |connection, _| {
+                Box::pin(async move {
+                    for setting in settings {
+                        sqlx::raw_sql(*setting).execute(&mut *connection).await?;
+                    }
+                    Ok(())
+                })
+            })
             .connect_with(options)
             .await?;
+        let sorted: i64 = sqlx::query_scalar(SORTED).fetch_one(&pool).await?;
+        if sorted == 0 {
+            return Err(StoreError::Address("the database sorts text by a language; create it with LC_COLLATE 'C'"));
+        }
         migrate(&pool).await?;
-        Ok(Self { pool })
-    }
-
-    /// Whether the keys changed since `seen`, which is brought up to date. Whoever reads the keys afterwards must not lose
-    /// the answer when that fails; [`Store::keys_if_changed`] does not.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`]; `seen` stays as it was.
-    pub async fn changed(&self, seen: &mut Revision) -> Result<bool, StoreError> {
-        let number: i64 =
-            sqlx::query_scalar("SELECT number FROM revision WHERE part = 'keys'").fetch_one(&self.pool).await?;
-        let now = Revision(number);
-        Ok(std::mem::replace(seen, now) != now)
+        Ok(Self { pool, snapshot })
     }
 
     /// The keys, if they changed since `seen`. Until they have been read, `seen` stays as it was, so that a failure half-way
@@ -105,8 +122,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Damaged`], [`StoreError::Database`].
     pub async fn keys_if_changed(&self, seen: &mut Revision) -> Result<Option<Vec<KeyRecord>>, StoreError> {
-        let mut now = *seen;
-        if !self.changed(&mut now).await? {
+        let now = self.revision(keys::PART).await?;
+        if now == *seen {
             return Ok(None);
         }
         let keys = self.keys().await?;
@@ -118,30 +135,43 @@ impl Store {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+
+    /// How often `part` has changed. Read it before what it counts: then a change in between is seen twice and never missed.
+    pub(crate) async fn revision(&self, part: &'static str) -> Result<Revision, StoreError> {
+        let number: i64 =
+            sqlx::query_scalar("SELECT number FROM revision WHERE part = $1").bind(part).fetch_one(&self.pool).await?;
+        Ok(Revision(number))
+    }
+
+    /// Begins a change to `part`; dropped without `commit`, it has changed nothing. To raise the number first takes the lock
+    /// that makes writers of one part wait for each other, on both databases: what is read afterwards stays true.
+    pub(crate) async fn change(&self, part: &'static str) -> Result<Transaction<'static, Any>, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        let raised = sqlx::query("UPDATE revision SET number = number + 1 WHERE part = $1")
+            .bind(part)
+            .execute(&mut *transaction)
+            .await?;
+        if raised.rows_affected() == 1 { Ok(transaction) } else { Err(sqlx::Error::RowNotFound.into()) }
+    }
+
+    /// Begins to read several tables as they were at one moment.
+    pub(crate) async fn snapshot(&self) -> Result<Transaction<'static, Any>, StoreError> {
+        Ok(self.pool.begin_with(self.snapshot).await?)
+    }
 }
 
-async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The pool knows the password.
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+async fn migrate(pool: &AnyPool) -> Result<(), StoreError> {
     match Migrator::with_migrations(migrations()).run(pool).await {
         Ok(()) => Ok(()),
         Err(MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..)) => Err(StoreError::Newer),
         Err(e) => Err(StoreError::Migrate(Box::new(e))),
-    }
-}
-
-/// Makes the file before SQLite does, which would let others read it, and waits for whoever else is opening the store.
-fn create(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".lock");
-    let lock = options.clone().create(true).truncate(false).open(beside)?;
-    lock.lock()?;
-    // Only when it is new: to close a file that SQLite has open elsewhere in this process would drop SQLite's locks on it.
-    match options.create_new(true).open(path) {
-        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(e),
-        _ => Ok(lock),
     }
 }
 
@@ -156,10 +186,10 @@ fn migrations() -> Vec<Migration> {
     ]
 }
 
-/// How long one process waits for another's write.
+/// Whether text is sorted by its bytes, as ids that sort by time need it.
+const SORTED: &str = "SELECT CAST(CASE WHEN 'a_~' > 'a_b' AND 'a' > 'B' THEN 1 ELSE 0 END AS BIGINT)";
+/// How long a connection may be waited for.
 const BUSY: Duration = Duration::from_secs(5);
-/// Of pages kept in memory; negative is in KiB.
-const CACHE: &str = "-256";
 
 #[cfg(test)]
 mod tests;

@@ -36,8 +36,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Exists`], [`StoreError::Database`].
     pub async fn insert_revocation(&self, record: &RevocationRecord) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        sqlx::query(BUMP).execute(&mut *transaction).await?;
+        let mut transaction = self.change(PART).await?;
         sqlx::query(
             "INSERT INTO revocation (id, target, not_before, until, made_at, made_by, reason) \
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -69,8 +68,7 @@ impl Store {
         by: &str,
         now: Timestamp,
     ) -> Result<Option<(RevocationRecord, bool)>, StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        sqlx::query(BUMP).execute(&mut *transaction).await?;
+        let mut transaction = self.change(PART).await?;
         let lifted =
             sqlx::query("UPDATE revocation SET lifted_at = $1, lifted_by = $2 WHERE id = $3 AND lifted_at IS NULL")
                 .bind(to_sql(now))
@@ -111,14 +109,13 @@ impl Store {
         seen: &mut Revision,
         now: Timestamp,
     ) -> Result<Option<Vec<RevocationRecord>>, StoreError> {
-        let number: i64 =
-            sqlx::query_scalar("SELECT number FROM revision WHERE part = 'revocations'").fetch_one(&self.pool).await?;
-        if *seen == Revision(number) {
+        let revision = self.revision(PART).await?;
+        if *seen == revision {
             return Ok(None);
         }
         let rows: Vec<Row> = sqlx::query_as(IN_FORCE).bind(to_sql(now)).fetch_all(&self.pool).await?;
         let records = rows.into_iter().map(record).collect::<Result<_, _>>()?;
-        *seen = Revision(number);
+        *seen = revision;
         Ok(Some(records))
     }
 }
@@ -145,8 +142,8 @@ fn record(row: Row) -> Result<RevocationRecord, StoreError> {
     })
 }
 
-// The write lock is taken by the first statement of every change, on either engine.
-const BUMP: &str = "UPDATE revision SET number = number + 1 WHERE part = 'revocations'";
+/// The name under which changes to the revocations are counted.
+const PART: &str = "revocations";
 const ONE: &str = "SELECT id, target, not_before, until, made_at, made_by, reason, lifted_at, lifted_by \
                    FROM revocation WHERE id = $1";
 const PAGE: &str = "SELECT id, target, not_before, until, made_at, made_by, reason, lifted_at, lifted_by \
