@@ -54,6 +54,10 @@ codes! {
     RevokedCredential = "CS0204", 401, "revoked-credential", "the credential has been revoked";
     /// The keys that would confirm the credential are not at hand, or too old.
     UnconfirmedCredential = "CS0205", 503, "unconfirmed-credential", "the credential cannot be confirmed at the moment; try again shortly";
+    /// The proof that the caller holds the key their token is bound to is missing or does not hold.
+    BadProof = "CS0206", 401, "bad-proof", "the proof of possession is not valid";
+    /// The proof holds no nonce of ours that is fresh; the answer brings one.
+    NonceNeeded = "CS0207", 401, "nonce-needed", "repeat the request with a proof of possession that holds the nonce in the dpop-nonce header";
     /// Policy does not permit the request.
     NotPermitted = "CS0301", 403, "not-permitted", "policy does not permit this request";
     /// Policy could not be evaluated, which refuses.
@@ -86,6 +90,18 @@ codes! {
     ProviderLimited = "CS0706", 429, "provider-limited", "the model provider is limiting requests; try again later";
     /// Every target of the model has failed lately and is being left alone.
     ProviderDown = "CS0707", 503, "provider-down", "the model provider is not available";
+    /// The gateway keeps nothing of that id.
+    NoSuchThing = "CS0801", 404, "no-such-thing", "the gateway keeps nothing of that name";
+    /// The request contradicts another one, or what is there.
+    Conflict = "CS0802", 409, "conflict", "the request conflicts with another one or with what is there";
+    /// An idempotency key came with another request than the first time.
+    KeyReused = "CS0803", 422, "idempotency-key-reused", "the idempotency key was used for another request";
+    /// The store could not be read or written.
+    StoreFailed = "CS0804", 503, "store-failed", "the store could not be used; try again";
+    /// A security event is not one that can be believed or acted on.
+    SignalRefused = "CS0805", 400, "signal-refused", "the security event is not accepted";
+    /// A web page asked, on behalf of whoever looks at it.
+    FromAPage = "CS0806", 403, "from-a-page", "requests that a web page makes are not served here";
     /// A defect in the gateway.
     Internal = "CS0901", 500, "internal", "the gateway failed; nothing was let through";
     /// The gateway is shutting down.
