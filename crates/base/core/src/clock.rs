@@ -7,6 +7,9 @@ use std::time::Duration;
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
+    /// The end of time, later than anything that happens.
+    pub const MAX: Self = Self(u64::MAX);
+
     /// Whole seconds since the epoch.
     #[must_use]
     pub const fn seconds(self) -> u64 {

@@ -12,6 +12,7 @@ pub mod id;
 pub mod life;
 pub mod principal;
 pub mod refusal;
+pub mod revocation;
 pub mod secret;
 
 pub use call::{Call, Format};
@@ -23,4 +24,5 @@ pub use finding::{Action, Finding, Judge, Kind, Side};
 pub use id::RequestId;
 pub use principal::{Lease, Principal};
 pub use refusal::Refusal;
+pub use revocation::{Board, Target};
 pub use secret::Secret;

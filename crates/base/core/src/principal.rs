@@ -4,11 +4,11 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
-use crate::{Claims, Timestamp};
+use crate::{Board, Claims, Target, Timestamp};
 
 /// An authenticated caller.
 #[derive(Clone, Debug)]
@@ -86,19 +86,37 @@ pub struct Lease {
     expires: Option<Timestamp>,
     ended: AtomicBool,
     within: Option<Arc<Self>>,
+    standing: Option<Standing>,
+}
+
+/// What a lease knows of the board of revocations.
+struct Standing {
+    board: Arc<Board>,
+    covering: Box<[Target]>,
+    issued: Timestamp,
+    /// Twice the board's epoch when it was asked last, and one more if it said that the credential is revoked.
+    seen: AtomicU64,
 }
 
 impl Lease {
     /// A standing lease that ends by itself at `expires`.
     #[must_use]
     pub const fn new(expires: Option<Timestamp>) -> Self {
-        Self { expires, ended: AtomicBool::new(false), within: None }
+        Self { expires, ended: AtomicBool::new(false), within: None, standing: None }
     }
 
     /// A lease that stands no longer than `outer` does: a token's within that of the key that signed it.
     #[must_use]
     pub const fn within(outer: Arc<Self>, expires: Option<Timestamp>) -> Self {
-        Self { expires, ended: AtomicBool::new(false), within: Some(outer) }
+        Self { expires, ended: AtomicBool::new(false), within: Some(outer), standing: None }
+    }
+
+    /// The lease of a credential that was `issued` then, and that the board may revoke by any of `covering`.
+    #[must_use]
+    pub fn under(mut self, board: Arc<Board>, covering: Box<[Target]>, issued: Timestamp) -> Self {
+        let seen = AtomicU64::new(u64::MAX);
+        self.standing = Some(Standing { board, covering, issued, seen });
+        self
     }
 
     /// Ends the lease now. There is no way back.
@@ -106,10 +124,10 @@ impl Lease {
         self.ended.store(true, Ordering::Release);
     }
 
-    /// Whether this lease itself was ended, rather than by time or by the one it stands within.
+    /// Whether this lease itself was ended or is revoked, rather than over by time or with the one it stands within.
     #[must_use]
     pub fn ended(&self) -> bool {
-        self.ended.load(Ordering::Acquire)
+        self.ended.load(Ordering::Acquire) || self.standing.as_ref().is_some_and(Standing::revoked)
     }
 
     /// Whether the credential may be acted on at `now`.
@@ -124,6 +142,21 @@ impl Lease {
     #[must_use]
     pub const fn expires(&self) -> Option<Timestamp> {
         self.expires
+    }
+}
+
+impl Standing {
+    /// One load while nothing changes on the board.
+    fn revoked(&self) -> bool {
+        let epoch = self.board.epoch();
+        let seen = self.seen.load(Ordering::Acquire);
+        if seen >> 1 == epoch {
+            return seen & 1 == 1;
+        }
+        let revoked = self.board.covers(&self.covering, self.issued);
+        // A change in between is seen the next time: what is remembered is the epoch from before.
+        self.seen.store(epoch << 1 | u64::from(revoked), Ordering::Release);
+        revoked
     }
 }
 
@@ -147,5 +180,21 @@ mod tests {
         assert!(!one.stands(Timestamp(0)) && other.stands(Timestamp(0)) && outer.stands(Timestamp(0)));
         outer.end();
         assert!(!other.stands(Timestamp(0)) && !other.ended());
+    }
+    #[test]
+    fn a_lease_follows_the_board() {
+        let board = Arc::new(Board::default());
+        let lease = Lease::new(None).under(board.clone(), [Target::Role("clerk".into())].into(), Timestamp(5));
+        assert!(lease.stands(Timestamp(9)));
+        board.revoke(Target::Role("boss".into()), Timestamp::MAX);
+        assert!(lease.stands(Timestamp(9)));
+        board.revoke(Target::Role("clerk".into()), Timestamp(5));
+        assert!(lease.stands(Timestamp(9)), "issued at that moment, not before");
+        board.revoke(Target::Role("clerk".into()), Timestamp(6));
+        assert!(!lease.stands(Timestamp(9)) && lease.ended());
+        board.replace([]);
+        assert!(lease.stands(Timestamp(9)), "a revocation can be lifted");
+        lease.end();
+        assert!(!lease.stands(Timestamp(9)));
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use ahash::AHashMap;
 use aws_lc_rs::digest::{SHA256, digest};
 use countersign_core::{
-    Code, Lease, Principal, Refusal, Timestamp,
+    Board, Code, Lease, Principal, Refusal, Target, Timestamp,
     principal::{Method, PrincipalKind},
 };
 use data_encoding::HEXLOWER;
@@ -56,14 +56,14 @@ pub enum NamePattern {
 }
 
 /// The rules and the certificates seen so far.
-#[derive(Default)]
 pub(crate) struct Certificates {
     state: RwLock<State>,
+    board: Arc<Board>,
 }
 
 impl Certificates {
-    pub(crate) fn new(rules: Vec<CertificateRule>) -> Self {
-        Self { state: RwLock::new(State { rules, seen: AHashMap::new() }) }
+    pub(crate) fn new(rules: Vec<CertificateRule>, board: Arc<Board>) -> Self {
+        Self { state: RwLock::new(State { rules, seen: AHashMap::new() }), board }
     }
 
     /// Takes new rules. Certificates that map to the same principal as before keep their lease; the others' leases end.
@@ -128,14 +128,13 @@ impl Certificates {
                 return Err(Refusal::new(Code::Overloaded, "more client certificates are in use than can be held"));
             }
         }
-        let principal = map(&state.rules, &names).map(|mapped| Arc::new(mapped.principal(&hash, names.ends)));
+        let principal = map(&state.rules, &names).map(|mapped| Arc::new(mapped.principal(&hash, &names, &self.board)));
         let begins = names.begins;
         state.seen.insert(hash, Known { names, principal: principal.clone() });
         Ok((begins, principal))
     }
 }
 
-#[derive(Default)]
 struct State {
     rules: Vec<CertificateRule>,
     seen: AHashMap<[u8; 32], Known>,
@@ -207,17 +206,20 @@ struct Mapped<'a> {
 }
 
 impl Mapped<'_> {
-    fn principal(&self, hash: &[u8; 32], ends: Timestamp) -> Principal {
+    fn principal(&self, hash: &[u8; 32], names: &Names, board: &Arc<Board>) -> Principal {
+        let subject: Arc<str> = self.subject.into();
+        let credential: Arc<str> = format!("sha256:{}", HEXLOWER.encode(hash)).into();
+        let covering = Target::covering(&self.rule.tenant, &subject, &credential, &self.rule.roles, None);
         Principal {
             tenant: self.rule.tenant.clone(),
-            subject: self.subject.into(),
+            subject,
             kind: self.rule.kind,
             roles: self.rule.roles.clone().into(),
             scopes: self.rule.scopes.clone().into(),
-            credential: format!("sha256:{}", HEXLOWER.encode(hash)).into(),
+            credential,
             method: Method::ClientCertificate,
             claims: None,
-            lease: Arc::new(Lease::new(Some(ends))),
+            lease: Arc::new(Lease::new(Some(names.ends)).under(board.clone(), covering, names.begins)),
         }
     }
 

@@ -11,7 +11,7 @@ use std::{
 use ahash::AHashMap;
 use arc_swap::ArcSwap;
 use countersign_core::{
-    Code, Lease, Principal, Refusal, RequestId, Timestamp,
+    Board, Code, Lease, Principal, Refusal, RequestId, Target, Timestamp,
     life::{Identified, Peer, Stamp, stage},
     principal::Method,
 };
@@ -33,20 +33,23 @@ pub struct Identity {
     suspended: AtomicBool,
     certificates: Certificates,
     tokens: Tokens,
+    board: Arc<Board>,
 }
 
 impl Identity {
     /// The stage, with no keys and no issuers yet. `hasher` is the ring's for [`key::PURPOSE`].
     #[must_use]
     pub fn new(stamp: Stamp<stage::Identify>, hasher: KeyHasher, rules: Vec<CertificateRule>) -> Self {
+        let board = Arc::<Board>::default();
         Self {
             stamp,
             hasher,
             keys: ArcSwap::default(),
             loading: Mutex::default(),
             suspended: AtomicBool::new(false),
-            certificates: Certificates::new(rules),
-            tokens: Tokens::default(),
+            certificates: Certificates::new(rules, board.clone()),
+            tokens: Tokens::new(board.clone()),
+            board,
         }
     }
 
@@ -60,7 +63,7 @@ impl Identity {
             let place = place(&record.hash);
             let entry = match before.get(&place) {
                 Some(entry) if entry.record == record => entry.clone(),
-                _ => Arc::new(Entry::new(record)),
+                _ => Arc::new(Entry::new(record, &self.board)),
             };
             after.insert(place, entry);
         }
@@ -84,6 +87,12 @@ impl Identity {
     /// Replaces the rules for certificates. The lease of a certificate that now maps to someone else, or to nobody, ends.
     pub fn set_rules(&self, rules: Vec<CertificateRule>) {
         self.certificates.set_rules(rules);
+    }
+
+    /// The revocations in force. Whatever is put on it holds for the next request and for the next bytes of every answer.
+    #[must_use]
+    pub const fn board(&self) -> &Arc<Board> {
+        &self.board
     }
 
     /// The issuers of access tokens and their keys.
@@ -156,8 +165,10 @@ struct Entry {
 }
 
 impl Entry {
-    fn new(record: KeyRecord) -> Self {
-        let lease = Arc::new(Lease::new(record.expires));
+    fn new(record: KeyRecord, board: &Arc<Board>) -> Self {
+        let KeyRecord { tenant, subject, id, roles, .. } = &record;
+        let covering = Target::covering(tenant, subject, id, roles, None);
+        let lease = Lease::new(record.expires).under(board.clone(), covering, record.created);
         if record.revoked_at.is_some() {
             lease.end();
         }
@@ -170,7 +181,7 @@ impl Entry {
             credential: record.id.clone(),
             method: Method::ApiKey,
             claims: None,
-            lease,
+            lease: Arc::new(lease),
         });
         Self { record, principal }
     }

@@ -22,7 +22,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::digest::{SHA256, digest};
-use countersign_core::{Claims, Code, Confirmation, Lease, Principal, Refusal, Timestamp, principal::Method};
+use countersign_core::{
+    Board, Claims, Code, Confirmation, Lease, Principal, Refusal, Target, Timestamp, principal::Method,
+};
 use countersign_wire::json::{Doc, Value};
 
 pub use adapter::Profile;
@@ -46,6 +48,7 @@ pub struct Tokens {
     services: ArcSwap<Vec<Arc<Service>>>,
     setting: Mutex<()>,
     cache: Cache,
+    board: Arc<Board>,
 }
 
 /// How an issuer's keys stand.
@@ -63,11 +66,16 @@ pub struct IssuerStatus {
 
 impl Default for Tokens {
     fn default() -> Self {
-        Self { services: ArcSwap::default(), setting: Mutex::default(), cache: Cache::new(REMEMBERED) }
+        Self::new(Arc::default())
     }
 }
 
 impl Tokens {
+    /// No issuers yet; `board` revokes what they issued.
+    pub(crate) fn new(board: Arc<Board>) -> Self {
+        Self { services: ArcSwap::default(), setting: Mutex::default(), cache: Cache::new(REMEMBERED), board }
+    }
+
     /// Replaces the issuers. One that is configured as before keeps its keys, and its tokens their leases. The leases of one that
     /// changed or is gone end; keys that were fetched for the same URL are read again under the new rules.
     ///
@@ -194,7 +202,7 @@ impl Tokens {
             Fault::Expired => Refusal::new(Code::ExpiredCredential, "the token has expired"),
             Fault::Bad(why) => bad(why),
         };
-        entry(service, &key, jws.typ(), claims, now).map_err(refused)
+        entry(service, &key, &self.board, jws.typ(), claims, now).map_err(refused)
     }
 
     fn service(&self, name: &str) -> Option<Arc<Service>> {
@@ -226,6 +234,7 @@ fn key(service: &Arc<Service>, jws: &Jws<'_>, now: Timestamp) -> Result<Arc<Key>
 fn entry(
     service: &Arc<Service>,
     key: &Key,
+    board: &Arc<Board>,
     typ: Option<&str>,
     claims: Value<'_>,
     now: Timestamp,
@@ -235,32 +244,39 @@ fn entry(
     let who = issuer.profile.read(typ, claims, &issuer.url)?;
     let subject: Arc<str> = format!("{}/{}", issuer.name, who.id).into();
     let restricts = |scope: &&Arc<str>| scope.starts_with("model:") || scope.starts_with("format:");
+    let credential: Arc<str> = format!("token:{subject}").into();
+    let roles = issuer.roles_of(&who)?;
+    let said = Claims {
+        issuer: issuer.name.clone(),
+        subject: who.id,
+        client: Some(who.client),
+        scopes: who.scopes,
+        roles: who.roles,
+        groups: who.groups,
+        acr: claims::text(claims, "acr")?,
+        amr: claims::list(claims, "amr")?,
+        auth_time: claims::time(claims, "auth_time")?,
+        id: who.token,
+        session: claims::text(claims, "sid")?,
+        confirmation: claims::confirmation(claims)?,
+        issued: span.issued,
+        expires: span.ends,
+        extra: claims::extra(claims, &issuer.extra),
+    };
+    let covering = Target::covering(&issuer.tenant, &subject, &credential, &roles, Some(&said));
+    // The issuer's clock may be ahead: what it issued before a revocation must not look issued after it.
+    let issued = Timestamp(span.issued.0.saturating_sub(u64::try_from(issuer.leeway.as_micros()).unwrap_or(u64::MAX)));
+    let lease = Lease::within(key.lease.clone(), Some(span.ends)).under(board.clone(), covering, issued);
     let principal = Principal {
         tenant: issuer.tenant.clone(),
         kind: who.kind,
-        roles: issuer.roles_of(&who)?,
+        roles,
         // The issuer's other scopes are for policies, by way of roles and claims.
-        scopes: who.scopes.iter().filter(restricts).cloned().collect(),
-        credential: format!("token:{subject}").into(),
+        scopes: said.scopes.iter().filter(restricts).cloned().collect(),
+        credential,
         method: Method::AccessToken,
-        lease: Arc::new(Lease::within(key.lease.clone(), Some(span.ends))),
-        claims: Some(Arc::new(Claims {
-            issuer: issuer.name.clone(),
-            subject: who.id,
-            client: Some(who.client),
-            scopes: who.scopes,
-            roles: who.roles,
-            groups: who.groups,
-            acr: claims::text(claims, "acr")?,
-            amr: claims::list(claims, "amr")?,
-            auth_time: claims::time(claims, "auth_time")?,
-            id: who.token,
-            session: claims::text(claims, "sid")?,
-            confirmation: claims::confirmation(claims)?,
-            issued: span.issued,
-            expires: span.ends,
-            extra: claims::extra(claims, &issuer.extra),
-        })),
+        lease: Arc::new(lease),
+        claims: Some(Arc::new(said)),
         subject,
     };
     Ok(Entry { principal: Arc::new(principal), service: service.clone(), begins: span.begins })

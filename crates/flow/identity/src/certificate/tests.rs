@@ -45,7 +45,7 @@ fn prefix(name: &str) -> NamePattern {
 }
 
 fn subject(rule: &CertificateRule, der: &[u8]) -> Option<String> {
-    Certificates::new(vec![rule.clone()]).principal(der, DURING).ok().map(|p| p.subject.to_string())
+    Certificates::new(vec![rule.clone()], Arc::default()).principal(der, DURING).ok().map(|p| p.subject.to_string())
 }
 
 const BEFORE: Timestamp = Timestamp(1_893_455_999_999_999);
@@ -88,7 +88,7 @@ fn the_first_rule_that_matches_decides_and_may_name_the_subject() {
         CertificateRule { subject: Some("batch".into()), ..rule(CertificateField::Uri, exact("spiffe://bank/batch")) };
     let second =
         CertificateRule { roles: vec!["admin".into()], ..rule(CertificateField::Uri, prefix("spiffe://bank/")) };
-    let principal = Certificates::new(vec![first, second]).principal(&der, DURING).unwrap();
+    let principal = Certificates::new(vec![first, second], Arc::default()).principal(&der, DURING).unwrap();
     assert_eq!((&*principal.subject, &*principal.roles[0]), ("batch", "batch"));
     assert_eq!(principal.method, Method::ClientCertificate);
     assert!(principal.credential.starts_with("sha256:") && principal.credential.len() == 71);
@@ -112,7 +112,7 @@ fn names_that_could_read_as_others_refuse_the_certificate() {
 
 #[test]
 fn a_certificate_holds_from_its_first_second_through_its_last() {
-    let certificates = Certificates::new(vec![rule(CertificateField::CommonName, exact("batch"))]);
+    let certificates = Certificates::new(vec![rule(CertificateField::CommonName, exact("batch"))], Arc::default());
     let der = certificate(&["batch"], &[]);
     let code = |now| certificates.principal(&der, now).err().map(|r| r.code);
     assert_eq!(code(BEFORE), Some(Code::BadCredential));
@@ -125,7 +125,7 @@ fn a_certificate_holds_from_its_first_second_through_its_last() {
 
 #[test]
 fn one_certificate_is_one_lease() {
-    let certificates = Certificates::new(vec![rule(CertificateField::CommonName, prefix("batch"))]);
+    let certificates = Certificates::new(vec![rule(CertificateField::CommonName, prefix("batch"))], Arc::default());
     let (one, other) = (certificate(&["batch-1"], &[]), certificate(&["batch-1"], &[]));
     let principal = |der: &[u8]| certificates.principal(der, DURING).unwrap();
     assert!(Arc::ptr_eq(&principal(&one), &principal(&one)));
@@ -139,7 +139,7 @@ fn one_certificate_is_one_lease() {
 fn new_rules_end_what_they_change_and_leave_the_rest() {
     let by_uri = rule(CertificateField::Uri, prefix("spiffe://bank/"));
     let by_name = rule(CertificateField::CommonName, exact("batch"));
-    let certificates = Certificates::new(vec![by_uri.clone(), by_name.clone()]);
+    let certificates = Certificates::new(vec![by_uri.clone(), by_name.clone()], Arc::default());
     let (one, other) = (certificate(&[], &[uri("spiffe://bank/a")]), certificate(&["batch"], &[]));
     let unknown = certificate(&["later"], &[]);
     let (kept, cut) = (certificates.principal(&one, DURING).unwrap(), certificates.principal(&other, DURING).unwrap());
@@ -170,7 +170,7 @@ fn no_byte_of_a_certificate_makes_reading_it_fail_badly() {
 
 #[test]
 fn the_cache_is_bounded_and_never_loses_what_is_in_use() {
-    let certificates = Certificates::new(vec![rule(CertificateField::CommonName, exact("batch"))]);
+    let certificates = Certificates::new(vec![rule(CertificateField::CommonName, exact("batch"))], Arc::default());
     let der = certificate(&["batch"], &[]);
     let fill = |principal: fn() -> Option<Arc<Principal>>| {
         let mut state = certificates.state.write().unwrap();
@@ -188,4 +188,29 @@ fn the_cache_is_bounded_and_never_loses_what_is_in_use() {
     let other = certificate(&["batch"], &[]);
     certificates.principal(&other, DURING).unwrap();
     assert!(Arc::ptr_eq(&certificates.principal(&der, DURING).unwrap(), &held));
+}
+
+#[test]
+fn a_certificate_is_revoked_by_all_that_it_is() {
+    let board = Arc::<Board>::default();
+    let certificates = Certificates::new(vec![rule(CertificateField::CommonName, exact("batch"))], board.clone());
+    let der = certificate(&["batch"], &[]);
+    let held = certificates.principal(&der, DURING).unwrap();
+    let (tenant, subject, credential) = (&held.tenant, &held.subject, &held.credential);
+    let targets = [
+        String::from("everything"),
+        format!("tenant:{tenant}"),
+        format!("principal:{tenant}/{subject}"),
+        format!("role:{}", held.roles[0]),
+        format!("credential:{credential}"),
+    ];
+    for target in targets {
+        board.replace([(target.parse().unwrap(), FIRST)]);
+        assert!(certificates.principal(&der, DURING).is_ok(), "issued then, not before: {target}");
+        board.replace([(target.parse().unwrap(), DURING)]);
+        assert_eq!(certificates.principal(&der, DURING).unwrap_err().code, Code::RevokedCredential, "{target}");
+        assert!(!held.lease.stands(DURING), "{target}");
+    }
+    board.replace([]);
+    assert!(certificates.principal(&der, DURING).is_ok());
 }

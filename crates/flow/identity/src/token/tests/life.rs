@@ -249,3 +249,42 @@ const ORDER: [u8; 32] = [
     0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7,
     0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
 ];
+
+#[test]
+fn a_token_is_revoked_by_all_that_it_is_and_the_next_one_stands() {
+    let signer = signer(Algorithm::Es256);
+    let identity = stage(&[issuer()], &[signer]);
+    let token = signer.token(&claims().with("sid", "\"s-1\""));
+    let (revoked, later) = (after(60), after(61));
+    let held = ask(&identity, &token, NOW).unwrap();
+    // One that the issuer made afterwards: its clock may be ahead by the leeway, so that much later.
+    let fresh = |seconds: u64| {
+        let issued = revoked.plus(Duration::from_secs(seconds)).seconds();
+        signer.token(&claims().with("sid", "\"s-1\"").with("jti", "\"t-2\"").with("iat", issued.to_string()))
+    };
+    let targets = [
+        "everything",
+        "tenant:bank",
+        "issuer:bank",
+        "client:bank/notebook",
+        "principal:bank/bank/u-4711",
+        "credential:token:bank/u-4711",
+        "session:bank/s-1",
+    ];
+    for target in targets {
+        identity.board().replace([(target.parse().unwrap(), revoked)]);
+        assert_eq!(why(&identity, &token, later).0, Code::RevokedCredential, "{target}");
+        assert!(!held.lease.stands(later), "a stream in flight ends: {target}");
+        assert_eq!(why(&identity, &fresh(4), later).0, Code::RevokedCredential, "{target}");
+        assert!(ask(&identity, &fresh(5), later).is_ok(), "{target}");
+        identity.board().replace([(target.parse().unwrap(), Timestamp::MAX)]);
+        assert_eq!(why(&identity, &fresh(5), later).0, Code::RevokedCredential, "shut out: {target}");
+    }
+    identity.board().replace([("token:bank/t-1".parse().unwrap(), Timestamp::MAX)]);
+    assert_eq!(why(&identity, &token, later).0, Code::RevokedCredential);
+    assert!(ask(&identity, &fresh(5), later).is_ok(), "another token of the same bearer");
+    for other in ["issuer:other", "client:other/notebook", "session:other/s-1", "token:other/t-1", "role:clerk"] {
+        identity.board().replace([(other.parse().unwrap(), Timestamp::MAX)]);
+        assert!(ask(&identity, &token, later).is_ok(), "{other}");
+    }
+}
