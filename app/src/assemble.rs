@@ -58,6 +58,7 @@ impl Assembly {
                 clock.clone(),
             )?),
             resource: config.resource.clone(),
+            desk: None,
         };
         let gateway = Gateway::new(stamps.speak, stages, Limits::default(), clock, Box::new(clock::random));
         Ok(Self { gateway, state: Arc::new(state), issuers })
@@ -125,6 +126,7 @@ impl Assembly {
             provider: Arc::new(provider),
             audit: old.audit.clone(),
             resource: config.resource.clone(),
+            desk: None,
         });
         Ok(())
     }
@@ -193,6 +195,7 @@ pub(crate) async fn self_test(config: &Config) -> anyhow::Result<selftest::Repor
                 Audit::open(stamps.intend, Arc::new(MemoryDir::default()), keys, clock.clone()).map_err(|e| say(&e))?,
             ),
             resource: None,
+            desk: None,
         };
         Ok(Gateway::new(stamps.speak, stages, Limits::default(), clock, Box::new(clock::random)))
     };

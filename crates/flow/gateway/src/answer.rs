@@ -15,7 +15,7 @@ use countersign_provider::Body as Upstream;
 use countersign_wire::stream::Events;
 use futures_util::FutureExt;
 use http_body::{Body, Frame, SizeHint};
-use tokio::time::sleep;
+use tokio::{sync::watch, time::sleep};
 
 use crate::{Gateway, ledger::Ledger, pipeline::no_logprobs};
 
@@ -112,6 +112,7 @@ pub(crate) struct Pump {
     pub(crate) ledger: Ledger,
     pub(crate) format: Format,
     pub(crate) request: RequestId,
+    rechecks: watch::Receiver<()>,
     state: State,
 }
 
@@ -136,7 +137,8 @@ impl Pump {
         request: RequestId,
     ) -> Self {
         let events = Events::new(format, gateway.limits().answer);
-        Self { gateway, upstream, events, watch, ledger, format, request, state: State::Flowing }
+        let rechecks = gateway.rechecks();
+        Self { gateway, upstream, events, watch, ledger, format, request, rechecks, state: State::Flowing }
     }
 
     /// Waits for the first bytes that may be released, so that an answer refused at once is refused with a status
@@ -255,10 +257,13 @@ impl Pump {
             tokio::select! {
                 biased;
                 chunk = next.as_mut() => return chunk,
-                () = sleep(LEASE_CHECK) => if !lease.stands(self.gateway.now()) {
-                    let ended = Refusal::new(Code::RevokedCredential, "the credential ended during the answer");
-                    return Err(Refusal { cut: true, ..ended });
-                },
+                // An error means that the gateway is gone, which no request outlives.
+                _ = self.rechecks.changed() => {}
+                () = sleep(LEASE_CHECK) => {}
+            }
+            if !lease.stands(self.gateway.now()) {
+                let ended = Refusal::new(Code::RevokedCredential, "the credential ended during the answer");
+                return Err(Refusal { cut: true, ..ended });
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Takes a request's body in, within bounds of size and time.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use countersign_core::{Code, Refusal};
 use http::{HeaderMap, header};
@@ -28,13 +30,13 @@ pub(crate) fn announced(headers: &HeaderMap, limits: &Limits) -> Result<(), Refu
     Ok(())
 }
 
-/// Reads the whole body.
-pub(crate) async fn read<B>(body: B, limits: &Limits) -> Result<Bytes, Refusal>
+/// Reads the whole body, of `most` bytes and within `time`.
+pub(crate) async fn read<B>(body: B, most: usize, time: Duration) -> Result<Bytes, Refusal>
 where
     B: Body<Data = Bytes>,
 {
     let mut body = std::pin::pin!(body);
-    let deadline = Instant::now() + limits.body_time;
+    let deadline = Instant::now() + time;
     let mut first: Option<Bytes> = None;
     let mut rest = BytesMut::new();
     loop {
@@ -53,7 +55,7 @@ where
         };
         // Trailers carry nothing that any format uses.
         let Ok(data) = frame.into_data() else { continue };
-        if first.as_ref().map_or(0, Bytes::len) + rest.len() + data.len() > limits.wire.body {
+        if first.as_ref().map_or(0, Bytes::len) + rest.len() + data.len() > most {
             return Err(Refusal { cut: true, ..Refusal::new(Code::TooLarge, "the body is over the limit") });
         }
         // Nearly every body comes in one piece, which is then never copied.
@@ -79,7 +81,7 @@ fn is_json(kind: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::{convert::Infallible, io, time::Duration};
+    use std::{convert::Infallible, io};
 
     use futures_util::stream;
     use http::{HeaderName, HeaderValue};
@@ -113,15 +115,11 @@ mod tests {
         assert_eq!(refused(&[JSON, ("content-length", "99999999999")]), Some(Code::TooLarge));
     }
 
-    fn tight() -> Limits {
-        let mut limits = Limits { body_time: Duration::from_secs(30), ..Limits::default() };
-        limits.wire.body = 8;
-        limits
-    }
+    const TIME: Duration = Duration::from_secs(30);
 
     async fn taken(pieces: &[&'static str]) -> Result<Bytes, Code> {
         let frames = pieces.iter().map(|p| Ok::<_, Infallible>(Frame::data(Bytes::from_static(p.as_bytes()))));
-        read(StreamBody::new(stream::iter(frames.collect::<Vec<_>>())), &tight()).await.map_err(|r| r.code)
+        read(StreamBody::new(stream::iter(frames.collect::<Vec<_>>())), 8, TIME).await.map_err(|r| r.code)
     }
 
     #[tokio::test]
@@ -133,20 +131,20 @@ mod tests {
         for pieces in [&["123456789"][..], &["12345678", "9"], &["", "12345678", "", "9"]] {
             assert_eq!(taken(pieces).await, Err(Code::TooLarge), "{pieces:?}");
         }
-        assert!(read(Full::new(Bytes::from_static(b"123456789")), &tight()).await.is_err_and(|r| r.cut));
+        assert!(read(Full::new(Bytes::from_static(b"123456789")), 8, TIME).await.is_err_and(|r| r.cut));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_breaks_off_or_drips_is_refused_and_cut() {
         let broken = stream::iter([Err::<Frame<Bytes>, _>(io::Error::from(io::ErrorKind::ConnectionReset))]);
-        let refusal = read(StreamBody::new(broken), &tight()).await.unwrap_err();
+        let refusal = read(StreamBody::new(broken), 8, TIME).await.unwrap_err();
         assert!(refusal.code == Code::Malformed && refusal.cut);
         // A byte every ten seconds: the time is for the whole body, not for each piece.
         let drips = stream::unfold((), |()| async {
             tokio::time::sleep(Duration::from_secs(10)).await;
             Some((Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"1"))), ()))
         });
-        let refusal = read(StreamBody::new(Box::pin(drips)), &tight()).await.unwrap_err();
+        let refusal = read(StreamBody::new(Box::pin(drips)), 8, TIME).await.unwrap_err();
         assert!(refusal.code == Code::RequestTimeout && refusal.cut);
     }
 }

@@ -1,7 +1,7 @@
 //! Keeps the account of one request from its arrival to its end, and puts it on record exactly once: refused before it
 //! left, ended after it left, or abandoned by the caller in between.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use aws_lc_rs::digest;
 use bytes::{Bytes, BytesMut};
@@ -188,8 +188,8 @@ impl Ledger {
         released
     }
 
-    /// The gateway answers by itself: puts that on record and waits, no longer than `time`, until it is durable.
-    pub(crate) async fn answered(&mut self, time: Duration) -> Result<(), Refusal> {
+    /// The gateway answers by itself: puts on record what it did, and waits, no longer than `time`, until it is durable.
+    pub(crate) async fn answered(&mut self, what: Cow<'static, str>, time: Duration) -> Result<(), Refusal> {
         let Some(account) = &mut self.0 else { return Ok(()) };
         let Some(principal) = &account.principal else {
             return Err(Refusal::new(Code::Internal, "nobody was identified"));
@@ -199,7 +199,7 @@ impl Ledger {
             at: account.at.0,
             who: (&**principal).into(),
             from: (&account.peer).into(),
-            what: account.route.into(),
+            what,
         });
         tokio::time::timeout(time, answered)
             .await

@@ -66,6 +66,7 @@
 //! ```
 
 mod answer;
+mod desk;
 mod intake;
 mod ledger;
 pub mod listener;
@@ -80,6 +81,7 @@ mod support;
 pub mod tls;
 
 pub use answer::AnswerBody;
+pub use desk::{Asked, Desk, Door, Said};
 pub use ledger::CLIENT_CLOSED;
 pub use pipeline::{Gateway, Limits, Stages};
 pub use resource::Resource;

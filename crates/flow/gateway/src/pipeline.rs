@@ -15,13 +15,14 @@ use countersign_policy::{Administer, Stage as Policy};
 use countersign_provider::{Provider, Upstream};
 use countersign_wire::{answer::Answer, ask::Ask};
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderValue, Request, Response, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Request, Response, Uri, header, request::Parts};
 use http_body::Body;
+use tokio::sync::watch;
 
 use crate::{
-    AnswerBody, Resource, Route,
+    AnswerBody, Asked, Desk, Door, Resource, Route,
     answer::Pump,
-    intake,
+    desk, intake,
     ledger::Ledger,
     metrics::Metrics,
     speak::{Speaker, name_request},
@@ -41,6 +42,8 @@ pub struct Stages {
     pub audit: Arc<Audit>,
     /// What clients find the issuers of tokens by, where there are any.
     pub resource: Option<Resource>,
+    /// Who serves what is asked of the gateway itself, where that is served.
+    pub desk: Option<Arc<dyn Desk>>,
 }
 
 /// Bounds on a single request.
@@ -80,6 +83,8 @@ pub struct Gateway {
     limits: Limits,
     metrics: Metrics,
     strangers: Strangers,
+    /// Tells answers in flight to look whether their credentials still stand.
+    standing: watch::Sender<()>,
 }
 
 /// A request at the door.
@@ -110,12 +115,23 @@ impl Gateway {
             limits,
             metrics,
             strangers: Strangers::default(),
+            standing: watch::Sender::new(()),
         })
     }
 
     /// Puts another set of stages in place for the requests that come from now on.
     pub fn replace(&self, stages: Stages) {
         self.stages.store(Arc::new(stages));
+    }
+
+    /// Has every answer in flight look at once whether its credential still stands. To be called after anything was revoked; without
+    /// it they look before each piece, and four times a second while the provider says nothing.
+    pub fn recheck(&self) {
+        self.standing.send_replace(());
+    }
+
+    pub(crate) fn rechecks(&self) -> watch::Receiver<()> {
+        self.standing.subscribe()
     }
 
     /// The stages in place.
@@ -134,9 +150,11 @@ impl Gateway {
         B: Body<Data = Bytes> + Send,
     {
         let (parts, body) = request.into_parts();
-        let found = Route::find(&parts.method, &parts.uri);
-        let route = found.as_ref().ok().copied();
         let stages = self.stages.load_full();
+        let desk = stages.desk.as_ref().and_then(|desk| desk.door(&peer.listener, parts.uri.path()));
+        let found = desk.map_or_else(|| Route::find(&parts.method, &parts.uri), |door| Ok(Route::Desk(door)));
+        let route = found.as_ref().ok().copied();
+        let uri = desk.map(|_| parts.uri.clone());
         // Without a time and randomness a request has no name, but its caller has an answer and the log a record.
         let named = std::panic::catch_unwind(AssertUnwindSafe(|| {
             let now = self.now();
@@ -149,6 +167,7 @@ impl Gateway {
                 .refuse(
                     &stages,
                     route,
+                    uri,
                     Refusal::new(Code::Internal, "the clock or the random source failed"),
                     ledger,
                     id,
@@ -172,8 +191,10 @@ impl Gateway {
         let outcome = AssertUnwindSafe(life).catch_unwind().await;
         match outcome {
             Ok(Ok(response)) => response,
-            Ok(Err(refusal)) => self.refuse(&stages, route, refusal, ledger, id).await,
-            Err(_) => self.refuse(&stages, route, Refusal::new(Code::Internal, "a stage panicked"), ledger, id).await,
+            Ok(Err(refusal)) => self.refuse(&stages, route, uri, refusal, ledger, id).await,
+            Err(_) => {
+                self.refuse(&stages, route, uri, Refusal::new(Code::Internal, "a stage panicked"), ledger, id).await
+            }
         }
     }
 
@@ -193,6 +214,12 @@ impl Gateway {
         // Who asks: from the headers alone, before anything of a stranger's body is read.
         let headers = parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
         let from = peer.ip;
+        if let Ok(Route::Desk(Door::Open)) = found {
+            let asked =
+                Asked { who: None, id: request, at: now, peer, request: Request::from_parts(parts, Bytes::new()) };
+            let served = self.desk(stages, asked, body, desk::OPEN_BODY, ledger).await;
+            return served.map_err(|refusal| self.stranger(refusal, from, now, ledger));
+        }
         let identified = Presented::gather(headers, certificate.as_deref())
             .and_then(|presented| stages.identity.identify(request, now, peer, &presented))
             .map_err(|refusal| self.stranger(refusal, from, now, ledger))?;
@@ -205,12 +232,18 @@ impl Gateway {
         let format = match found? {
             Route::Api(Format::Models) => return self.models(stages, &identified, &parts.headers, ledger).await,
             Route::Metrics => return self.observe(stages, &identified, ledger).await,
+            Route::Desk(_) => {
+                let (peer, who) = (identified.peer().clone(), Some(Arc::new(identified)));
+                let asked =
+                    Asked { who, id: request, at: now, peer, request: Request::from_parts(parts, Bytes::new()) };
+                return self.desk(stages, asked, body, self.limits.wire.body, ledger).await;
+            }
             Route::Api(format) => format,
             Route::Resource => return Err(Refusal::new(Code::NoSuchRoute, "no issuer is configured")),
             Route::Health | Route::Ready => return Err(Refusal::new(Code::Internal, "answered before")),
         };
         intake::announced(&parts.headers, &self.limits)?;
-        let body = intake::read(body, &self.limits).await?;
+        let body = intake::read(body, self.limits.wire.body, self.limits.body_time).await?;
         let ask = Ask::read(format, body, &self.limits.wire).map_err(|e| Refusal::new(e.code(), e.to_string()))?;
         let served = stages.provider.serves(&ask.call.model, format);
         ledger.asked(&ask.call, served);
@@ -277,6 +310,7 @@ impl Gateway {
         &self,
         stages: &Stages,
         route: Option<Route>,
+        uri: Option<Uri>,
         refusal: Refusal,
         mut ledger: Ledger,
         request: RequestId,
@@ -289,7 +323,8 @@ impl Gateway {
         } else {
             Refusal::new(Code::AuditFailed, "a refusal could not be recorded")
         };
-        self.speaker.refuse(route, &refusal, request, by_token, stages.resource.as_ref())
+        let words = stages.desk.as_ref().zip(uri).map(|(desk, uri)| desk.refusal(uri.path(), &refusal, request));
+        self.speaker.refuse(route, &refusal, request, by_token, stages.resource.as_ref(), words)
     }
 }
 
@@ -332,6 +367,30 @@ impl Gateway {
         }
     }
 
+    /// What the desk serves.
+    async fn desk<B>(
+        &self,
+        stages: &Stages,
+        mut asked: Asked,
+        body: B,
+        most: usize,
+        ledger: &mut Ledger,
+    ) -> Result<Response<AnswerBody>, Refusal>
+    where
+        B: Body<Data = Bytes> + Send,
+    {
+        let Some(desk) = &stages.desk else { return Err(Refusal::new(Code::NoSuchRoute, "there is no desk")) };
+        *asked.request.body_mut() = intake::read(body, most, self.limits.body_time).await?;
+        let known = asked.who.is_some();
+        let said = desk.serve(asked).await?;
+        if known {
+            ledger.answered(said.what, self.limits.audit_time).await?;
+        } else {
+            ledger.complete();
+        }
+        Ok(self.speaker.desk(said.response))
+    }
+
     /// The models the caller may use, in the shape the caller's SDK expects.
     async fn models(
         &self,
@@ -343,7 +402,7 @@ impl Gateway {
         let (principal, peer) = (who.principal(), who.peer());
         let mut models: Vec<(Arc<str>, u64)> = stages.provider.models().into_iter().map(|m| (m, 0)).collect();
         models.retain(|(m, _)| stages.policy.may_use(principal, peer, who.at(), m, Format::Models));
-        ledger.answered(self.limits.audit_time).await?;
+        ledger.answered("models".into(), self.limits.audit_time).await?;
         Ok(self.speaker.models(headers.contains_key("anthropic-version"), &models, who.request()))
     }
 
@@ -357,7 +416,7 @@ impl Gateway {
         stages.policy.administer(who, Administer::Observe)?;
         self.metrics.issuers(&stages.identity.tokens().status(who.at()), who.at());
         let text = self.metrics.text().map_err(|_| Refusal::new(Code::Internal, "metrics cannot be written"))?;
-        ledger.answered(self.limits.audit_time).await?;
+        ledger.answered("metrics".into(), self.limits.audit_time).await?;
         Ok(self.speaker.metrics(text))
     }
 

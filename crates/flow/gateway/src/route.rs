@@ -3,7 +3,7 @@
 use countersign_core::{Code, Format, Refusal};
 use http::{Method, uri::Uri};
 
-use crate::resource;
+use crate::{Door, resource};
 
 /// An endpoint of the gateway.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -19,6 +19,8 @@ pub enum Route {
     Resource,
     /// `GET /metrics`: Prometheus text, for identities that policy lets observe.
     Metrics,
+    /// What the desk serves, by a door of its.
+    Desk(Door),
 }
 
 /// Every endpoint: method, path, whether it demands identity.
@@ -60,7 +62,7 @@ impl Route {
     pub(crate) const fn format(self) -> Format {
         match self {
             Self::Api(format) => format,
-            Self::Health | Self::Ready | Self::Resource | Self::Metrics => Format::Chat,
+            Self::Health | Self::Ready | Self::Resource | Self::Metrics | Self::Desk(_) => Format::Chat,
         }
     }
 
@@ -73,6 +75,7 @@ impl Route {
             Self::Ready => "readyz",
             Self::Resource => "resource",
             Self::Metrics => "metrics",
+            Self::Desk(_) => "desk",
         }
     }
 }

@@ -23,7 +23,8 @@ impl Speaker {
     }
 
     /// A refusal as a whole answer, in the provider's own shape.
-    /// `by_token` says that the caller showed an access token and is known by it; `resource` where to get another.
+    /// `by_token` says that the caller showed an access token and is known by it; `resource` where to get another; `words` how a
+    /// desk says it.
     pub(crate) fn refuse(
         &self,
         route: Option<Route>,
@@ -31,10 +32,12 @@ impl Speaker {
         request: RequestId,
         by_token: bool,
         resource: Option<&Resource>,
+        words: Option<(&'static str, Bytes)>,
     ) -> Response<AnswerBody> {
         let format = route.map_or(Format::Chat, Route::format);
         let (status, body) = say::refusal(format, refusal.code, request);
-        let mut response = self.say(status, HeaderValue::from_static("application/json"), body);
+        let (kind, body) = words.unwrap_or(("application/json", body));
+        let mut response = self.say(status, HeaderValue::from_static(kind), body);
         let headers = response.headers_mut();
         name_request(headers, format, request);
         if let Some(wait) = refusal.retry_after {
@@ -87,6 +90,11 @@ impl Speaker {
     /// Where to get a token.
     pub(crate) fn resource(&self, resource: &Resource) -> Response<AnswerBody> {
         self.say(200, HeaderValue::from_static("application/json"), resource.metadata())
+    }
+
+    /// What a desk answers.
+    pub(crate) fn desk(&self, response: Response<Bytes>) -> Response<AnswerBody> {
+        response.map(|body| AnswerBody::whole(Released::spoken(&self.stamp, body)))
     }
 
     /// Plain text of our own.

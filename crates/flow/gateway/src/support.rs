@@ -62,6 +62,7 @@ impl World {
             provider: Arc::new(Provider::new(stamps.dispatch, targets, dial, clock.clone()).unwrap()),
             audit: Arc::new(Audit::open(stamps.intend, Arc::new(log.clone()), keys, clock.clone()).unwrap()),
             resource: None,
+            desk: None,
         };
         let random = Box::new(|| {
             let mut bits = [0; 10];

@@ -28,6 +28,7 @@ async fn recorded(world: &World) -> Vec<String> {
         Record::Outcome(o) => Some(format!("outcome {}", o.status)),
         Record::Refused(r) => Some(format!("refused {}", r.code)),
         Record::Answered(r) => Some(format!("answered {}", r.what)),
+        Record::Changed(_) => Some("changed".to_owned()),
         Record::Strangers(r) => Some(format!("{} strangers from {}", r.count, r.from)),
         Record::Gap(_) => Some("gap".to_owned()),
     };

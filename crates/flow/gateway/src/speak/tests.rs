@@ -16,7 +16,7 @@ fn id() -> RequestId {
 fn every_code_is_said_with_its_status_and_whether_to_try_again() {
     for code in Code::ALL.iter().copied().filter(|c| c.status() != 0) {
         for route in [None, Some(Route::Api(Format::Chat)), Some(Route::Api(Format::Messages)), Some(Route::Metrics)] {
-            let said = speaker().refuse(route, &Refusal::new(code, "an internal reason"), id(), false, None);
+            let said = speaker().refuse(route, &Refusal::new(code, "an internal reason"), id(), false, None, None);
             let headers = said.headers();
             let retry = headers.get(SHOULD_RETRY).map(|v| v.as_bytes());
             assert_eq!(retry, (!code.retryable()).then_some(&b"false"[..]), "{code:?}");
@@ -35,7 +35,7 @@ async fn a_refusal_names_its_code_and_never_its_reason() {
 
     for format in Format::ALL {
         let refusal = Refusal::new(Code::PromptRefused, "rule injection/override in leaf 3");
-        let whole = speaker().refuse(Some(Route::Api(format)), &refusal, id(), false, None);
+        let whole = speaker().refuse(Some(Route::Api(format)), &refusal, id(), false, None, None);
         let whole = whole.into_body().collect().await.ok().unwrap().to_bytes();
         let event = speaker().refuse_stream(format, &refusal, id()).into_bytes();
         for said in [whole, event] {
@@ -61,7 +61,7 @@ fn who_needs_another_token_is_told_so_and_nobody_else() {
         (Code::PromptRefused, true, None),
         (Code::AnswerRefused, true, None),
     ] {
-        let said = speaker().refuse(None, &Refusal::new(code, ""), id(), by_token, Some(&resource));
+        let said = speaker().refuse(None, &Refusal::new(code, ""), id(), by_token, Some(&resource), None);
         let said = said.headers().get(header::WWW_AUTHENTICATE).map(|v| v.to_str().unwrap().to_owned());
         let wanted = error.map(|error| format!("Bearer realm=\"countersign\", {error}{read_on}"));
         assert_eq!(said, wanted, "{code:?} {by_token}");
@@ -73,8 +73,8 @@ fn a_wait_is_at_least_a_second_and_a_cut_closes() {
     let mut refusal = Refusal::new(Code::RateLimited, "");
     for (wait, said) in [(0, "1"), (300, "1"), (61_000, "61")] {
         refusal.retry_after = Some(Duration::from_millis(wait));
-        assert_eq!(speaker().refuse(None, &refusal, id(), false, None).headers()[header::RETRY_AFTER], said);
+        assert_eq!(speaker().refuse(None, &refusal, id(), false, None, None).headers()[header::RETRY_AFTER], said);
     }
     refusal.cut = true;
-    assert_eq!(speaker().refuse(None, &refusal, id(), false, None).headers()[header::CONNECTION], "close");
+    assert_eq!(speaker().refuse(None, &refusal, id(), false, None, None).headers()[header::CONNECTION], "close");
 }

@@ -177,6 +177,7 @@ impl World {
             provider: Arc::new(Provider::new(stamps.dispatch, targets, dial, clock.clone()).expect("a provider")),
             audit: Arc::new(Audit::open(stamps.intend, disk, keys, clock.clone()).expect("a log")),
             resource: None,
+            desk: None,
         };
         let random = {
             let faults = faults.clone();
