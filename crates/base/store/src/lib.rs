@@ -1,4 +1,5 @@
-//! The durable state of a deployment: API keys as records and hashes, and revocations, in SQLite or PostgreSQL.
+//! The durable state of a deployment: API keys as records and hashes, revocations, and what keeps changes and signals from being
+//! made twice, in SQLite or PostgreSQL.
 //!
 //! It never sees a key or any other secret, decides nothing about who may do what, and is never asked while a request waits.
 //!
@@ -9,9 +10,11 @@
 //! Each part of the store (the keys, say) has a row in `revision`. A change begins with `Store::change`, which raises that
 //! number and so waits for whoever else is changing that part; readers who poll the number miss nothing.
 
+mod answers;
 mod keys;
 mod postgres;
 mod revocations;
+mod signals;
 mod sqlite;
 
 use std::{fmt, io, path::Path, time::Duration};
@@ -22,9 +25,10 @@ use sqlx::{
     migrate::{MigrateError, Migration, MigrationType, Migrator},
 };
 
+pub use answers::Claim;
 pub use keys::KeyRecord;
 pub use postgres::Postgres;
-pub use revocations::{FOR_GOOD, RevocationRecord};
+pub use revocations::RevocationRecord;
 
 /// The store.
 #[derive(Clone)]
@@ -183,6 +187,8 @@ fn migrations() -> Vec<Migration> {
     vec![
         up(1, "api keys", include_str!("../migrations/0001_api_keys.sql")),
         up(2, "revocations", include_str!("../migrations/0002_revocations.sql")),
+        up(6, "answers", include_str!("../migrations/0006_answers.sql")),
+        up(7, "signals", include_str!("../migrations/0007_signals.sql")),
     ]
 }
 

@@ -13,7 +13,7 @@ pub struct RevocationRecord {
     pub id: Arc<str>,
     /// What is revoked, in the one text form of a target.
     pub target: Arc<str>,
-    /// What was issued before this is refused. [`FOR_GOOD`] blocks whatever is issued later as well.
+    /// What was issued before this is refused; [`Timestamp::MAX`] for good.
     pub before: Timestamp,
     /// When everything it covers has ended by itself; it need not be kept in force any longer.
     pub until: Option<Timestamp>,
@@ -27,9 +27,6 @@ pub struct RevocationRecord {
     pub lifted: Option<(Timestamp, Arc<str>)>,
 }
 
-/// The end of time as the store keeps it.
-pub const FOR_GOOD: Timestamp = Timestamp(i64::MAX as u64);
-
 impl Store {
     /// Adds a revocation.
     ///
@@ -38,8 +35,8 @@ impl Store {
     pub async fn insert_revocation(&self, record: &RevocationRecord) -> Result<(), StoreError> {
         let mut transaction = self.change(PART).await?;
         sqlx::query(
-            "INSERT INTO revocation (id, target, not_before, until, made_at, made_by, reason) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO revocation (id, number, target, not_before, until, made_at, made_by, reason) \
+             SELECT $1, number, $2, $3, $4, $5, $6, $7 FROM revision WHERE part = 'revocations'",
         )
         .bind(&*record.id)
         .bind(&*record.target)
@@ -86,6 +83,37 @@ impl Store {
         row.map(|row| Ok((record(row)?, lifted > 0))).transpose()
     }
 
+    /// The revocation of that id.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Database`].
+    pub async fn revocation(&self, id: &str) -> Result<Option<RevocationRecord>, StoreError> {
+        let row: Option<Row> = sqlx::query_as(ONE).bind(id).fetch_optional(&self.pool).await?;
+        row.map(record).transpose()
+    }
+
+    /// Up to `limit` revocations that were made after the one numbered `after`, in the order in which they were made, each with its
+    /// number.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Database`].
+    pub async fn revocations_since(&self, after: i64, limit: u32) -> Result<Vec<(i64, RevocationRecord)>, StoreError> {
+        let numbers: Vec<(i64, String)> =
+            sqlx::query_as("SELECT number, id FROM revocation WHERE number > $1 ORDER BY number LIMIT $2")
+                .bind(after)
+                .bind(i64::from(limit))
+                .fetch_all(&self.pool)
+                .await?;
+        let mut found = Vec::with_capacity(numbers.len());
+        for (number, id) in numbers {
+            // None is ever deleted.
+            if let Some(record) = self.revocation(&id).await? {
+                found.push((number, record));
+            }
+        }
+        Ok(found)
+    }
+
     /// Up to `limit` revocations, lifted ones included, newest first, beginning below the id `below`.
     ///
     /// # Errors
@@ -128,7 +156,7 @@ fn record(row: Row) -> Result<RevocationRecord, StoreError> {
     let time = |t: i64| u64::try_from(t).map(Timestamp).map_err(|_| damaged());
     Ok(RevocationRecord {
         target: target.into(),
-        before: time(before)?,
+        before: if before == i64::MAX { Timestamp::MAX } else { time(before)? },
         until: until.map(time).transpose()?,
         at: time(at)?,
         by: by.into(),

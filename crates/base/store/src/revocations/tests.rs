@@ -26,12 +26,12 @@ async fn what_is_in_force_is_read_after_each_change_and_only_then() {
     let (mut seen, now) = (Revision::default(), Timestamp(10));
     assert_eq!(store.revocations_if_changed(&mut seen, now).await.unwrap(), Some(vec![]));
     assert_eq!(store.revocations_if_changed(&mut seen, now).await.unwrap(), None);
-    store.insert_revocation(&RevocationRecord { before: FOR_GOOD, ..revocation(1) }).await.unwrap();
+    store.insert_revocation(&RevocationRecord { before: Timestamp::MAX, ..revocation(1) }).await.unwrap();
     let over = RevocationRecord { until: Some(now), ..revocation(2) };
     let lasts = RevocationRecord { until: Some(Timestamp(11)), ..revocation(3) };
     store.insert_revocation(&over).await.unwrap();
     store.insert_revocation(&lasts).await.unwrap();
-    let first = RevocationRecord { before: FOR_GOOD, ..revocation(1) };
+    let first = RevocationRecord { before: Timestamp::MAX, ..revocation(1) };
     assert_eq!(store.revocations_if_changed(&mut seen, now).await.unwrap(), Some(vec![first, lasts]));
     store.lift_revocation("rev_01", "default/other", Timestamp(9)).await.unwrap();
     let left = store.revocations_if_changed(&mut seen, now).await.unwrap().unwrap();
@@ -65,4 +65,18 @@ async fn pages_follow_one_another_without_gaps_whatever_is_added_meanwhile() {
     assert_eq!(ids(store.revocations(Some("rev_03"), 2).await.unwrap()), ["rev_02", "rev_01"]);
     assert_eq!(ids(store.revocations(Some("rev_01"), 2).await.unwrap()), ["rev_00"]);
     assert_eq!(ids(store.revocations(Some("rev_00"), 2).await.unwrap()), [""; 0]);
+}
+
+#[tokio::test]
+async fn each_is_numbered_in_the_order_in_which_it_was_made() {
+    let (store, _folder) = store().await;
+    // Another node's clock is behind: its id sorts first, and it still comes last.
+    for n in [5, 7, 2] {
+        store.insert_revocation(&revocation(n)).await.unwrap();
+    }
+    let all = store.revocations_since(0, 9).await.unwrap();
+    assert_eq!(all.iter().map(|(_, r)| &*r.id).collect::<Vec<_>>(), ["rev_05", "rev_07", "rev_02"]);
+    let rest = store.revocations_since(all[1].0, 9).await.unwrap();
+    assert_eq!(rest.iter().map(|(_, r)| &*r.id).collect::<Vec<_>>(), ["rev_02"]);
+    assert_eq!(store.revocations_since(0, 1).await.unwrap().len(), 1);
 }
