@@ -13,7 +13,7 @@ use crate::{
     administer::Administer,
     facts::{Deed, Facts, Kinds, WEEKDAYS},
     mentions::Mentions,
-    policy::{Named, Policy},
+    policy::{Answer, Named, Policy},
 };
 
 /// A file of cases: in TOML, `[[case]]` tables.
@@ -206,26 +206,24 @@ impl Policy {
         if !matches!(deed, Deed::Administer(_)) && call.model.is_empty() {
             return Err(BadQuestion { what: "model", found: String::new(), expected: "its name".into() });
         }
-        let (facts, no) = match deed {
-            Deed::Ask => (facts, Code::NotPermitted),
-            Deed::Receive => (facts.receive(kinds, question.masked, &question.target), Code::AnswerNotPermitted),
-            Deed::Administer(what) => (Facts::administer(&who, &peer, now, what), Code::NotPermitted),
+        let facts = match deed {
+            Deed::Ask => facts,
+            Deed::Receive => facts.receive(kinds, question.masked, &question.target),
+            Deed::Administer(what) => Facts::administer(&who, &peer, now, what),
         };
         let deny = |code, because, notes| Explanation { decision: Decision::Deny, code: Some(code), because, notes };
         if let Err(reason) = facts.in_scope() {
-            return Ok(deny(no, Vec::new(), vec![reason.into()]));
+            return Ok(deny(deed.refused(), Vec::new(), vec![reason.into()]));
         }
         let said = self.ask(&facts, Mentions::ALL);
-        let because: Vec<Named> = said.because.into_iter().cloned().collect();
-        Ok(if !said.errors.is_empty() {
-            let notes = said.errors.iter().map(|policy| format!("{policy} could not be evaluated")).collect();
-            deny(Code::PolicyFailed, because, notes)
-        } else if said.permitted {
-            Explanation { decision: Decision::Allow, code: None, because, notes: Vec::new() }
-        } else if because.is_empty() {
-            deny(no, because, vec![String::from("no policy permits it")])
-        } else {
-            deny(no, because, Vec::new())
+        let because: Vec<Named> = said.because.iter().copied().cloned().collect();
+        let mut notes: Vec<_> = said.failed.iter().map(|policy| format!("{policy} could not be evaluated")).collect();
+        if said.answer == Answer::Silent {
+            notes.push(String::from("no policy permits it"));
+        }
+        Ok(match said.refusal(deed) {
+            Some((code, _)) => deny(code, because, notes),
+            None => Explanation { decision: Decision::Allow, code: None, because, notes },
         })
     }
 }

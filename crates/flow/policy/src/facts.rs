@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use countersign_core::{Call, Finding, Format, Kind, Principal, Timestamp, life::Peer};
+use countersign_core::{Call, Code, Finding, Format, Kind, Principal, Timestamp, life::Peer};
 
 use crate::{
     administer::Administer,
@@ -107,6 +107,14 @@ impl Deed {
             Self::Ask => "ask",
             Self::Receive => "receive",
             Self::Administer(what) => what.as_str(),
+        }
+    }
+
+    /// The code of its refusal.
+    pub(crate) const fn refused(self) -> Code {
+        match self {
+            Self::Ask | Self::Administer(_) => Code::NotPermitted,
+            Self::Receive => Code::AnswerNotPermitted,
         }
     }
 }

@@ -18,6 +18,7 @@ mod cache;
 pub mod cases;
 mod error;
 mod facts;
+mod index;
 mod mentions;
 mod policy;
 mod question;

@@ -3,16 +3,21 @@
 //! Threat: a policy with a slip in it (a misspelt attribute, a look-alike name, a rule that can never apply) that loads
 //! quietly and permits what nobody meant. So everything Cedar's validator so much as warns of is an error here.
 
-use std::{collections::HashMap, fmt, str::FromStr};
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+    str::FromStr,
+};
 
 use cedar_policy::{
-    ActionConstraint, Authorizer, Decision, Effect, PolicyId, PolicySet, Schema, ValidationMode, Validator,
-    ffi::DetailedError,
+    ActionConstraint, Effect, PolicyId, PolicySet, Schema, ValidationMode, Validator, ffi::DetailedError,
 };
+use countersign_core::Code;
 
 use crate::{
     error::{PolicyError, Problem, position},
     facts::{Deed, Facts},
+    index::{Heard, Index},
     mentions::Mentions,
     question::Words,
     shape,
@@ -26,9 +31,10 @@ pub const STARTER: &str = include_str!("starter.cedar");
 
 /// A valid set of policies. A request no policy permits is refused, and so is one that any policy forbids.
 pub struct Policy {
-    set: PolicySet,
+    /// What has a say about models.
+    models: Index,
     /// What has a say about the gateway itself: every `forbid`, and each `permit` that names its action.
-    outright: PolicySet,
+    gateway: Index,
     names: HashMap<PolicyId, Named>,
     words: Words,
     mentions: Mentions,
@@ -57,13 +63,27 @@ impl fmt::Display for Named {
 }
 
 /// What a set of policies says to one question.
+///
+/// Each policy applies, does not apply, or fails. A `forbid` that failed might have applied, so it refuses. A `permit` that failed
+/// takes nothing away from one that applies, and opens nothing.
 pub(crate) struct Said<'a> {
-    /// Permitted, forbidden or neither. Of no meaning when there are errors.
-    pub(crate) permitted: bool,
+    pub(crate) answer: Answer,
     /// The policies that decided, in the order they stand; none when none applied.
     pub(crate) because: Vec<&'a Named>,
-    /// What went wrong. Anything here refuses the request.
-    pub(crate) errors: Vec<String>,
+    /// The policies that could not be evaluated. There may be some whatever the answer.
+    pub(crate) failed: Vec<&'a Named>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Answer {
+    /// A permit applies, and no forbid.
+    Permitted,
+    /// A forbid applies.
+    Forbidden,
+    /// Nothing applies.
+    Silent,
+    /// What decides could not be evaluated.
+    Failed,
 }
 
 impl Policy {
@@ -101,13 +121,16 @@ impl Policy {
         let names_action = |p: &&cedar_policy::Policy| {
             p.effect() == Effect::Forbid || !matches!(p.action_constraint(), ActionConstraint::Any)
         };
-        let outright = PolicySet::from_policies(set.policies().filter(names_action).cloned()).map_err(|_| {
-            vec![Problem::at("policy", "", 0, "the policies could not be told apart", "report this defect")]
-        })?;
+        let arranged = |index: Result<Index, _>| {
+            let same = |_| Problem::at("policy", "", 0, "the policies could not be told apart", "report this defect");
+            index.map_err(|error| vec![same(error)])
+        };
+        let models = arranged(Index::of(set.policies()))?;
+        let gateway = arranged(Index::of(set.policies().filter(names_action)))?;
         let mentions = set.policies().map(|policy| policy.to_json().map_or(Mentions::ALL, |json| Mentions::of(&json)));
         let mentions = mentions.fold(Mentions::NONE, Mentions::and);
         let names = places.into_iter().map(|(id, place)| (id, place.named)).collect();
-        Ok(Self { set, outright, names, words: Words::new(), mentions })
+        Ok(Self { models, gateway, names, words: Words::new(), mentions })
     }
 
     /// How many policies there are.
@@ -129,25 +152,58 @@ impl Policy {
 
     /// Asks the policies about `facts`, showing them what `show` names.
     pub(crate) fn ask(&self, facts: &Facts<'_>, show: Mentions) -> Said<'_> {
-        let (request, entities) = match self.words.question(facts, show) {
-            Ok(question) => question,
-            Err(error) => return Said { permitted: false, because: Vec::new(), errors: vec![error] },
+        let Some((request, entities)) = self.words.question(facts, show) else {
+            return Said { answer: Answer::Failed, because: Vec::new(), failed: Vec::new() };
         };
-        let set = match facts.deed {
-            Deed::Ask | Deed::Receive => &self.set,
-            Deed::Administer(_) => &self.outright,
+        let index = match facts.deed {
+            Deed::Ask | Deed::Receive => &self.models,
+            Deed::Administer(_) => &self.gateway,
         };
-        let response = Authorizer::new().is_authorized(&request, set, &entities);
-        let diagnostics = response.diagnostics();
-        let mut because: Vec<&Named> = diagnostics.reason().filter_map(|id| self.names.get(id)).collect();
-        because.sort_by_key(|named| (&named.file, named.line));
-        let errors = diagnostics.errors().map(|error| {
-            let cedar_policy::AuthorizationError::PolicyEvaluationError(error) = error;
-            // The error's own text can quote what the request holds, so only its policy is named.
-            self.names.get(error.policy_id()).map_or_else(|| String::from("a policy"), ToString::to_string)
-        });
-        Said { permitted: response.decision() == Decision::Allow, because, errors: errors.collect() }
+        let Heard { permits, forbids, failed_permits, failed_forbids } = index.ask(&request, &entities);
+        let (answer, because) = if !forbids.is_empty() {
+            (Answer::Forbidden, forbids)
+        } else if !failed_forbids.is_empty() {
+            (Answer::Failed, BTreeSet::new())
+        } else if !permits.is_empty() {
+            (Answer::Permitted, permits)
+        } else if !failed_permits.is_empty() {
+            (Answer::Failed, BTreeSet::new())
+        } else {
+            (Answer::Silent, BTreeSet::new())
+        };
+        Said { answer, because: self.named(&because), failed: self.named(&(&failed_forbids | &failed_permits)) }
     }
+
+    fn named(&self, ids: &BTreeSet<PolicyId>) -> Vec<&Named> {
+        let mut named: Vec<&Named> = ids.iter().filter_map(|id| self.names.get(id)).collect();
+        named.sort_by_key(|named| (&named.file, named.line));
+        named
+    }
+}
+
+impl Said<'_> {
+    /// The code of the refusal and the reason for the record, where it is one.
+    pub(crate) fn refusal(&self, deed: Deed) -> Option<(Code, String)> {
+        let no = deed.refused();
+        match self.answer {
+            Answer::Permitted => None,
+            Answer::Forbidden => Some((no, format!("forbidden by {}", names(&self.because)))),
+            Answer::Silent => Some((no, String::from("no policy permits it"))),
+            // An error's own text can quote what the request holds, so only its policy is named.
+            Answer::Failed => {
+                let reason = match names(&self.failed) {
+                    none if none.is_empty() => String::from("the request could not be put into Cedar's words"),
+                    failed => format!("policies that could not be evaluated: {failed}"),
+                };
+                Some((Code::PolicyFailed, reason))
+            }
+        }
+    }
+}
+
+/// The names of policies, for the record.
+pub(crate) fn names(of: &[&Named]) -> String {
+    of.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 impl fmt::Debug for Policy {

@@ -6,7 +6,6 @@
 use std::{
     borrow::Cow,
     collections::{HashMap, HashSet},
-    fmt::Display,
 };
 
 use cedar_policy::{
@@ -51,9 +50,9 @@ impl Words {
 
     /// The request and the entities for `facts`, with the context attributes that `show` names.
     ///
-    /// # Errors
-    /// When Cedar does not take what we made, which would be a defect here; the text holds nothing of the request.
-    pub(crate) fn question(&self, facts: &Facts<'_>, show: Mentions) -> Result<(Request, Entities), String> {
+    /// None when Cedar does not take what we made, which would be a defect here. Its message could quote a name that the caller
+    /// chose, so it goes no further.
+    pub(crate) fn question(&self, facts: &Facts<'_>, show: Mentions) -> Option<(Request, Entities)> {
         let who: &Principal = facts.who.0;
         let kind = match who.kind {
             PrincipalKind::Person => &self.person,
@@ -75,13 +74,13 @@ impl Words {
             (String::from("subject"), string(&who.subject)),
             (String::from("tenant"), string(&who.tenant)),
         ]);
-        let caller = Entity::new(principal.clone(), attributes, parents).map_err(defect)?;
+        let caller = Entity::new(principal.clone(), attributes, parents).ok()?;
         let attributes = HashMap::from([(String::from("name"), string(facts.model))]);
-        let asked_for = Entity::new(resource.clone(), attributes, HashSet::new()).map_err(defect)?;
-        let entities = Entities::from_entities([caller, asked_for], None).map_err(defect)?;
+        let asked_for = Entity::new(resource.clone(), attributes, HashSet::new()).ok()?;
+        let entities = Entities::from_entities([caller, asked_for], None).ok()?;
 
-        let request = Request::new(principal, action, resource, context(facts, show)?, None).map_err(defect)?;
-        Ok((request, entities))
+        let request = Request::new(principal, action, resource, context(facts, show)?, None).ok()?;
+        Some((request, entities))
     }
 }
 
@@ -95,7 +94,7 @@ fn principal_id(tenant: &str, subject: &str) -> String {
     format!("{tenant}/{subject}")
 }
 
-fn context(facts: &Facts<'_>, show: Mentions) -> Result<Context, String> {
+fn context(facts: &Facts<'_>, show: Mentions) -> Option<Context> {
     let who: &Principal = facts.who.0;
     let mut pairs: Vec<(String, Value)> = Vec::with_capacity(13);
     let mut put = |attribute, name: &str, value: &dyn Fn() -> Value| {
@@ -131,17 +130,17 @@ fn context(facts: &Facts<'_>, show: Mentions) -> Result<Context, String> {
             (Mentions::EPOCH, "epoch", Value::new_long(i64::try_from(facts.time.epoch).unwrap_or(i64::MAX))),
         ];
         let shown = time.into_iter().filter(|(attribute, ..)| show.holds(*attribute));
-        let record = Value::new_record(shown.map(|(_, name, value)| (name.into(), value))).map_err(defect)?;
+        let record = Value::new_record(shown.map(|(_, name, value)| (name.into(), value))).ok()?;
         pairs.push((String::from("time"), record));
     }
     if let Some(token) = facts.token.filter(|_| show.holds(Mentions::TOKEN.and(Mentions::AGES))) {
         pairs.push((String::from("token"), said(token, show)?));
     }
-    Context::from_pairs(pairs).map_err(defect)
+    Context::from_pairs(pairs).ok()
 }
 
 /// What an access token says, as far as `show` names it.
-fn said(token: Token<'_>, show: Mentions) -> Result<Value, String> {
+fn said(token: Token<'_>, show: Mentions) -> Option<Value> {
     let long = |seconds| Value::new_long(i64::try_from(seconds).unwrap_or(i64::MAX));
     let amr = Value::new_set(token.amr.iter().map(|method| string(method)));
     let parts = [
@@ -154,7 +153,7 @@ fn said(token: Token<'_>, show: Mentions) -> Result<Value, String> {
     ];
     let shown = parts.into_iter().filter(|(attribute, ..)| show.holds(*attribute));
     let pairs = shown.filter_map(|(_, name, value)| Some((name.to_owned(), value?)));
-    Value::new_record(pairs).map_err(defect)
+    Value::new_record(pairs).ok()
 }
 
 fn uid(kind: &EntityTypeName, id: &str) -> EntityUid {
@@ -163,11 +162,6 @@ fn uid(kind: &EntityTypeName, id: &str) -> EntityUid {
 
 fn string(text: &str) -> Value {
     Value::new_string(text.into())
-}
-
-/// Cedar's message could quote a name the caller chose, so it stays out of the record.
-fn defect(_: impl Display) -> String {
-    String::from("the request could not be put into Cedar's words")
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The stage: sets rate and capacity aside, asks before the prompt leaves, asks again before the answer returns.
 
-use std::sync::Arc;
+use std::{fmt::Write, sync::Arc};
 
 use arc_swap::ArcSwap;
 use countersign_core::{
@@ -11,8 +11,8 @@ use countersign_core::{
 use crate::{
     administer::Administer,
     cache::Cache,
-    facts::{Deed, Facts, Kinds},
-    policy::{Named, Policy},
+    facts::{Facts, Kinds},
+    policy::{Policy, names},
     rates::{Hold, Limiter, Rates},
     rules::{Judges, Rules},
 };
@@ -172,7 +172,7 @@ impl Loaded {
     fn verdict(&self, facts: Facts<'_>) -> Verdict {
         // Scopes look at what the policies may not, so they come before the facts are blanked. They cost no evaluation.
         if let Err(reason) = facts.in_scope() {
-            return Verdict::Refused(no(facts.deed), reason.into());
+            return Verdict::Refused(facts.deed.refused(), reason.into());
         }
         let facts = facts.blanked(self.policy.mentions());
         self.verdicts.get_or(&facts, || self.decide(&facts))
@@ -180,22 +180,18 @@ impl Loaded {
 
     fn decide(&self, facts: &Facts<'_>) -> Verdict {
         let said = self.policy.ask(facts, self.policy.mentions());
-        if !said.errors.is_empty() {
-            let reason = format!("policies that could not be evaluated: {}", said.errors.join(", "));
-            return Verdict::Refused(Code::PolicyFailed, reason.into());
-        }
-        if !said.permitted {
-            let reason = match names(&said.because) {
-                none if none.is_empty() => String::from("no policy permits it"),
-                names => format!("forbidden by {names}"),
-            };
-            return Verdict::Refused(no(facts.deed), reason.into());
+        if let Some((code, reason)) = said.refusal(facts.deed) {
+            return Verdict::Refused(code, reason.into());
         }
         let judge = self.judges.of(&facts.who.0.roles);
         if facts.attachments > 0 && judge.judge(Side::Prompt, &AN_ATTACHMENT) > Action::Allow {
-            return Verdict::Refused(no(facts.deed), "no rule lets attachments pass".into());
+            return Verdict::Refused(facts.deed.refused(), "no rule lets attachments pass".into());
         }
-        Verdict::Permitted(Permit { judge, reason: names(&said.because).into() })
+        let mut reason = names(&said.because);
+        if !said.failed.is_empty() {
+            let _ = write!(reason, "; could not be evaluated: {}", names(&said.failed));
+        }
+        Verdict::Permitted(Permit { judge, reason: reason.into() })
     }
 }
 
@@ -218,17 +214,6 @@ const AN_ATTACHMENT: Finding = Finding {
     confidence: 1.0,
     digest: [0; 8],
 };
-
-const fn no(deed: Deed) -> Code {
-    match deed {
-        Deed::Ask | Deed::Administer(_) => Code::NotPermitted,
-        Deed::Receive => Code::AnswerNotPermitted,
-    }
-}
-
-fn names(of: &[&Named]) -> String {
-    of.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
 
 #[cfg(test)]
 mod tests;

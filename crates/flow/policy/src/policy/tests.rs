@@ -46,8 +46,8 @@ fn errors(text: &str) -> String {
 fn permits(policy: &Policy, who: &Arc<Principal>, model: &str) -> bool {
     let (peer, call) = (Peer::default(), call(model));
     let said = policy.ask(&Facts::ask(who, &peer, &call, Timestamp(0)), policy.mentions());
-    assert!(said.errors.is_empty(), "{:?}", said.errors);
-    said.permitted
+    assert!(said.failed.is_empty(), "{:?}", said.failed);
+    said.answer == Answer::Permitted
 }
 
 #[test]
@@ -185,7 +185,40 @@ fn a_policy_that_fails_is_an_error_and_no_answer() {
     let (who, peer) = (principal("t", "s", &[]), Peer::default());
     let big = Call { max_tokens: Some(u64::MAX), ..call("m") };
     let said = policy.ask(&Facts::ask(&who, &peer, &big, Timestamp(0)), policy.mentions());
-    assert_eq!(said.errors, ["overflows"]);
+    assert_eq!((said.answer, names(&said.failed).as_str()), (Answer::Failed, "overflows"));
+}
+
+#[test]
+fn what_fails_counts_as_what_would_refuse() {
+    let yes = |id: &str, effect: &str| format!("@id(\"{id}\") {effect}(principal, action, resource);");
+    let fails = |id: &str, effect: &str| {
+        format!(
+            "@id(\"{id}\") {effect}(principal, action, resource) when {{ context.attachments + 9223372036854775807 > 0 }};"
+        )
+    };
+    let (permit, forbid) = (yes("permit", "permit"), yes("forbid", "forbid"));
+    let (bad_permit, bad_forbid) = (fails("bad-permit", "permit"), fails("bad-forbid", "forbid"));
+    let (who, peer) = (principal("t", "s", &[]), Peer::default());
+    let call = Call { attachments: 1, ..call("m") };
+    let facts = Facts::ask(&who, &peer, &call, Timestamp(0));
+    for bits in 0_u8..16 {
+        let all = [&permit, &forbid, &bad_permit, &bad_forbid];
+        let text: String = (0..4).filter(|i| bits >> i & 1 == 1).map(|i| all[i].as_str()).collect();
+        let has = |text: &String| all.iter().position(|one| *one == text).is_some_and(|i| bits >> i & 1 == 1);
+        let expected = match () {
+            () if has(&forbid) => (Answer::Forbidden, "forbid"),
+            () if has(&bad_forbid) => (Answer::Failed, ""),
+            () if has(&permit) => (Answer::Permitted, "permit"),
+            () if has(&bad_permit) => (Answer::Failed, ""),
+            () => (Answer::Silent, ""),
+        };
+        let policy = parse(&text);
+        let said = policy.ask(&facts, policy.mentions());
+        assert_eq!((said.answer, names(&said.because).as_str()), expected, "{text}");
+        let failed: Vec<_> = said.failed.iter().map(|named| named.to_string()).collect();
+        assert_eq!(failed.contains(&"bad-permit".into()), has(&bad_permit));
+        assert_eq!(failed.contains(&"bad-forbid".into()), has(&bad_forbid));
+    }
 }
 
 #[test]
@@ -241,7 +274,7 @@ fn the_deepest_policies_within_bounds_do_no_harm() {
                 let (who, peer, call) = (principal("t", "s", &[]), Peer::default(), call("m"));
                 let said = policy.ask(&Facts::ask(&who, &peer, &call, Timestamp(0)), policy.mentions());
                 // Cedar's evaluator stops before the stack ends, which a debug build's large frames bring about.
-                assert!(cfg!(debug_assertions) || said.errors.is_empty(), "{n} times {unit}");
+                assert!(cfg!(debug_assertions) || said.failed.is_empty(), "{n} times {unit}");
             }
         }
     }

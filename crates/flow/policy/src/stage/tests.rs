@@ -431,15 +431,11 @@ proptest! {
                 Verdict::Permitted(permit) => Ok(String::from(&*permit.reason)),
                 Verdict::Refused(code, reason) => Err((code, String::from(&*reason))),
             };
-            let no = no(facts(i).deed);
+            let no = facts(i).deed.refused();
             let expected = if !scoped {
                 Err((no, "the credential's scopes do not name the model".into()))
-            } else if !fresh.errors.is_empty() {
-                Err((Code::PolicyFailed, format!("policies that could not be evaluated: {}", fresh.errors.join(", "))))
-            } else if !fresh.permitted && fresh.because.is_empty() {
-                Err((no, "no policy permits it".into()))
-            } else if !fresh.permitted {
-                Err((no, format!("forbidden by {}", names(&fresh.because))))
+            } else if let Some(refusal) = fresh.refusal(facts(i).deed) {
+                Err(refusal)
             } else if call.attachments > 0 {
                 Err((no, "no rule lets attachments pass".into()))
             } else {

@@ -1,4 +1,5 @@
-//! Cedar's own test cases, run against the engine as this workspace builds it (only the `ipaddr` extension).
+//! Cedar's own test cases, run against the engine as this workspace builds it (only the `ipaddr` extension), asked as a whole and
+//! through the index.
 //!
 //! They are read in place beside the repository; where they are absent the tests say so and pass, except in CI.
 
@@ -15,6 +16,8 @@ use cedar_policy::{
     ValidationMode, Validator,
 };
 use serde_json::Value;
+
+use super::{Index, agree};
 
 /// One file of cases with what it refers to.
 struct Vector {
@@ -86,6 +89,7 @@ fn run(name: &str, vector: &Vector) -> usize {
         return 0;
     }
     let policies = PolicySet::from_str(&vector.policies).unwrap();
+    let index = Index::of(policies.policies()).unwrap();
     let (schema, _) = Schema::from_cedarschema_str(&vector.schema).unwrap();
     let valid = Validator::new(schema.clone()).validate(&policies, ValidationMode::Strict).validation_passed();
     // The generated cases say `false` also where it was not looked at.
@@ -120,6 +124,7 @@ fn run(name: &str, vector: &Vector) -> usize {
             })
             .collect();
         assert_eq!(failed, ids("errors"), "{name}");
+        agree(&policies, &index, &asked, &entities);
     }
     requests.len()
 }
