@@ -84,36 +84,40 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tests::both;
 
     #[tokio::test]
     async fn a_key_is_one_requests_until_it_is_forgotten() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("store.db")).await.unwrap();
-        let claim = async |request, now| store.claim_answer("k", request, Timestamp(now), Timestamp(now - 10)).await;
-        assert_eq!(claim("one", 10).await.unwrap(), Claim::Fresh);
-        assert_eq!(claim("one", 11).await.unwrap(), Claim::Begun);
-        assert_eq!(claim("other", 11).await.unwrap(), Claim::OfAnother);
-        store.keep_answer("k", 201, "{}").await.unwrap();
-        assert_eq!(claim("one", 12).await.unwrap(), Claim::Answered(201, "{}".into()));
-        store.forget_answer("k").await.unwrap();
-        assert_eq!(claim("other", 20).await.unwrap(), Claim::OfAnother, "what was answered is not given back");
-        assert_eq!(claim("other", 21).await.unwrap(), Claim::Fresh);
-        store.forget_answer("k").await.unwrap();
-        assert_eq!(claim("one", 22).await.unwrap(), Claim::Fresh);
+        let (stores, _folder) = both().await;
+        for store in stores {
+            let claim =
+                async |request, now| store.claim_answer("k", request, Timestamp(now), Timestamp(now - 10)).await;
+            assert_eq!(claim("one", 10).await.unwrap(), Claim::Fresh);
+            assert_eq!(claim("one", 11).await.unwrap(), Claim::Begun);
+            assert_eq!(claim("other", 11).await.unwrap(), Claim::OfAnother);
+            store.keep_answer("k", 201, "{}").await.unwrap();
+            assert_eq!(claim("one", 12).await.unwrap(), Claim::Answered(201, "{}".into()));
+            store.forget_answer("k").await.unwrap();
+            assert_eq!(claim("other", 20).await.unwrap(), Claim::OfAnother, "what was answered is not given back");
+            assert_eq!(claim("other", 21).await.unwrap(), Claim::Fresh);
+            store.forget_answer("k").await.unwrap();
+            assert_eq!(claim("one", 22).await.unwrap(), Claim::Fresh);
+        }
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn of_many_at_once_one_finds_the_key_free() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("store.db")).await.unwrap();
-        let claims = (0..8).map(|_| {
-            let store = store.clone();
-            tokio::spawn(async move { store.claim_answer("k", "r", Timestamp(10), Timestamp(0)).await.unwrap() })
-        });
-        let mut fresh = 0;
-        for claim in claims.collect::<Vec<_>>() {
-            fresh += usize::from(claim.await.unwrap() == Claim::Fresh);
+        let (stores, _folder) = both().await;
+        for store in stores {
+            let claims = (0..8).map(|_| {
+                let store = store.clone();
+                tokio::spawn(async move { store.claim_answer("k", "r", Timestamp(10), Timestamp(0)).await.unwrap() })
+            });
+            let mut fresh = 0;
+            for claim in claims.collect::<Vec<_>>() {
+                fresh += usize::from(claim.await.unwrap() == Claim::Fresh);
+            }
+            assert_eq!(fresh, 1);
         }
-        assert_eq!(fresh, 1);
     }
 }

@@ -77,32 +77,32 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    async fn store() -> (Store, tempfile::TempDir) {
-        let folder = tempfile::tempdir().unwrap();
-        (Store::open(&folder.path().join("store.db")).await.unwrap(), folder)
-    }
+    use crate::tests::both;
 
     #[tokio::test]
     async fn an_event_is_new_once_until_it_is_too_old_or_taken_back() {
-        let (store, _folder) = store().await;
-        let note = async |event, now| store.note_signal(event, Timestamp(now + 10), Timestamp(now)).await.unwrap();
-        assert!(note("a", 0).await && !note("a", 9).await && note("b", 9).await);
-        assert!(note("a", 10).await, "its first time is over");
-        store.forget_signal("b").await.unwrap();
-        assert!(note("b", 11).await);
+        let (stores, _folder) = both().await;
+        for store in stores {
+            let note = async |event, now| store.note_signal(event, Timestamp(now + 10), Timestamp(now)).await.unwrap();
+            assert!(note("a", 0).await && !note("a", 9).await && note("b", 9).await);
+            assert!(note("a", 10).await, "its first time is over");
+            store.forget_signal("b").await.unwrap();
+            assert!(note("b", 11).await);
+        }
     }
 
     #[tokio::test]
     async fn a_receiver_is_held_by_one_and_never_goes_back() {
-        let (store, _folder) = store().await;
-        let begun = store.receiver("okta").await.unwrap();
-        assert!(store.hold_receiver("okta", Timestamp(5), Timestamp(9)).await.unwrap());
-        assert!(!store.hold_receiver("okta", Timestamp(8), Timestamp(20)).await.unwrap());
-        assert!(store.hold_receiver("okta", Timestamp(9), Timestamp(20)).await.unwrap());
-        store.acknowledged("okta", begun + 4).await.unwrap();
-        store.acknowledged("okta", begun + 2).await.unwrap();
-        assert_eq!(store.receiver("okta").await.unwrap(), begun + 4);
-        assert!(!store.hold_receiver("nobody", Timestamp(5), Timestamp(9)).await.unwrap());
+        let (stores, _folder) = both().await;
+        for store in stores {
+            let begun = store.receiver("okta").await.unwrap();
+            assert!(store.hold_receiver("okta", Timestamp(5), Timestamp(9)).await.unwrap());
+            assert!(!store.hold_receiver("okta", Timestamp(8), Timestamp(20)).await.unwrap());
+            assert!(store.hold_receiver("okta", Timestamp(9), Timestamp(20)).await.unwrap());
+            store.acknowledged("okta", begun + 4).await.unwrap();
+            store.acknowledged("okta", begun + 2).await.unwrap();
+            assert_eq!(store.receiver("okta").await.unwrap(), begun + 4);
+            assert!(!store.hold_receiver("nobody", Timestamp(5), Timestamp(9)).await.unwrap());
+        }
     }
 }

@@ -30,6 +30,17 @@ async fn store() -> (Store, TempDir) {
     (Store::open(&folder.path().join("store.db")).await.unwrap(), folder)
 }
 
+/// A new store in each of the databases: SQLite, and PostgreSQL where there is one.
+pub(crate) async fn both() -> (Vec<Store>, TempDir) {
+    let (sqlite, folder) = store().await;
+    let mut stores = vec![sqlite];
+    if let Some(server) = countersign_testkit::Postgres::shared() {
+        let to = Postgres { url: server.database(), password: None, ca: None };
+        stores.push(Store::connect(&to).await.unwrap());
+    }
+    (stores, folder)
+}
+
 #[tokio::test]
 async fn keys_survive_closing() {
     let (store, folder) = store().await;
