@@ -68,6 +68,10 @@ codes! {
     RateLimited = "CS0401", 429, "rate-limited", "too many requests; slow down";
     /// More work than the gateway can hold.
     Overloaded = "CS0402", 503, "overloaded", "the gateway is at capacity; try again shortly";
+    /// A budget of the caller's is spent until its window ends.
+    BudgetSpent = "CS0403", 429, "budget-spent", "the budget for this is spent; it is full again when its window ends";
+    /// What nodes share cannot be reached, so this one may not know what was spent or revoked.
+    OutOfTouch = "CS0404", 503, "out-of-touch", "the gateway is out of touch with its cluster; try again shortly";
     /// The prompt's content is refused.
     PromptRefused = "CS0501", 400, "prompt-refused", "the request was refused by the content policy";
     /// The answer's content is refused, wholly or from here on.
@@ -124,7 +128,8 @@ impl Code {
     /// Whether the same request may succeed later without being changed.
     #[must_use]
     pub const fn retryable(self) -> bool {
-        matches!(self.status(), 408 | 429 | 502 | 503 | 504)
+        // A spent budget is not full again within any time that a client library waits.
+        matches!(self.status(), 408 | 429 | 502 | 503 | 504) && !matches!(self, Self::BudgetSpent)
     }
 }
 

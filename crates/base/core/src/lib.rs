@@ -2,7 +2,10 @@
 //!
 //! It does no I/O, reads no clock, spawns nothing and knows nothing of HTTP, JSON or any provider.
 
+pub mod access;
+pub mod calendar;
 pub mod call;
+pub mod charge;
 pub mod claims;
 pub mod clock;
 pub mod code;
@@ -16,6 +19,7 @@ pub mod revocation;
 pub mod secret;
 
 pub use call::{Call, Format};
+pub use charge::{Charge, Quota};
 pub use claims::{Claims, Confirmation, Groups};
 pub use clock::{Clock, Timestamp};
 pub use code::Code;

@@ -28,7 +28,7 @@ use std::{any::Any, fmt, marker::PhantomData, net::IpAddr, ops::Deref, sync::Arc
 
 use bytes::Bytes;
 
-use crate::{Call, Code, Finding, Judge, Principal, Refusal, RequestId, Timestamp};
+use crate::{Call, Charge, Code, Finding, Judge, Principal, Quota, Refusal, RequestId, Timestamp};
 
 #[cfg(doctest)]
 mod impossible;
@@ -192,6 +192,8 @@ impl Permitted {
 /// A permitted request with its share of rate and capacity set aside.
 pub struct Reserved {
     permitted: Permitted,
+    charge: Arc<Charge>,
+    quotas: Vec<Quota>,
     _hold: Box<dyn Any + Send + Sync>,
 }
 
@@ -199,7 +201,25 @@ impl Reserved {
     /// Only the policy stage can. `hold` gives the share back when it is dropped.
     #[must_use]
     pub fn new(_: &Stamp<stage::Reserve>, permitted: Permitted, hold: Box<dyn Any + Send + Sync>) -> Self {
-        Self { permitted, _hold: hold }
+        Self { permitted, charge: Arc::default(), quotas: Vec::new(), _hold: hold }
+    }
+
+    /// Only the policy stage can: with what budgets have set aside, and what the caller has left.
+    #[must_use]
+    pub fn charging(self, _: &Stamp<stage::Reserve>, charge: Arc<Charge>, quotas: Vec<Quota>) -> Self {
+        Self { charge, quotas, ..self }
+    }
+
+    /// What budgets have set aside.
+    #[must_use]
+    pub const fn charge(&self) -> &Arc<Charge> {
+        &self.charge
+    }
+
+    /// What the caller has left.
+    #[must_use]
+    pub fn quotas(&self) -> &[Quota] {
+        &self.quotas
     }
 }
 

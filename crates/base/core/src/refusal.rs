@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use crate::Code;
+use crate::{Code, Quota};
 
 /// Why a request or an answer goes no further.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -16,11 +16,13 @@ pub struct Refusal {
     pub retry_after: Option<Duration>,
     /// Whether the connection is closed as well.
     pub cut: bool,
+    /// What the caller has left of what was asked too much of.
+    pub quotas: Vec<Quota>,
 }
 
 impl Refusal {
     /// Refuses with `code`, for `reason`.
     pub fn new(code: Code, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, reason: reason.into(), retry_after: None, cut: false }
+        Self { code, reason: reason.into(), retry_after: None, cut: false, quotas: Vec::new() }
     }
 }
