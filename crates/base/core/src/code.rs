@@ -64,6 +64,8 @@ codes! {
     PolicyFailed = "CS0302", 503, "policy-failed", "the request could not be checked against policy";
     /// Policy does not permit the answer to return.
     AnswerNotPermitted = "CS0303", 403, "answer-not-permitted", "policy does not permit this answer";
+    /// Policy asks for stronger or more recent authentication.
+    StepUpNeeded = "CS0304", 401, "step-up-needed", "this needs stronger or more recent authentication; sign in as the www-authenticate header asks";
     /// More requests than the caller's rate allows.
     RateLimited = "CS0401", 429, "rate-limited", "too many requests; slow down";
     /// More work than the gateway can hold.

@@ -17,6 +17,7 @@ pub mod principal;
 pub mod refusal;
 pub mod revocation;
 pub mod secret;
+pub mod step_up;
 
 pub use call::{Call, Format};
 pub use charge::{Charge, Quota};
@@ -30,3 +31,4 @@ pub use principal::{Lease, Principal};
 pub use refusal::Refusal;
 pub use revocation::{Board, Target};
 pub use secret::Secret;
+pub use step_up::StepUp;

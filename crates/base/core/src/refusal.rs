@@ -1,8 +1,8 @@
 //! A refusal: a code for the caller, a reason for the record. The two are never the same string.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use crate::{Code, Quota};
+use crate::{Code, Quota, StepUp};
 
 /// Why a request or an answer goes no further.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -18,11 +18,13 @@ pub struct Refusal {
     pub cut: bool,
     /// What the caller has left of what was asked too much of.
     pub quotas: Vec<Quota>,
+    /// The authentication that would do, where that at hand does not.
+    pub step_up: Option<Arc<StepUp>>,
 }
 
 impl Refusal {
     /// Refuses with `code`, for `reason`.
     pub fn new(code: Code, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, reason: reason.into(), retry_after: None, cut: false, quotas: Vec::new() }
+        Self { code, reason: reason.into(), retry_after: None, cut: false, quotas: Vec::new(), step_up: None }
     }
 }
