@@ -28,11 +28,11 @@ pub struct RevocationRecord {
 }
 
 impl Store {
-    /// Adds a revocation.
+    /// Adds a revocation. Who had seen everything until now has seen this one too, and `seen` says so.
     ///
     /// # Errors
     /// [`StoreError::Exists`], [`StoreError::Database`].
-    pub async fn insert_revocation(&self, record: &RevocationRecord) -> Result<(), StoreError> {
+    pub async fn insert_revocation(&self, record: &RevocationRecord, seen: &mut Revision) -> Result<(), StoreError> {
         let mut transaction = self.change(PART).await?;
         sqlx::query(
             "INSERT INTO revocation (id, number, target, not_before, until, made_at, made_by, reason) \
@@ -51,7 +51,15 @@ impl Store {
             Some(database) if database.is_unique_violation() => StoreError::Exists,
             _ => e.into(),
         })?;
-        Ok(transaction.commit().await?)
+        let number: i64 = sqlx::query_scalar("SELECT number FROM revision WHERE part = $1")
+            .bind(PART)
+            .fetch_one(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        if seen.0 == number - 1 {
+            *seen = Revision(number);
+        }
+        Ok(())
     }
 
     /// Lifts a revocation. None when there is none of that id, false beside the record when it was lifted before: then it
