@@ -48,6 +48,8 @@ pub(crate) struct Issuer {
 pub(crate) struct Listener {
     pub(crate) name: String,
     pub(crate) door: Door,
+    /// Whether the admin API is served here too.
+    pub(crate) admin: bool,
 }
 
 /// What kind of door.

@@ -81,6 +81,9 @@ pub(crate) struct RawListener {
     pub(crate) require_client_certificate: bool,
     /// Serve in the clear. The only value is `"i-accept-cleartext-on-loopback"`, and only loopback addresses take it.
     pub(crate) cleartext: Option<String>,
+    /// Serve the admin API here too, to callers whom the policy permits it.
+    #[serde(default)]
+    pub(crate) admin: bool,
 }
 
 /// A provider.

@@ -28,7 +28,7 @@ impl Check<'_> {
             if let Some(place) = place.filter(|place| !places.insert(place.clone())) {
                 self.report(&at, format!("two listeners listen on `{place}`"), "give each its own address");
             }
-            listeners.push(Listener { name: raw.name, door });
+            listeners.push(Listener { name: raw.name, door, admin: raw.admin });
         }
         listeners
     }
