@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use crate::{Board, Claims, Target, Timestamp};
+use crate::{Board, Claims, Confirmation, Target, Timestamp, access::Session};
 
 /// An authenticated caller.
 #[derive(Clone, Debug)]
@@ -31,8 +31,47 @@ pub struct Principal {
     pub method: Method,
     /// What the access token says; none for other credentials.
     pub claims: Option<Arc<Claims>>,
+    /// The session whose credential it is; none for other credentials.
+    pub session: Option<Arc<Session>>,
     /// Whether the credential still stands; shared by every request made with it.
     pub lease: Arc<Lease>,
+}
+
+impl Principal {
+    /// What every request of this caller proves to hold besides the credential itself. It follows from the credential: one that is
+    /// bound to something identifies nobody without the proof.
+    #[must_use]
+    pub fn possession(&self) -> Possession {
+        let of_token = || self.claims.as_deref().and_then(|claims| claims.confirmation);
+        match (self.method, self.session.as_deref().map(|session| session.bound).or_else(of_token)) {
+            (Method::ClientCertificate, _) | (_, Some(Confirmation::Certificate(_))) => Possession::Certificate,
+            (_, Some(Confirmation::Key(_))) => Possession::Dpop,
+            (Method::ApiKey | Method::AccessToken | Method::Session, None) => Possession::None,
+        }
+    }
+}
+
+/// What a request proves to hold, so that a credential that was copied is not enough.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Possession {
+    /// Nothing: whoever has the credential has all of it.
+    None,
+    /// A certificate's private key, in the TLS handshake (RFC 8705).
+    Certificate,
+    /// A private key, by a proof for this request alone (RFC 9449).
+    Dpop,
+}
+
+impl Possession {
+    /// The name used in policy.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Certificate => "certificate",
+            Self::Dpop => "dpop",
+        }
+    }
 }
 
 /// What kind of being a principal is.
@@ -67,6 +106,8 @@ pub enum Method {
     ClientCertificate,
     /// An access token of an identity provider.
     AccessToken,
+    /// The credential of a session opened on granted access.
+    Session,
 }
 
 impl Method {
@@ -77,6 +118,7 @@ impl Method {
             Self::ApiKey => "api-key",
             Self::ClientCertificate => "client-certificate",
             Self::AccessToken => "access-token",
+            Self::Session => "session",
         }
     }
 }

@@ -162,12 +162,7 @@ fn record(row: Row, roles: Vec<Arc<str>>, scopes: Vec<Arc<str>>) -> Result<KeyRe
         hash: HEXLOWER.decode(hash.as_bytes()).ok().and_then(|h| h.try_into().ok()).ok_or_else(damaged)?,
         tenant: tenant.into(),
         subject: subject.into(),
-        kind: match kind.as_str() {
-            "person" => PrincipalKind::Person,
-            "service" => PrincipalKind::Service,
-            "agent" => PrincipalKind::Agent,
-            _ => return Err(damaged()),
-        },
+        kind: kind_of(&kind).ok_or_else(damaged)?,
         roles,
         scopes,
         created: time(created)?,
@@ -176,6 +171,10 @@ fn record(row: Row, roles: Vec<Arc<str>>, scopes: Vec<Arc<str>>) -> Result<KeyRe
         note,
         id: id.as_str().into(),
     })
+}
+
+pub(crate) fn kind_of(name: &str) -> Option<PrincipalKind> {
+    [PrincipalKind::Person, PrincipalKind::Service, PrincipalKind::Agent].into_iter().find(|kind| kind.as_str() == name)
 }
 
 /// Times past the year 294246 are that year's.

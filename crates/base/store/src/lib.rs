@@ -1,4 +1,5 @@
-//! The durable state of a deployment: API keys as records and hashes, revocations, and what keeps changes and signals from being
+//! The durable state of a deployment: API keys and session credentials as records and hashes, access granted for a time,
+//! revocations, and what keeps changes and signals from being
 //! made twice, in SQLite or PostgreSQL.
 //!
 //! It never sees a key or any other secret, decides nothing about who may do what, and is never asked while a request waits.
@@ -10,6 +11,7 @@
 //! Each part of the store (the keys, say) has a row in `revision`. A change begins with `Store::change`, which raises that
 //! number and so waits for whoever else is changing that part; readers who poll the number miss nothing.
 
+mod access;
 mod answers;
 mod keys;
 mod postgres;
@@ -25,6 +27,7 @@ use sqlx::{
     migrate::{MigrateError, Migration, MigrationType, Migrator},
 };
 
+pub use access::SessionRecord;
 pub use answers::Claim;
 pub use keys::KeyRecord;
 pub use postgres::Postgres;
@@ -187,6 +190,7 @@ fn migrations() -> Vec<Migration> {
     vec![
         up(1, "api keys", include_str!("../migrations/0001_api_keys.sql")),
         up(2, "revocations", include_str!("../migrations/0002_revocations.sql")),
+        up(4, "access", include_str!("../migrations/0004_access.sql")),
         up(6, "answers", include_str!("../migrations/0006_answers.sql")),
         up(7, "signals", include_str!("../migrations/0007_signals.sql")),
     ]

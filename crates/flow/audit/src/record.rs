@@ -252,11 +252,14 @@ pub struct Who {
     pub kind: Cow<'static, str>,
     /// Roles.
     pub roles: Arc<[Arc<str>]>,
-    /// Names the credential: a key's id, a certificate's SHA-256, or `token:ISSUER/SUBJECT#` and eight bytes of the SHA-256 of the
-    /// token's `jti`.
+    /// Names the credential: a key's id, a certificate's SHA-256, `token:ISSUER/SUBJECT#` and eight bytes of the SHA-256 of the token's
+    /// `jti`, or `acc_...#ses_...` for a session opened on granted access.
     pub credential: Arc<str>,
     /// How it was proved.
     pub method: Cow<'static, str>,
+    /// Who acts for them, and for whom those act in turn: the newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acts: Vec<Arc<str>>,
 }
 
 /// Where a request came from.
@@ -394,12 +397,16 @@ impl From<&Principal> for Who {
             roles: p.roles.clone(),
             credential: credential(p),
             method: p.method.as_str().into(),
+            acts: p.session.as_ref().map(|session| session.acts.clone()).unwrap_or_default(),
         }
     }
 }
 
-/// Names the credential: for a token which of its subject's it was, by a hash of its id.
+/// Names the credential: for a token which of its subject's it was, by a hash of its id; for a session's which of the case's.
 fn credential(p: &Principal) -> Arc<str> {
+    if let Some(session) = &p.session {
+        return format!("{}#{}", p.credential, session.id).into();
+    }
     match p.claims.as_ref().and_then(|claims| claims.id.as_ref()) {
         None => p.credential.clone(),
         Some(id) => {

@@ -48,6 +48,7 @@ pub(crate) fn principal() -> Arc<Principal> {
         credential: "key-1".into(),
         method: Method::ApiKey,
         claims: None,
+        session: None,
         lease: Arc::new(Lease::new(None)),
     })
 }

@@ -219,6 +219,7 @@ fn reserved() -> Reserved {
         credential: "k1".into(),
         method: Method::ApiKey,
         claims: None,
+        session: None,
         lease: Arc::new(Lease::new(None)),
     });
     let now = Timestamp(1);

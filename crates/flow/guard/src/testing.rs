@@ -48,6 +48,7 @@ pub(crate) fn readmitted(stage: &Stage, judge: Arc<dyn Judge>, system: &str) -> 
         credential: "k1".into(),
         method: Method::ApiKey,
         claims: None,
+        session: None,
         lease: Arc::new(Lease::new(None)),
     });
     let now = Timestamp(1);

@@ -111,6 +111,7 @@ fn intended(stream: bool) -> Intended {
         credential: "k".into(),
         method: Method::ApiKey,
         claims: None,
+        session: None,
         lease: Arc::new(Lease::new(None)),
     };
     let id = RequestId::new(Timestamp(0), [0; 10]);

@@ -38,6 +38,7 @@ fn refused(model: &str, tools: usize, findings: usize, reason: &str) -> Record {
             roles: ["clerk".into()].into(),
             credential: "k-1".into(),
             method: "api-key".into(),
+            acts: Vec::new(),
         }),
         from: Place { ip: Some([10, 0, 0, 1].into()), listener: "main".into() },
         call: Some((&call(model, tools)).into()),
@@ -150,6 +151,7 @@ fn a_token_is_named_by_issuer_subject_and_a_hash_of_its_id() {
             credential: "token:bank/u-1".into(),
             method: countersign_core::principal::Method::AccessToken,
             claims: Some(Arc::new(claims)),
+            session: None,
             lease: Arc::new(countersign_core::Lease::new(None)),
         })
             .into()

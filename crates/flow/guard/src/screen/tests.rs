@@ -48,6 +48,7 @@ fn screen(kind: Kind, action: Action, document: &Document) -> Result<Screened, W
         credential: "k".into(),
         method: Method::ApiKey,
         claims: None,
+        session: None,
         lease: Arc::new(Lease::new(None)),
     };
     let call = Call {

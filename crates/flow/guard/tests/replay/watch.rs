@@ -131,6 +131,7 @@ fn readmitted(action: Action) -> Readmitted {
         credential: "k1".into(),
         method: Method::ApiKey,
         claims: None,
+        session: None,
         lease: Arc::new(Lease::new(None)),
     });
     let identified = Identified::new(&stamps.identify, RequestId::new(NOW, [1; 10]), NOW, Peer::default(), principal);

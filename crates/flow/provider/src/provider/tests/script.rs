@@ -185,6 +185,7 @@ pub(super) fn intended(format: Format, stream: bool, body: &str) -> Intended {
         credential: "k".into(),
         method: Method::ApiKey,
         claims: None,
+        session: None,
         lease: Arc::new(Lease::new(None)),
     };
     let request = RequestId::new(Timestamp(0), [7; 10]);
