@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use countersign_core::{
     Call, Claims, Code, Format, Groups, Kind, Lease, Principal, Timestamp,
     life::Peer,
-    principal::{Method, PrincipalKind},
+    principal::{Method, Possession, PrincipalKind},
 };
 use serde::Deserialize;
 
@@ -14,6 +14,7 @@ use crate::{
     facts::{Deed, Facts, Kinds, WEEKDAYS},
     mentions::Mentions,
     policy::{Answer, Named, Policy},
+    standing::{Risk, Standing},
 };
 
 /// A file of cases: in TOML, `[[case]]` tables.
@@ -83,6 +84,12 @@ pub struct Question {
     pub listener: String,
     /// What the caller's access token says; none for other credentials.
     pub token: Option<Token>,
+    /// What the request proves to hold: `none`, `certificate` or `dpop`.
+    #[serde(default = "default_possession")]
+    pub possession: String,
+    /// What others say of the caller.
+    #[serde(default)]
+    pub standing: Said,
     /// The caller's address.
     pub ip: Option<IpAddr>,
     /// When.
@@ -117,6 +124,18 @@ pub struct Token {
     pub age: u64,
     /// Seconds since its bearer logged in.
     pub login_age: Option<u64>,
+}
+
+/// What others say of a principal. What is left out nobody has said.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Said {
+    /// Whether the device meets its owner's rules.
+    pub compliant: Option<bool>,
+    /// `low`, `medium` or `high`.
+    pub risk: Option<String>,
+    /// How sure the issuer is of who it is, in the issuer's words.
+    pub assurance: Option<String>,
 }
 
 /// When a question is asked, UTC: a time of the week, by default Monday at ten, or seconds since 1970.
@@ -200,6 +219,9 @@ impl Policy {
         let facts = Facts::ask(&who, &peer, &call, now);
         let kinds = question.findings.iter().map(|k| pick("finding", k, &Kind::ALL, |k| k.as_str()).copied());
         let kinds = kinds.collect::<Result<Kinds, _>>()?;
+        let possessions = [Possession::None, Possession::Certificate, Possession::Dpop];
+        let possession = *pick("possession", &question.possession, &possessions, |p| p.as_str())?;
+        let standing = question.standing.standing()?;
         let deeds = [Deed::Ask, Deed::Receive].into_iter();
         let deeds: Vec<_> = deeds.chain(Administer::ALL.iter().copied().map(Deed::Administer)).collect();
         let deed = *pick("action", &question.action, &deeds, |deed| deed.as_str())?;
@@ -211,6 +233,7 @@ impl Policy {
             Deed::Receive => facts.receive(kinds, question.masked, &question.target),
             Deed::Administer(what) => Facts::administer(&who, &peer, now, what),
         };
+        let facts = Facts { possession, standing: &standing, ..facts };
         let deny = |code, because, notes| Explanation { decision: Decision::Deny, code: Some(code), because, notes };
         if let Err(reason) = facts.in_scope() {
             return Ok(deny(deed.refused(), Vec::new(), vec![reason.into()]));
@@ -221,7 +244,10 @@ impl Policy {
         if said.answer == Answer::Silent {
             notes.push(String::from("no policy permits it"));
         }
-        Ok(match said.refusal(deed) {
+        if let Some(step_up) = &said.step_up {
+            notes.push(format!("another authentication would do: {step_up}"));
+        }
+        Ok(match said.refusal(&facts) {
             Some((code, _)) => deny(code, because, notes),
             None => Explanation { decision: Decision::Allow, code: None, because, notes },
         })
@@ -242,6 +268,7 @@ impl Question {
             credential: "case".into(),
             method: *pick("method", &self.method, &methods, |m| m.as_str())?,
             claims: self.token.as_ref().map(|token| Arc::new(token.claims(&self.subject, now))),
+            session: None,
             lease: Arc::new(Lease::new(None)),
         }))
     }
@@ -278,6 +305,14 @@ impl Token {
             expires: now,
             extra: Vec::new(),
         }
+    }
+}
+
+impl Said {
+    fn standing(&self) -> Result<Standing, BadQuestion> {
+        let risk = self.risk.as_deref().map(|risk| pick("risk", risk, &Risk::ALL, |r| r.as_str()).copied());
+        let assurance = self.assurance.as_deref().map(Into::into);
+        Ok(Standing { compliant: self.compliant, risk: risk.transpose()?, assurance })
     }
 }
 
@@ -338,6 +373,10 @@ fn default_kind() -> String {
 
 fn default_method() -> String {
     Method::ApiKey.as_str().into()
+}
+
+fn default_possession() -> String {
+    Possession::None.as_str().into()
 }
 
 fn default_action() -> String {

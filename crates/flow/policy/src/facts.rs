@@ -9,12 +9,13 @@ use std::{
     sync::Arc,
 };
 
-use countersign_core::{Call, Code, Finding, Format, Kind, Principal, Timestamp, life::Peer};
+use countersign_core::{Call, Code, Finding, Format, Kind, Principal, Timestamp, life::Peer, principal::Possession};
 
 use crate::{
     administer::Administer,
     mentions::Mentions,
     scopes,
+    standing::{Standing, UNKNOWN},
     token::{Token, TokenKey},
 };
 
@@ -37,6 +38,9 @@ pub(crate) struct Facts<'a> {
     pub(crate) target: &'a str,
     /// What the caller's access token says; none for other credentials.
     pub(crate) token: Option<Token<'a>>,
+    pub(crate) possession: Possession,
+    /// What others say of the caller, which whoever asks has to look up.
+    pub(crate) standing: &'a Standing,
 }
 
 /// What the caller wants: an action of the schema.
@@ -92,6 +96,8 @@ struct Rest {
     time: Moment,
     findings: Kinds,
     masked: bool,
+    possession: Possession,
+    standing: Standing,
 }
 
 /// The gateway as a resource: its id, and its name.
@@ -157,6 +163,8 @@ impl<'a> Facts<'a> {
             masked: false,
             target: "",
             token: Token::of(who, now),
+            possession: who.possession(),
+            standing: &UNKNOWN,
         }
     }
 
@@ -222,6 +230,12 @@ impl<'a> Facts<'a> {
             self.target = "";
         }
         self.token = self.token.and_then(|token| token.blanked(read));
+        if blank(Mentions::POSSESSION) {
+            self.possession = Possession::None;
+        }
+        if blank(Mentions::STANDING) {
+            self.standing = &UNKNOWN;
+        }
         self
     }
 
@@ -252,6 +266,8 @@ impl<'a> Facts<'a> {
                 time: self.time,
                 findings: self.findings,
                 masked: self.masked,
+                possession: self.possession,
+                standing: self.standing.clone(),
             },
         }
     }
@@ -277,6 +293,8 @@ impl Key {
             masked: rest.masked,
             target: &self.target,
             token: self.token.as_ref().map(TokenKey::token),
+            possession: rest.possession,
+            standing: &rest.standing,
         }
     }
 }

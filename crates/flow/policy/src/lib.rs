@@ -27,6 +27,7 @@ mod rules;
 mod scopes;
 mod shape;
 mod stage;
+mod standing;
 mod token;
 
 pub use administer::Administer;
@@ -35,3 +36,4 @@ pub use policy::{Named, Policy, SCHEMA, STARTER};
 pub use rates::{Rate, Rates};
 pub use rules::{ActionRule, Rules};
 pub use stage::{Settings, Share, Stage};
+pub use standing::{Risk, Standing, Standings};

@@ -34,6 +34,10 @@ impl Mentions {
     pub(crate) const TOKEN: Self = Self(1 << 16);
     /// How long ago it was issued, and its bearer logged in.
     pub(crate) const AGES: Self = Self(1 << 17);
+    /// What the request proves to hold.
+    pub(crate) const POSSESSION: Self = Self(1 << 18);
+    /// What others say of the principal.
+    pub(crate) const STANDING: Self = Self(1 << 19);
     pub(crate) const ALL: Self = Self(u32::MAX);
 
     /// Whether any bit of `other` is in the set.
@@ -61,7 +65,7 @@ impl Mentions {
 
 impl fmt::Debug for Mentions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Mentions({:#020b})", self.0)
+        write!(f, "Mentions({:#022b})", self.0)
     }
 }
 
@@ -105,6 +109,8 @@ fn attribute(path: &[&str], whether: bool) -> Mentions {
         ["token", "issuer" | "client" | "acr" | "amr"] => Mentions::TOKEN,
         ["token"] if whether => Mentions::TOKEN,
         ["token"] => Mentions::TOKEN.and(Mentions::AGES),
+        ["possession"] => Mentions::POSSESSION,
+        ["standing", ..] => Mentions::STANDING,
         ["findings"] => Mentions::FINDINGS,
         ["masked"] => Mentions::MASKED,
         ["target"] => Mentions::TARGET,
@@ -161,6 +167,8 @@ mod tests {
         assert_eq!(of("context.token == context.token"), Mentions::TOKEN.and(Mentions::AGES));
         assert_eq!(of("context.token.age < 5 || context.token has login_age"), Mentions::AGES);
         assert_eq!(of("context.token.amr.contains(\"mfa\")"), Mentions::TOKEN);
+        assert_eq!(of("context.possession == \"dpop\""), Mentions::POSSESSION);
+        assert_eq!(of("context.standing has risk && context.standing.risk == \"high\""), Mentions::STANDING);
         assert_eq!(of("context has unheard_of"), Mentions::ALL);
     }
 

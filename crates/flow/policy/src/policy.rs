@@ -12,7 +12,7 @@ use std::{
 use cedar_policy::{
     ActionConstraint, Effect, PolicyId, PolicySet, Schema, ValidationMode, Validator, ffi::DetailedError,
 };
-use countersign_core::Code;
+use countersign_core::{Code, StepUp, principal::Method};
 
 use crate::{
     error::{PolicyError, Problem, position},
@@ -51,6 +51,8 @@ pub struct Named {
     pub line: usize,
     /// Whether it forbids rather than permits.
     pub forbids: bool,
+    /// Which authentication would keep it from forbidding, by its `@step_up`.
+    pub step_up: Option<StepUp>,
 }
 
 impl fmt::Display for Named {
@@ -72,6 +74,8 @@ pub(crate) struct Said<'a> {
     pub(crate) because: Vec<&'a Named>,
     /// The policies that could not be evaluated. There may be some whatever the answer.
     pub(crate) failed: Vec<&'a Named>,
+    /// What would have to be shown for the answer to be another; none where nothing would help.
+    pub(crate) step_up: Option<StepUp>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -92,7 +96,7 @@ impl Policy {
     /// # Errors
     /// Everything that is wrong with every file: syntax, types, unknown names, templates, names used twice, policies that can
     /// never apply, mixed scripts and invisible characters, and bounds (256 KiB a file, 16 KiB and 256 operators a policy,
-    /// brackets 64 deep, 1,000 policies).
+    /// brackets 64 deep, 10,000 policies).
     pub fn parse<N: AsRef<str>, T: AsRef<str>>(sources: &[(N, T)]) -> Result<Self, PolicyError> {
         let sources: Vec<_> = sources.iter().map(|(file, text)| (file.as_ref(), text.as_ref())).collect();
         // On a thread of its own, because Cedar's validator needs more stack than a caller's thread may have.
@@ -153,13 +157,14 @@ impl Policy {
     /// Asks the policies about `facts`, showing them what `show` names.
     pub(crate) fn ask(&self, facts: &Facts<'_>, show: Mentions) -> Said<'_> {
         let Some((request, entities)) = self.words.question(facts, show) else {
-            return Said { answer: Answer::Failed, because: Vec::new(), failed: Vec::new() };
+            return Said { answer: Answer::Failed, because: Vec::new(), failed: Vec::new(), step_up: None };
         };
         let index = match facts.deed {
             Deed::Ask | Deed::Receive => &self.models,
             Deed::Administer(_) => &self.gateway,
         };
         let Heard { permits, forbids, failed_permits, failed_forbids } = index.ask(&request, &entities);
+        let otherwise_permitted = !permits.is_empty();
         let (answer, because) = if !forbids.is_empty() {
             (Answer::Forbidden, forbids)
         } else if !failed_forbids.is_empty() {
@@ -171,7 +176,12 @@ impl Policy {
         } else {
             (Answer::Silent, BTreeSet::new())
         };
-        Said { answer, because: self.named(&because), failed: self.named(&(&failed_forbids | &failed_permits)) }
+        let because = self.named(&because);
+        // Another authentication helps where each policy that forbids says which, and nothing else stands in the way.
+        let otherwise = answer == Answer::Forbidden && failed_forbids.is_empty() && otherwise_permitted;
+        let step_up = otherwise.then(|| because.iter().map(|named| named.step_up.as_ref()).collect::<Option<Vec<_>>>());
+        let step_up = step_up.flatten().and_then(|all| all.into_iter().cloned().reduce(|all, next| all.and(&next)));
+        Said { answer, because, failed: self.named(&(&failed_forbids | &failed_permits)), step_up }
     }
 
     fn named(&self, ids: &BTreeSet<PolicyId>) -> Vec<&Named> {
@@ -183,12 +193,16 @@ impl Policy {
 
 impl Said<'_> {
     /// The code of the refusal and the reason for the record, where it is one.
-    pub(crate) fn refusal(&self, deed: Deed) -> Option<(Code, String)> {
-        let no = deed.refused();
+    pub(crate) fn refusal(&self, facts: &Facts<'_>) -> Option<(Code, String)> {
+        let no = match &self.step_up {
+            // What an API key or a certificate shows stays what it is, however its bearer signs in.
+            Some(_) if facts.who.0.method == Method::AccessToken => Code::StepUpNeeded,
+            _ => facts.deed.refused(),
+        };
         match self.answer {
             Answer::Permitted => None,
             Answer::Forbidden => Some((no, format!("forbidden by {}", names(&self.because)))),
-            Answer::Silent => Some((no, String::from("no policy permits it"))),
+            Answer::Silent => Some((facts.deed.refused(), String::from("no policy permits it"))),
             // An error's own text can quote what the request holds, so only its policy is named.
             Answer::Failed => {
                 let reason = match names(&self.failed) {
@@ -229,8 +243,8 @@ struct Place<'a> {
     offset: usize,
 }
 
-/// More policies than this would make a cold question slow; no deployment we know of has a tenth.
-const MOST_POLICIES: usize = 1_000;
+/// More policies than this would take long to read and validate. What a question costs hardly depends on it.
+const MOST_POLICIES: usize = 10_000;
 
 impl<'a> Reading<'a> {
     fn file(&mut self, file: &str, text: &'a str) {
@@ -275,13 +289,26 @@ impl<'a> Reading<'a> {
                 return;
             }
         }
+        let step_up = match policy.annotation("step_up").map(str::parse::<StepUp>).transpose() {
+            Ok(step_up) => step_up,
+            Err(error) => {
+                let what = "a `@step_up` that says no authentication";
+                self.problems.push(Problem::at(file, text, offset, what, error.to_string()));
+                return;
+            }
+        };
+        if step_up.is_some() && policy.effect() == Effect::Permit {
+            let fix = "annotate the forbid that another authentication would satisfy";
+            self.problems.push(Problem::at(file, text, offset, "a `@step_up` on a permit says nothing", fix));
+            return;
+        }
         if self.places.len() == MOST_POLICIES {
             let what = format!("more than {MOST_POLICIES} policies");
             self.problems.push(Problem::at(file, text, offset, what, "join policies that differ in names only"));
         }
         let unique = PolicyId::new(format!("policy{}", self.places.len()));
-        let named =
-            Named { id, file: file.into(), line: position(text, offset).0, forbids: policy.effect() == Effect::Forbid };
+        let (line, forbids) = (position(text, offset).0, policy.effect() == Effect::Forbid);
+        let named = Named { id, file: file.into(), line, forbids, step_up };
         if self.places.len() >= MOST_POLICIES || self.set.add(policy.new_id(unique.clone())).is_err() {
             return;
         }

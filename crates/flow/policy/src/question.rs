@@ -16,6 +16,7 @@ use countersign_core::{Principal, principal::PrincipalKind};
 use crate::{
     facts::{Deed, Facts},
     mentions::Mentions,
+    standing::Standing,
     token::Token,
 };
 
@@ -96,7 +97,7 @@ fn principal_id(tenant: &str, subject: &str) -> String {
 
 fn context(facts: &Facts<'_>, show: Mentions) -> Option<Context> {
     let who: &Principal = facts.who.0;
-    let mut pairs: Vec<(String, Value)> = Vec::with_capacity(13);
+    let mut pairs: Vec<(String, Value)> = Vec::with_capacity(17);
     let mut put = |attribute, name: &str, value: &dyn Fn() -> Value| {
         if show.holds(attribute) {
             pairs.push((name.into(), value()));
@@ -115,6 +116,7 @@ fn context(facts: &Facts<'_>, show: Mentions) -> Option<Context> {
         put(Mentions::IP, "ip", &|| Value::new_ip(ip.to_canonical().to_string()));
     }
     put(Mentions::SCOPES, "scopes", &|| Value::new_set(who.scopes.iter().map(|scope| string(scope))));
+    put(Mentions::POSSESSION, "possession", &|| string(facts.possession.as_str()));
     if facts.deed == Deed::Receive {
         put(Mentions::FINDINGS, "findings", &|| {
             Value::new_set(facts.findings.iter().map(|kind| string(kind.as_str())))
@@ -136,6 +138,9 @@ fn context(facts: &Facts<'_>, show: Mentions) -> Option<Context> {
     if let Some(token) = facts.token.filter(|_| show.holds(Mentions::TOKEN.and(Mentions::AGES))) {
         pairs.push((String::from("token"), said(token, show)?));
     }
+    if show.holds(Mentions::STANDING) {
+        pairs.push((String::from("standing"), standing(facts.standing)?));
+    }
     Context::from_pairs(pairs).ok()
 }
 
@@ -154,6 +159,16 @@ fn said(token: Token<'_>, show: Mentions) -> Option<Value> {
     let shown = parts.into_iter().filter(|(attribute, ..)| show.holds(*attribute));
     let pairs = shown.filter_map(|(_, name, value)| Some((name.to_owned(), value?)));
     Value::new_record(pairs).ok()
+}
+
+/// What others say of the caller. What nobody has said is not there.
+fn standing(of: &Standing) -> Option<Value> {
+    let parts = [
+        ("compliant", of.compliant.map(Value::new_bool)),
+        ("risk", of.risk.map(|risk| string(risk.as_str()))),
+        ("assurance", of.assurance.as_deref().map(string)),
+    ];
+    Value::new_record(parts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)))).ok()
 }
 
 fn uid(kind: &EntityTypeName, id: &str) -> EntityUid {

@@ -4,7 +4,7 @@ use std::{fmt::Write, sync::Arc};
 
 use arc_swap::ArcSwap;
 use countersign_core::{
-    Action, Call, Channel, Code, Finding, Format, Kind, Principal, Refusal, RequestId, Side, Timestamp,
+    Action, Call, Channel, Code, Finding, Format, Kind, Principal, Refusal, RequestId, Side, StepUp, Timestamp,
     life::{Dispatched, Identified, Peer, Permit, Permitted, Readmitted, Reserved, Stamp, stage},
 };
 
@@ -12,9 +12,11 @@ use crate::{
     administer::Administer,
     cache::Cache,
     facts::{Facts, Kinds},
+    mentions::Mentions,
     policy::{Policy, names},
     rates::{Hold, Limiter, Rates},
     rules::{Judges, Rules},
+    standing::Standings,
 };
 
 /// Everything the stage goes by, replaced as one.
@@ -33,6 +35,8 @@ pub struct Stage {
     permit: Stamp<stage::Permit>,
     reserve: Stamp<stage::Reserve>,
     loaded: ArcSwap<Loaded>,
+    /// Outlives reloads: what others say of principals is no part of the settings.
+    standings: Arc<Standings>,
     /// Outlives reloads: what was used up stays used up.
     limiter: Limiter,
 }
@@ -50,32 +54,41 @@ struct Loaded {
     judges: Judges,
     rates: Rates,
     verdicts: Cache<Verdict>,
+    standings: Arc<Standings>,
 }
 
 /// The answer to one question.
 #[derive(Clone)]
 enum Verdict {
     Permitted(Permit),
-    Refused(Code, Arc<str>),
+    Refused(Code, Arc<str>, Option<Arc<StepUp>>),
 }
 
 impl Stage {
     /// Builds the stage.
     #[must_use]
     pub fn new(permit: Stamp<stage::Permit>, reserve: Stamp<stage::Reserve>, settings: Settings) -> Self {
-        Self { permit, reserve, loaded: ArcSwap::from_pointee(Loaded::new(settings)), limiter: Limiter::new() }
+        let standings = Arc::new(Standings::default());
+        let loaded = ArcSwap::from_pointee(Loaded::new(settings, Arc::clone(&standings)));
+        Self { permit, reserve, loaded, standings, limiter: Limiter::new() }
     }
 
     /// Puts other settings in place. The next question sees them, the second question about a request in flight included.
     pub fn replace(&self, settings: Settings) {
-        self.loaded.store(Arc::new(Loaded::new(settings)));
+        self.loaded.store(Arc::new(Loaded::new(settings, Arc::clone(&self.standings))));
+    }
+
+    /// What others say of principals, to be filled by whoever hears it.
+    #[must_use]
+    pub const fn standings(&self) -> &Arc<Standings> {
+        &self.standings
     }
 
     /// May the prompt leave?
     ///
     /// # Errors
-    /// `CS0301` when a scope of the credential, the policy or the rule on attachments says no; `CS0302` when a policy cannot be
-    /// evaluated.
+    /// `CS0301` when a scope of the credential, the policy or the rule on attachments says no; `CS0302` when a policy that decides
+    /// cannot be evaluated; `CS0304` when another authentication would do.
     pub fn permit(&self, who: Identified, call: Call) -> Result<Permitted, Refusal> {
         let facts = Facts::ask(who.principal(), who.peer(), &call, who.at());
         let permit = self.loaded.load().verdict(facts).into_permit()?;
@@ -108,8 +121,8 @@ impl Stage {
     /// May the answer return? The policy is asked again, knowing what was found in the prompt and who answers.
     ///
     /// # Errors
-    /// `CS0203` or `CS0204` when the credential ended in between, `CS0303` when the policy says no, `CS0302` when it cannot be
-    /// evaluated.
+    /// `CS0203` or `CS0204` when the credential ended in between, `CS0303` when the policy says no, otherwise as
+    /// [`Stage::permit`].
     pub fn readmit(&self, dispatched: Dispatched, now: Timestamp) -> Result<Readmitted, Refusal> {
         let who = dispatched.principal();
         if !who.lease.stands(now) {
@@ -164,28 +177,32 @@ impl Stage {
 }
 
 impl Loaded {
-    fn new(settings: Settings) -> Self {
+    fn new(settings: Settings, standings: Arc<Standings>) -> Self {
         let Settings { policy, rules, rates } = settings;
-        Self { policy, judges: Judges::new(rules), rates, verdicts: Cache::new() }
+        Self { policy, judges: Judges::new(rules), rates, verdicts: Cache::new(), standings }
     }
 
     fn verdict(&self, facts: Facts<'_>) -> Verdict {
         // Scopes look at what the policies may not, so they come before the facts are blanked. They cost no evaluation.
         if let Err(reason) = facts.in_scope() {
-            return Verdict::Refused(facts.deed.refused(), reason.into());
+            return Verdict::Refused(facts.deed.refused(), reason.into(), None);
         }
-        let facts = facts.blanked(self.policy.mentions());
+        let read = self.policy.mentions();
+        let standing = read.holds(Mentions::STANDING).then(|| self.standings.of(facts.who.0));
+        let facts = Facts { standing: standing.as_ref().unwrap_or(facts.standing), ..facts };
+        let facts = facts.blanked(read);
         self.verdicts.get_or(&facts, || self.decide(&facts))
     }
 
     fn decide(&self, facts: &Facts<'_>) -> Verdict {
         let said = self.policy.ask(facts, self.policy.mentions());
-        if let Some((code, reason)) = said.refusal(facts.deed) {
-            return Verdict::Refused(code, reason.into());
+        if let Some((code, reason)) = said.refusal(facts) {
+            let step_up = said.step_up.filter(|_| code == Code::StepUpNeeded);
+            return Verdict::Refused(code, reason.into(), step_up.map(Arc::new));
         }
         let judge = self.judges.of(&facts.who.0.roles);
         if facts.attachments > 0 && judge.judge(Side::Prompt, &AN_ATTACHMENT) > Action::Allow {
-            return Verdict::Refused(facts.deed.refused(), "no rule lets attachments pass".into());
+            return Verdict::Refused(facts.deed.refused(), "no rule lets attachments pass".into(), None);
         }
         let mut reason = names(&said.because);
         if !said.failed.is_empty() {
@@ -199,7 +216,9 @@ impl Verdict {
     fn into_permit(self) -> Result<Permit, Refusal> {
         match self {
             Self::Permitted(permit) => Ok(permit),
-            Self::Refused(code, reason) => Err(Refusal::new(code, String::from(&*reason))),
+            Self::Refused(code, reason, step_up) => {
+                Err(Refusal { step_up, ..Refusal::new(code, String::from(&*reason)) })
+            }
         }
     }
 }

@@ -64,7 +64,7 @@ fn cases_pass_and_fail() {
 fn an_explanation_names_the_policies_and_where_they_stand() {
     let night = ask("roles = [\"staff\"]\nkind = \"service\"\nmodel = \"m\"\ntime = { hour = 3 }").unwrap();
     assert_eq!((night.decision, night.code), (Decision::Deny, Some(Code::NotPermitted)));
-    let Named { id, file, line, forbids } = &night.because[0];
+    let Named { id, file, line, forbids, step_up: None } = &night.because[0] else { panic!() };
     assert_eq!((id.as_deref(), file.as_str(), *line, *forbids), (Some("night"), "p.cedar", 5, true));
 
     let secret = ask("roles = [\"staff\"]\naction = \"receive\"\nmodel = \"m\"\nfindings = [\"secret\"]").unwrap();

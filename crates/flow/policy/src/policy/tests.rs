@@ -20,6 +20,7 @@ pub(crate) fn principal(tenant: &str, subject: &str, roles: &[&str]) -> Arc<Prin
         credential: "key_test".into(),
         method: Method::ApiKey,
         claims: None,
+        session: None,
         lease: Arc::new(Lease::new(None)),
     })
 }
@@ -101,6 +102,9 @@ fn mistakes_are_named_with_place_and_remedy() {
             "@id(\"a\") permit(principal, action, resource);\n@id(\"a\") permit(principal, action, resource);",
             "test.cedar:2:1: ",
         ),
+        ("@step_up(\"acr=mfa\") permit(principal, action, resource);", "test.cedar:1:1: "),
+        ("@step_up(\"mfa\") forbid(principal, action, resource);", "test.cedar:1:1: "),
+        ("@step_up forbid(principal, action, resource);", "test.cedar:1:1: "),
         ("@id(\"a\\nb\") permit(principal, action, resource);", "test.cedar:1:1: "),
         ("permit(principal in Countersign::Role::\"t\u{0435}ller\", action, resource);", "test.cedar:1:"),
         ("permit(principal in Countersign::Role::\"a\u{202e}b\", action, resource);", "test.cedar:1:"),

@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use countersign_core::{
-    Claims, Groups, Lease, RequestId,
+    Claims, Confirmation, Groups, Lease, RequestId,
     life::{Fingerprint, Intended, Screened, Stamps},
     principal::{Method, PrincipalKind},
 };
@@ -12,6 +12,7 @@ use super::*;
 use crate::{
     mentions::Mentions,
     policy::tests::{call, principal},
+    standing::{Risk, Standing},
 };
 
 /// Everything a test needs to walk a request through its life.
@@ -110,6 +111,111 @@ fn an_ended_credential_gets_no_answer() {
     let ending = Arc::new(Principal { lease: Arc::new(Lease::new(Some(Timestamp(10)))), ..(*staff()).clone() });
     walk.stage.readmit(permit(&ending), Timestamp(9)).map(drop).unwrap();
     assert_eq!(code(walk.stage.readmit(permit(&ending), Timestamp(10))), Code::ExpiredCredential);
+}
+
+/// A token of a person who signed in `age` seconds before the moment that tests ask at, by `acr`.
+fn token(acr: &str, age: u64) -> Arc<Principal> {
+    let at = Timestamp((1_000 - age) * 1_000_000);
+    let claims = Claims { acr: Some(acr.into()), auth_time: Some(at), issued: at, ..claims(0) };
+    Arc::new(Principal { method: Method::AccessToken, claims: Some(Arc::new(claims)), ..(*staff()).clone() })
+}
+
+#[test]
+fn who_could_sign_in_better_is_told_how_and_nobody_else() {
+    const FRESH: &str = r#"@id("fresh") @step_up("max_age=300") forbid(principal, action, resource)
+        unless { context has token && context.token has login_age && context.token.login_age <= 300 };"#;
+    const STRONG: &str = r#"@id("strong") @step_up("acr=mfa hwk, max_age=600") forbid(principal, action, resource)
+        unless { context has token && context.token has acr && context.token.acr == "mfa" };"#;
+    const NEVER: &str = r#"@id("never") forbid(principal, action, resource == Countersign::Model::"secret");"#;
+    const FAILS: &str = r#"@id("fails") forbid(principal, action, resource == Countersign::Model::"odd")
+        when { context.attachments + 9223372036854775807 + 1 > 0 };"#;
+    let now = Timestamp(1_000 * 1_000_000);
+    let walk = Walk::new(&[STAFF, FRESH, STRONG, NEVER, FAILS].concat());
+    let ask = |who: &Arc<Principal>, model: &str| {
+        let refused = walk.permit(who, Peer::default(), call(model), now).err();
+        refused.map(|r| (r.code, r.step_up.map(|step_up| step_up.to_string()).unwrap_or_default()))
+    };
+    let said = |code, step_up: &str| Some((code, String::from(step_up)));
+    assert_eq!(ask(&token("mfa", 300), "m"), None);
+    assert_eq!(ask(&token("mfa", 301), "m"), said(Code::StepUpNeeded, "max_age=300"));
+    assert_eq!(ask(&token("pwd", 10), "m"), said(Code::StepUpNeeded, "acr=mfa hwk, max_age=600"));
+    assert_eq!(ask(&token("pwd", 900), "m"), said(Code::StepUpNeeded, "acr=mfa hwk, max_age=300"));
+    // Where signing in again would not help, nobody is sent to do it: another policy forbids, none permits, one cannot be evaluated.
+    assert_eq!(ask(&token("pwd", 900), "secret"), said(Code::NotPermitted, ""));
+    assert_eq!(ask(&token("pwd", 900), "odd"), said(Code::NotPermitted, ""));
+    let stranger = Arc::new(Principal { roles: Arc::new([]), ..(*token("pwd", 900)).clone() });
+    assert_eq!(ask(&stranger, "m"), said(Code::NotPermitted, ""));
+    // Nor who has shown a key, which stays what it is.
+    assert_eq!(ask(&staff(), "m"), said(Code::NotPermitted, ""));
+    // The record names the policies either way.
+    let refused = walk.permit(&token("pwd", 900), Peer::default(), call("m"), now).unwrap_err();
+    assert_eq!(refused.reason, "forbidden by fresh, strong");
+}
+
+#[test]
+fn a_sign_in_that_grows_old_before_the_answer_is_asked_for_again() {
+    let walk = Walk::new(&format!(
+        r#"{STAFF} @step_up("max_age=300") forbid(principal, action, resource)
+            when {{ context has token && context.token has login_age && context.token.login_age > 300 }};"#
+    ));
+    let at = |seconds: u64| Timestamp(seconds * 1_000_000);
+    let permit = || walk.permit(&token("pwd", 290), Peer::default(), call("m"), at(1_000)).unwrap();
+    walk.stage.readmit(walk.dispatch(permit(), Vec::new(), "t").unwrap(), at(1_010)).map(drop).unwrap();
+    let refused = walk.stage.readmit(walk.dispatch(permit(), Vec::new(), "t").unwrap(), at(1_011)).err().unwrap();
+    assert_eq!((refused.code, refused.step_up.is_some()), (Code::StepUpNeeded, true));
+}
+
+#[test]
+fn what_others_say_of_a_principal_counts_from_the_next_question_on() {
+    let walk = Walk::new(&format!(
+        "{STAFF} forbid(principal, action, resource) when {{ context.standing has risk && context.standing.risk == \"high\" }};
+        forbid(principal, action, resource == Countersign::Model::\"dear\")
+          unless {{ context.standing has compliant && context.standing.compliant }};
+        forbid(principal, action, resource == Countersign::Model::\"dearer\")
+          unless {{ context.standing has assurance && context.standing.assurance == \"aal3\" }};"
+    ));
+    let (who, other) = (staff(), principal("shop", "alice", &["staff"]));
+    let may = |who: &Arc<Principal>, model| walk.permit(who, Peer::default(), call(model), Timestamp(0)).is_ok();
+    let hear = |change: fn(&mut Standing)| walk.stage.standings().change("bank", "alice", change);
+    assert!(may(&who, "m") && !may(&who, "dear") && !may(&who, "dearer"));
+    hear(|standing| standing.compliant = Some(true));
+    hear(|standing| standing.assurance = Some("aal3".into()));
+    assert!(may(&who, "m") && may(&who, "dear") && may(&who, "dearer"));
+    // Of one tenant's alice nothing is learnt about another's.
+    assert!(may(&other, "m") && !may(&other, "dear"));
+    let dispatched = || {
+        let permitted = walk.permit(&who, Peer::default(), call("m"), Timestamp(0)).unwrap();
+        walk.dispatch(permitted, Vec::new(), "t").unwrap()
+    };
+    let (one, two) = (dispatched(), dispatched());
+    hear(|standing| standing.risk = Some(Risk::High));
+    assert!(!may(&who, "m") && may(&other, "m"));
+    assert_eq!(code(walk.stage.readmit(one, Timestamp(0))), Code::AnswerNotPermitted);
+    // A reload forgets nothing of it.
+    walk.stage.replace(settings(STAFF));
+    assert!(walk.stage.standings().of(&who).risk == Some(Risk::High) && may(&who, "m"));
+    hear(|standing| standing.risk = Some(Risk::Low));
+    walk.stage.readmit(two, Timestamp(0)).map(drop).unwrap();
+    hear(|standing| *standing = Standing::default());
+    assert_eq!(walk.stage.standings().of(&who), Standing::default());
+}
+
+#[test]
+fn possession_can_be_demanded() {
+    let walk = Walk::new(&format!(
+        "{STAFF} forbid(principal, action, resource == Countersign::Model::\"dear\") unless {{ context.possession == \"dpop\" }};"
+    ));
+    let bound = |confirmation| {
+        let claims = Arc::new(Claims { confirmation, ..claims(0) });
+        Arc::new(Principal { method: Method::AccessToken, claims: Some(claims), ..(*staff()).clone() })
+    };
+    let may = |who: &Arc<Principal>, model| walk.permit(who, Peer::default(), call(model), Timestamp(0)).is_ok();
+    // One after the other, so that a decision remembered for one is not another's.
+    for _ in 0..2 {
+        assert!(!may(&bound(None), "dear") && may(&bound(None), "m") && !may(&staff(), "dear"));
+        assert!(!may(&bound(Some(Confirmation::Certificate([1; 32]))), "dear"));
+        assert!(may(&bound(Some(Confirmation::Key([1; 32]))), "dear"));
+    }
 }
 
 #[test]
@@ -325,7 +431,7 @@ fn the_cache_is_bounded_and_keeps_nothing_large() {
 }
 
 /// Policies that read every attribute, alone and together.
-const READERS: [&str; 17] = [
+const READERS: [&str; 19] = [
     r#"@id("sum") forbid(principal, action, resource) when { context has max_tokens && context.max_tokens * 2 == 3 };"#,
     r#"permit(principal in Countersign::Role::"a", action, resource);"#,
     r#"permit(principal is Countersign::Service, action, resource == Countersign::Model::"m");"#,
@@ -343,6 +449,8 @@ const READERS: [&str; 17] = [
     r#"forbid(principal in Countersign::Tenant::"t", action == Countersign::Action::"receive", resource) when { context.target == "far" || context.scopes.contains("model:m") };"#,
     r#"forbid(principal, action, resource) when { context has token && context.token.age > 500000 };"#,
     r#"permit(principal, action, resource) when { context has token && context.token has acr && context.token.acr == "high" };"#,
+    r#"forbid(principal, action, resource) when { context.standing has risk && context.standing.risk == "high" };"#,
+    r#"permit(principal, action, resource) when { context.possession == "dpop" };"#,
 ];
 
 /// What one of a few tokens says.
@@ -359,7 +467,7 @@ fn claims(of: u32) -> Claims {
         auth_time: None,
         id: None,
         session: None,
-        confirmation: None,
+        confirmation: (of & 16 != 0).then_some(Confirmation::Key([0; 32])),
         issued: Timestamp(u64::from(of & 12) * 10_000_000),
         expires: Timestamp(u64::MAX),
         extra: Vec::new(),
@@ -416,11 +524,16 @@ proptest! {
         picks in proptest::collection::vec(0_usize..40, 400..=400),
     ) {
         let text: String = READERS.iter().enumerate().filter(|(i, _)| chosen >> i & 1 == 1).map(|(_, p)| *p).collect();
-        let loaded = Loaded::new(settings(&text));
+        let loaded = Loaded::new(settings(&text), Arc::default());
+        let risky = Standing { risk: (chosen & 1 == 1).then_some(Risk::High), ..Standing::default() };
+        for tenant in ["t", "u"] {
+            loaded.standings.change(tenant, "s", |standing| *standing = risky.clone());
+        }
         let pool: Vec<_> = pool.into_iter().map(question).collect();
         let facts = |i: usize| {
             let Drawn { who, peer, call, now, kinds, masked, target, receive } = &pool[i];
             let facts = Facts::ask(who, peer, call, *now);
+            let facts = Facts { standing: if who.subject.as_ref() == "s" { &risky } else { facts.standing }, ..facts };
             if *receive { facts.receive(*kinds, *masked, target) } else { facts }
         };
         let fresh: Vec<_> = (0..pool.len()).map(|i| loaded.policy.ask(&facts(i), Mentions::ALL)).collect();
@@ -429,12 +542,12 @@ proptest! {
             let scoped = facts(i).in_scope().is_ok();
             let verdict = match loaded.verdict(facts(i)) {
                 Verdict::Permitted(permit) => Ok(String::from(&*permit.reason)),
-                Verdict::Refused(code, reason) => Err((code, String::from(&*reason))),
+                Verdict::Refused(code, reason, _) => Err((code, String::from(&*reason))),
             };
             let no = facts(i).deed.refused();
             let expected = if !scoped {
                 Err((no, "the credential's scopes do not name the model".into()))
-            } else if let Some(refusal) = fresh.refusal(facts(i).deed) {
+            } else if let Some(refusal) = fresh.refusal(&facts(i)) {
                 Err(refusal)
             } else if call.attachments > 0 {
                 Err((no, "no rule lets attachments pass".into()))
