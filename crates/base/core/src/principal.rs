@@ -38,12 +38,18 @@ pub struct Principal {
 }
 
 impl Principal {
+    /// The key that the credential is bound to.
+    #[must_use]
+    pub fn bound(&self) -> Option<Confirmation> {
+        let of_token = || self.claims.as_deref().and_then(|claims| claims.confirmation);
+        self.session.as_deref().map(|session| session.bound).or_else(of_token)
+    }
+
     /// What every request of this caller proves to hold besides the credential itself. It follows from the credential: one that is
     /// bound to something identifies nobody without the proof.
     #[must_use]
     pub fn possession(&self) -> Possession {
-        let of_token = || self.claims.as_deref().and_then(|claims| claims.confirmation);
-        match (self.method, self.session.as_deref().map(|session| session.bound).or_else(of_token)) {
+        match (self.method, self.bound()) {
             (Method::ClientCertificate, _) | (_, Some(Confirmation::Certificate(_))) => Possession::Certificate,
             (_, Some(Confirmation::Key(_))) => Possession::Dpop,
             (Method::ApiKey | Method::AccessToken | Method::Session, None) => Possession::None,
@@ -127,7 +133,7 @@ impl Method {
 pub struct Lease {
     expires: Option<Timestamp>,
     ended: AtomicBool,
-    within: Option<Arc<Self>>,
+    within: Vec<Arc<Self>>,
     standing: Option<Standing>,
 }
 
@@ -144,13 +150,20 @@ impl Lease {
     /// A standing lease that ends by itself at `expires`.
     #[must_use]
     pub const fn new(expires: Option<Timestamp>) -> Self {
-        Self { expires, ended: AtomicBool::new(false), within: None, standing: None }
+        Self { expires, ended: AtomicBool::new(false), within: Vec::new(), standing: None }
     }
 
     /// A lease that stands no longer than `outer` does: a token's within that of the key that signed it.
     #[must_use]
-    pub const fn within(outer: Arc<Self>, expires: Option<Timestamp>) -> Self {
-        Self { expires, ended: AtomicBool::new(false), within: Some(outer), standing: None }
+    pub fn within(outer: Arc<Self>, expires: Option<Timestamp>) -> Self {
+        Self::new(expires).and_within(outer)
+    }
+
+    /// The same lease, standing no longer than `outer` does either.
+    #[must_use]
+    pub fn and_within(mut self, outer: Arc<Self>) -> Self {
+        self.within.push(outer);
+        self
     }
 
     /// The lease of a credential that was `issued` then, and that the board may revoke by any of `covering`.
@@ -161,12 +174,18 @@ impl Lease {
         self
     }
 
+    /// What the board may revoke it by, and when the credential was issued; none for a lease that is not under a board.
+    #[must_use]
+    pub fn revocable(&self) -> Option<(&[Target], Timestamp)> {
+        self.standing.as_ref().map(|standing| (&*standing.covering, standing.issued))
+    }
+
     /// Ends the lease now. There is no way back.
     pub fn end(&self) {
         self.ended.store(true, Ordering::Release);
     }
 
-    /// Whether this lease itself was ended or is revoked, rather than over by time or with the one it stands within.
+    /// Whether this lease itself was ended or is revoked, rather than over by time or with one it stands within.
     #[must_use]
     pub fn ended(&self) -> bool {
         self.ended.load(Ordering::Acquire) || self.standing.as_ref().is_some_and(Standing::revoked)
@@ -177,7 +196,7 @@ impl Lease {
     pub fn stands(&self, now: Timestamp) -> bool {
         !self.ended()
             && self.expires.is_none_or(|end| now < end)
-            && self.within.as_ref().is_none_or(|outer| outer.stands(now))
+            && self.within.iter().all(|outer| outer.stands(now))
     }
 
     /// When the lease ends by itself.

@@ -68,13 +68,7 @@ pub enum NewKeyError {
 /// [`NewKeyError`] says which part of `new` will not do.
 pub fn create(hasher: &KeyHasher, new: NewKey) -> Result<(Secret<String>, KeyRecord), NewKeyError> {
     check(&new)?;
-    let bits = Secret::new(random::bytes::<32>()?);
-    let mut text = String::with_capacity(LENGTH);
-    text.push_str(PREFIX);
-    BASE64URL_NOPAD.encode_append(bits.expose(), &mut text);
-    let sum = checksum(text.as_bytes());
-    text.extend(sum.iter().map(|c| char::from(*c)));
-    let key = Secret::new(text);
+    let key = mint(PREFIX)?;
     let hash = hasher.hash(key.expose().as_bytes());
     let record = KeyRecord {
         id: id(&hash),
@@ -95,7 +89,23 @@ pub fn create(hasher: &KeyHasher, new: NewKey) -> Result<(Secret<String>, KeyRec
 /// Whether `text` has the form of a key and its checksum fits. Says nothing about whether the key exists.
 #[must_use]
 pub fn is_well_formed(text: &[u8]) -> bool {
-    if text.len() != LENGTH || !text.starts_with(PREFIX.as_bytes()) {
+    is_minted(PREFIX, text)
+}
+
+/// A fresh credential that begins with a prefix as long as [`PREFIX`].
+pub(crate) fn mint(prefix: &'static str) -> Result<Secret<String>, SealError> {
+    let bits = Secret::new(random::bytes::<32>()?);
+    let mut text = String::with_capacity(LENGTH);
+    text.push_str(prefix);
+    BASE64URL_NOPAD.encode_append(bits.expose(), &mut text);
+    let sum = checksum(text.as_bytes());
+    text.extend(sum.iter().map(|c| char::from(*c)));
+    Ok(Secret::new(text))
+}
+
+/// Whether `text` has the form of what [`mint`] makes.
+pub(crate) fn is_minted(prefix: &'static str, text: &[u8]) -> bool {
+    if text.len() != LENGTH || !text.starts_with(prefix.as_bytes()) {
         return false;
     }
     let Some((signed, sum)) = text.split_at_checked(LENGTH - CHECKSUM) else { return false };
