@@ -39,70 +39,51 @@ pub struct Case {
 
 /// What is asked of a policy. Everything left out is as in an ordinary request.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Question {
     /// The caller's tenant.
-    #[serde(default = "default_tenant")]
     pub tenant: String,
     /// The caller's subject id.
-    #[serde(default = "default_subject")]
     pub subject: String,
     /// `person`, `service` or `agent`.
-    #[serde(default = "default_kind")]
     pub kind: String,
     /// The caller's roles.
-    #[serde(default)]
     pub roles: Vec<String>,
     /// The credential's scopes.
-    #[serde(default)]
     pub scopes: Vec<String>,
-    /// `api-key`, `client-certificate` or `access-token`.
-    #[serde(default = "default_method")]
+    /// `api-key`, `client-certificate`, `access-token` or `session`.
     pub method: String,
     /// `ask` (may the prompt leave), `receive` (may the answer return), or an action on the gateway itself, as `observe`.
-    #[serde(default = "default_action")]
     pub action: String,
     /// The model; for actions on the gateway there is none.
-    #[serde(default)]
     pub model: String,
     /// The format, as in `chat`.
-    #[serde(default = "default_format")]
     pub format: String,
     /// Whether a stream is asked for.
-    #[serde(default)]
     pub stream: bool,
     /// The bound on generated tokens.
     pub max_tokens: Option<u64>,
     /// Names of the tools offered.
-    #[serde(default)]
     pub tools: Vec<String>,
     /// How many attachments.
-    #[serde(default)]
     pub attachments: u32,
     /// The listener.
-    #[serde(default)]
     pub listener: String,
     /// What the caller's access token says; none for other credentials.
     pub token: Option<Token>,
     /// What the request proves to hold: `none`, `certificate` or `dpop`.
-    #[serde(default = "default_possession")]
     pub possession: String,
     /// What others say of the caller.
-    #[serde(default)]
     pub standing: Said,
     /// The caller's address.
     pub ip: Option<IpAddr>,
     /// When.
-    #[serde(default)]
     pub time: Time,
     /// For `receive`: kinds found in the prompt.
-    #[serde(default)]
     pub findings: Vec<String>,
     /// For `receive`: whether any of it was masked.
-    #[serde(default)]
     pub masked: bool,
     /// For `receive`: who answers.
-    #[serde(default)]
     pub target: String,
 }
 
@@ -254,10 +235,39 @@ impl Policy {
     }
 }
 
+impl Default for Question {
+    fn default() -> Self {
+        Self {
+            tenant: "default".into(),
+            subject: "someone".into(),
+            kind: PrincipalKind::Person.as_str().into(),
+            roles: Vec::new(),
+            scopes: Vec::new(),
+            method: Method::ApiKey.as_str().into(),
+            action: Deed::Ask.as_str().into(),
+            model: String::new(),
+            format: Format::Chat.as_str().into(),
+            stream: false,
+            max_tokens: None,
+            tools: Vec::new(),
+            attachments: 0,
+            listener: String::new(),
+            token: None,
+            possession: Possession::None.as_str().into(),
+            standing: Said::default(),
+            ip: None,
+            time: Time::default(),
+            findings: Vec::new(),
+            masked: false,
+            target: String::new(),
+        }
+    }
+}
+
 impl Question {
     fn principal(&self, now: Timestamp) -> Result<Arc<Principal>, BadQuestion> {
         let kinds = [PrincipalKind::Person, PrincipalKind::Service, PrincipalKind::Agent];
-        let methods = [Method::ApiKey, Method::ClientCertificate, Method::AccessToken];
+        let methods = [Method::ApiKey, Method::ClientCertificate, Method::AccessToken, Method::Session];
         let shared = |names: &[String]| names.iter().map(|name| Arc::from(name.as_str())).collect();
         Ok(Arc::new(Principal {
             tenant: self.tenant.as_str().into(),
@@ -357,34 +367,6 @@ fn within(what: &'static str, found: u8, most: u8) -> Result<u64, BadQuestion> {
         return Err(BadQuestion { what, found: found.to_string(), expected: format!("0 to {most}") });
     }
     Ok(found.into())
-}
-
-fn default_tenant() -> String {
-    "default".into()
-}
-
-fn default_subject() -> String {
-    "someone".into()
-}
-
-fn default_kind() -> String {
-    PrincipalKind::Person.as_str().into()
-}
-
-fn default_method() -> String {
-    Method::ApiKey.as_str().into()
-}
-
-fn default_possession() -> String {
-    Possession::None.as_str().into()
-}
-
-fn default_action() -> String {
-    "ask".into()
-}
-
-fn default_format() -> String {
-    Format::Chat.as_str().into()
 }
 
 #[cfg(test)]

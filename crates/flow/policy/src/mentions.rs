@@ -40,6 +40,29 @@ impl Mentions {
     pub(crate) const STANDING: Self = Self(1 << 19);
     pub(crate) const ALL: Self = Self(u32::MAX);
 
+    /// The attributes of the context that have a bit in the set, by name.
+    pub(crate) fn names(self) -> Vec<&'static str> {
+        let names = [
+            (Self::FORMAT, "format"),
+            (Self::STREAM, "stream"),
+            (Self::MAX_TOKENS, "max_tokens"),
+            (Self::TOOLS, "tools"),
+            (Self::ATTACHMENTS, "attachments"),
+            (Self::METHOD, "method"),
+            (Self::LISTENER, "listener"),
+            (Self::IP, "ip"),
+            (Self::TIME, "time"),
+            (Self::SCOPES, "scopes"),
+            (Self::FINDINGS, "findings"),
+            (Self::MASKED, "masked"),
+            (Self::TARGET, "target"),
+            (Self::TOKEN.and(Self::AGES), "token"),
+            (Self::POSSESSION, "possession"),
+            (Self::STANDING, "standing"),
+        ];
+        names.into_iter().filter(|(attribute, _)| self.holds(*attribute)).map(|(_, name)| name).collect()
+    }
+
     /// Whether any bit of `other` is in the set.
     pub(crate) const fn holds(self, other: Self) -> bool {
         self.0 & other.0 != 0
@@ -148,6 +171,21 @@ mod tests {
             of("if context.masked then context.findings.contains(\"x\") else context has scopes"),
             Mentions::MASKED.and(Mentions::FINDINGS).and(Mentions::SCOPES)
         );
+    }
+
+    #[test]
+    fn every_attribute_of_the_schema_has_its_name_here() {
+        let schema = crate::SCHEMA;
+        let (_, receive) = schema.split_once("action receive").unwrap();
+        let (_, context) = receive.split_once("context: {").unwrap();
+        let (context, _) = context.split_once('}').unwrap();
+        let mut declared: Vec<_> =
+            context.lines().filter_map(|line| Some(line.split_once(':')?.0.trim().trim_end_matches('?'))).collect();
+        let mut named = Mentions::ALL.names();
+        declared.sort_unstable();
+        named.sort_unstable();
+        assert_eq!(named, declared);
+        assert!(Mentions::NONE.names().is_empty());
     }
 
     #[test]

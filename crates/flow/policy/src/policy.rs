@@ -149,6 +149,12 @@ impl Policy {
         self.names.is_empty()
     }
 
+    /// The attributes of the context that any policy reads, by name.
+    #[must_use]
+    pub fn reads(&self) -> Vec<&'static str> {
+        self.mentions.names()
+    }
+
     /// What of a request the policies can read.
     pub(crate) const fn mentions(&self) -> Mentions {
         self.mentions
