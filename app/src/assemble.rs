@@ -11,7 +11,7 @@ use countersign_core::{
 use countersign_gateway::{Gateway, Limits, Stages, selftest};
 use countersign_guard::Guard;
 use countersign_identity::{
-    Identity,
+    Identity, Outside,
     key::{self, NewKey},
 };
 use countersign_policy::{Policy, Rates, Rules, Settings, Stage};
@@ -41,7 +41,8 @@ impl Assembly {
         let clock = clock::system();
         let stamps = Stamps::issue();
         let keys = Keys { ring: state.ring().clone(), origin: state.node().to_owned() };
-        let identity = Identity::new(stamps.identify, state.hasher()?, config.certificates.clone());
+        let identity =
+            Identity::new(stamps.identify, state.ring(), config.certificates.clone(), Outside::default())?;
         identity.load(state.store().keys().await?);
         let issuers = Issuers::default();
         issuers.set(identity.tokens(), &config.issuers)?;
@@ -180,10 +181,10 @@ pub(crate) async fn self_test(config: &Config) -> anyhow::Result<selftest::Repor
     let build = |target: &Target, action: Action, dial: Arc<dyn Dial>| -> Result<Arc<Gateway>, String> {
         let stamps = Stamps::issue();
         let clock = clock::system();
-        let identity = Identity::new(stamps.identify, hasher.clone(), Vec::new());
+        let say = |e: &dyn std::fmt::Display| e.to_string();
+        let identity = Identity::new(stamps.identify, &ring, Vec::new(), Outside::default()).map_err(|e| say(&e))?;
         identity.load(vec![record.clone()]);
         let keys = Keys { ring: ring.clone(), origin: "self-test".into() };
-        let say = |e: &dyn std::fmt::Display| e.to_string();
         let stages = Stages {
             identity: Arc::new(identity),
             policy: Arc::new(Stage::new(stamps.permit, stamps.reserve, open_policy(config, action)?)),

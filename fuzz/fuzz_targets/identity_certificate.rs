@@ -7,8 +7,9 @@ use countersign_core::{
     life::{Peer, Stamps},
     principal::PrincipalKind,
 };
-use countersign_identity::{CertificateField, CertificateRule, Identity, NamePattern, Presented, key};
+use countersign_identity::{CertificateField, CertificateRule, Identity, NamePattern, Outside, Presented};
 use countersign_seal::KeyRing;
+use futures_util::FutureExt;
 use libfuzzer_sys::fuzz_target;
 
 static IDENTITY: LazyLock<Identity> = LazyLock::new(|| {
@@ -22,13 +23,17 @@ static IDENTITY: LazyLock<Identity> = LazyLock::new(|| {
         roles: vec![],
         scopes: vec![],
     };
-    Identity::new(Stamps::issue().identify, ring.hasher(key::PURPOSE).expect("a ring has hashers"), vec![rule])
+    Identity::new(Stamps::issue().identify, &ring, vec![rule], Outside::default()).expect("a ring has hashers")
 });
 
 fuzz_target!(|bytes: &[u8]| {
     let now = Timestamp(1_900_000_000_000_000);
     let presented = Presented { certificate: Some(bytes), ..Presented::default() };
-    if let Ok(identified) = IDENTITY.identify(RequestId::new(now, [0; 10]), now, Peer::default(), &presented) {
+    if let Ok(identified) = IDENTITY
+        .identify(RequestId::new(now, [0; 10]), now, Peer::default(), &presented)
+        .now_or_never()
+        .expect("nothing is waited for")
+    {
         assert!(identified.principal().subject.starts_with("spiffe://"));
     }
 });

@@ -17,6 +17,7 @@ fuzz_target!(|bytes: &[u8]| {
         name: "bank".into(),
         url: "https://id.bank.example/oauth2".into(),
         tenant: "bank".into(),
+        tenants: None,
         audiences: vec!["https://gateway.example".into()],
         algorithms: Algorithm::ALL.into(),
         profile: Profile::Rfc9068,
@@ -25,6 +26,7 @@ fuzz_target!(|bytes: &[u8]| {
         leeway: Duration::from_secs(5),
         max_lifetime: Duration::from_secs(7200),
         keys: KeyRules::default(),
+        introspection: None,
     };
     tokens.set_issuers(vec![issuer]).expect("the issuer will do");
     match tokens.fetched("bank", bytes, NOW) {

@@ -7,11 +7,12 @@ use countersign_core::{
     life::{Peer, Stamps},
 };
 use countersign_identity::{
-    Identity, Presented, key,
+    Identity, Outside, Presented,
     token::{Algorithm, Issuer, Jws, KeyRules, Profile},
 };
 use countersign_seal::KeyRing;
 use data_encoding::BASE64URL_NOPAD;
+use futures_util::FutureExt;
 use libfuzzer_sys::fuzz_target;
 
 const NOW: Timestamp = Timestamp(1_795_342_530_000_000);
@@ -21,11 +22,12 @@ const KEYS: &[u8] =
 static IDENTITY: LazyLock<Identity> = LazyLock::new(|| {
     let ring = KeyRing::from_bytes(Secret::new(vec![1; 32])).expect("32 bytes are a key");
     let identity =
-        Identity::new(Stamps::issue().identify, ring.hasher(key::PURPOSE).expect("a ring has hashers"), vec![]);
+        Identity::new(Stamps::issue().identify, &ring, vec![], Outside::default()).expect("a ring has hashers");
     let issuer = Issuer {
         name: "bank".into(),
         url: "https://id.bank.example/oauth2".into(),
         tenant: "bank".into(),
+        tenants: None,
         audiences: vec!["https://gateway.example".into()],
         algorithms: Algorithm::ALL.into(),
         profile: Profile::Rfc9068,
@@ -34,6 +36,7 @@ static IDENTITY: LazyLock<Identity> = LazyLock::new(|| {
         leeway: Duration::from_secs(5),
         max_lifetime: Duration::from_secs(7200),
         keys: KeyRules::default(),
+        introspection: None,
     };
     identity.tokens().set_issuers(vec![issuer]).expect("the issuer will do");
     identity.tokens().fetched("bank", KEYS, NOW).expect("the set is one");
@@ -49,5 +52,8 @@ fuzz_target!(|bytes: &[u8]| {
     let value = [b"Bearer ", bytes].concat();
     let presented = Presented { authorization: Some(&value), ..Presented::default() };
     let id = RequestId::new(NOW, [0; 10]);
-    assert!(IDENTITY.identify(id, NOW, Peer::default(), &presented).is_err(), "nobody signed it");
+    assert!(
+        IDENTITY.identify(id, NOW, Peer::default(), &presented).now_or_never().expect("nothing is waited for").is_err(),
+        "nobody signed it"
+    );
 });

@@ -9,11 +9,12 @@ use countersign_core::{
     life::{Peer, Stamps},
 };
 use countersign_identity::{
-    Identity, Presented, key,
+    Identity, Outside, Presented,
     token::{Algorithm, Issuer, KeyRules, Profile, RoleClaim, RoleRule},
 };
 use countersign_seal::KeyRing;
 use data_encoding::BASE64URL_NOPAD;
+use futures_util::FutureExt;
 use libfuzzer_sys::fuzz_target;
 
 const NOW: Timestamp = Timestamp(1_795_342_530_000_000);
@@ -30,11 +31,12 @@ static PAIR: LazyLock<Ed25519KeyPair> =
 static IDENTITY: LazyLock<Identity> = LazyLock::new(|| {
     let ring = KeyRing::from_bytes(Secret::new(vec![1; 32])).expect("32 bytes are a key");
     let identity =
-        Identity::new(Stamps::issue().identify, ring.hasher(key::PURPOSE).expect("a ring has hashers"), vec![]);
+        Identity::new(Stamps::issue().identify, &ring, vec![], Outside::default()).expect("a ring has hashers");
     let issuers = ISSUERS.map(|(name, url, profile)| Issuer {
         name: name.into(),
         url: url.into(),
         tenant: name.into(),
+        tenants: None,
         audiences: vec!["https://gateway.example".into()],
         algorithms: vec![Algorithm::EdDsa],
         profile,
@@ -43,6 +45,7 @@ static IDENTITY: LazyLock<Identity> = LazyLock::new(|| {
         leeway: Duration::from_secs(5),
         max_lifetime: Duration::from_secs(7200),
         keys: KeyRules::default(),
+        introspection: None,
     });
     identity.tokens().set_issuers(issuers.into()).expect("the issuers will do");
     let x = BASE64URL_NOPAD.encode(PAIR.public_key().as_ref());
@@ -59,7 +62,11 @@ fuzz_target!(|payload: &[u8]| {
     let signature = BASE64URL_NOPAD.encode(PAIR.sign(signed.as_bytes()).as_ref());
     let value = format!("Bearer {signed}.{signature}");
     let presented = Presented { authorization: Some(value.as_bytes()), ..Presented::default() };
-    if let Ok(identified) = IDENTITY.identify(RequestId::new(NOW, [0; 10]), NOW, Peer::default(), &presented) {
+    if let Ok(identified) = IDENTITY
+        .identify(RequestId::new(NOW, [0; 10]), NOW, Peer::default(), &presented)
+        .now_or_never()
+        .expect("nothing is waited for")
+    {
         let principal = identified.principal();
         let claims = principal.claims.as_deref().expect("a token has claims");
         assert_eq!(

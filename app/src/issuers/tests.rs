@@ -19,6 +19,7 @@ fn issuer(keys: &str) -> config::Issuer {
             name: "bank".into(),
             url: url.into(),
             tenant: "bank".into(),
+            tenants: None,
             audiences: vec!["https://ai.bank.example".into()],
             algorithms: vec![Algorithm::EdDsa],
             profile: Profile::Rfc9068,
@@ -27,6 +28,7 @@ fn issuer(keys: &str) -> config::Issuer {
             leeway: Duration::from_secs(5),
             max_lifetime: Duration::from_hours(1),
             keys: KeyRules::default(),
+            introspection: None,
         },
         source: Source {
             name: "bank".into(),

@@ -84,6 +84,7 @@ impl Check<'_> {
             name: raw.name.into(),
             url: raw.url.into(),
             tenant: raw.tenant.into(),
+            tenants: None,
             audiences: raw.audiences.into_iter().map(Into::into).collect(),
             algorithms,
             profile,
@@ -92,6 +93,7 @@ impl Check<'_> {
             leeway: Duration::from_secs(raw.leeway_seconds),
             max_lifetime: Duration::from_secs(raw.lifetime_seconds),
             keys: rules,
+            introspection: None,
         };
         // What the stage will not take is found here, where it has a line.
         if let Err(e) = Tokens::default().set_issuers(vec![issuer.clone()]) {

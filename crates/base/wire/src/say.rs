@@ -31,10 +31,17 @@ pub fn refusal(format: Format, code: Code, request: RequestId) -> (u16, Bytes) {
     (status(code), body.to_string().into())
 }
 
-/// The gateway as a resource that tokens of `issuers` open (RFC 9728, section 2).
+/// The gateway as a resource that tokens of `issuers` open (RFC 9728, section 2). Proofs of possession are signed with one of
+/// `algorithms`.
 #[must_use]
-pub fn resource(url: &str, issuers: &[&str]) -> Bytes {
-    let metadata = json!({ "resource": url, "authorization_servers": issuers, "bearer_methods_supported": ["header"] });
+pub fn resource(url: &str, issuers: &[&str], algorithms: &[&str]) -> Bytes {
+    let metadata = json!({
+        "resource": url,
+        "authorization_servers": issuers,
+        "bearer_methods_supported": ["header"],
+        "tls_client_certificate_bound_access_tokens": true,
+        "dpop_signing_alg_values_supported": algorithms,
+    });
     metadata.to_string().into()
 }
 

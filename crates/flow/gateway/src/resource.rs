@@ -4,13 +4,16 @@
 use std::fmt::Write;
 
 use bytes::Bytes;
+use countersign_identity::{dpop, token::Algorithm};
 use countersign_wire::say;
-use http::{HeaderValue, Uri, uri::Scheme};
+use http::{HeaderValue, Uri, uri};
 
 /// The gateway as a resource that is protected by issuers of tokens.
 #[derive(Clone, Debug)]
 pub struct Resource {
     metadata: Bytes,
+    /// `https://HOST[:PORT]`.
+    origin: Box<str>,
     /// Where the metadata are.
     url: String,
 }
@@ -21,12 +24,18 @@ impl Resource {
     #[must_use]
     pub fn new(url: &str, issuers: &[&str]) -> Option<Self> {
         let uri: Uri = url.parse().ok()?;
-        let host = uri.authority().filter(|_| uri.scheme() == Some(&Scheme::HTTPS))?;
+        let host = uri.authority().filter(|_| uri.scheme() == Some(&uri::Scheme::HTTPS))?;
         let clean = host.as_str().bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b));
         if !clean || format!("https://{host}") != url {
             return None;
         }
-        Some(Self { metadata: say::resource(url, issuers), url: format!("{url}{PATH}") })
+        let metadata = say::resource(url, issuers, &dpop::ALGORITHMS.map(Algorithm::as_str));
+        Some(Self { metadata, origin: url.into(), url: format!("{url}{PATH}") })
+    }
+
+    /// What callers know the gateway by.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
     }
 
     /// The metadata in JSON.
@@ -35,9 +44,24 @@ impl Resource {
     }
 }
 
+/// How a token is to be presented.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Scheme {
+    /// RFC 6750.
+    Bearer,
+    /// With a proof of the key it is bound to (RFC 9449, section 7.1).
+    Dpop,
+}
+
 /// The value of `www-authenticate`: what is wrong with what was presented, if anything was, and where to read on.
-pub(crate) fn challenge(error: Option<&str>, resource: Option<&Resource>) -> HeaderValue {
-    let mut text = String::from("Bearer realm=\"countersign\"");
+pub(crate) fn challenge(scheme: Scheme, error: Option<&str>, resource: Option<&Resource>) -> HeaderValue {
+    let mut text = match scheme {
+        Scheme::Bearer => String::from("Bearer realm=\"countersign\""),
+        Scheme::Dpop => {
+            let algorithms = dpop::ALGORITHMS.map(Algorithm::as_str).join(" ");
+            format!("DPoP realm=\"countersign\", algs=\"{algorithms}\"")
+        }
+    };
     if let Some(error) = error {
         let _ = write!(text, ", error=\"{error}\"");
     }
@@ -83,10 +107,15 @@ mod tests {
     #[test]
     fn a_challenge_says_what_is_wrong_and_where_to_read_on() {
         let resource = Resource::new("https://ai.example", &[]);
-        assert_eq!(challenge(None, None), "Bearer realm=\"countersign\"");
-        assert_eq!(challenge(Some("invalid_token"), None), "Bearer realm=\"countersign\", error=\"invalid_token\"");
+        let bearer = |error, resource| challenge(Scheme::Bearer, error, resource);
+        assert_eq!(bearer(None, None), "Bearer realm=\"countersign\"");
+        assert_eq!(bearer(Some("invalid_token"), None), "Bearer realm=\"countersign\", error=\"invalid_token\"");
         assert_eq!(
-            challenge(Some("insufficient_scope"), resource.as_ref()),
+            challenge(Scheme::Dpop, Some("use_dpop_nonce"), None),
+            "DPoP realm=\"countersign\", algs=\"ES256 ES384 EdDSA PS256 RS256\", error=\"use_dpop_nonce\""
+        );
+        assert_eq!(
+            bearer(Some("insufficient_scope"), resource.as_ref()),
             "Bearer realm=\"countersign\", error=\"insufficient_scope\", \
              resource_metadata=\"https://ai.example/.well-known/oauth-protected-resource\""
         );

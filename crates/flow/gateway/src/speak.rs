@@ -11,7 +11,19 @@ use countersign_core::{
 use countersign_wire::say;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
-use crate::{AnswerBody, Resource, Route, resource::challenge};
+use crate::{
+    AnswerBody, Resource, Route,
+    resource::{Scheme, challenge},
+};
+
+/// How the caller showed a token.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shown {
+    /// The caller is known by it.
+    pub(crate) known: bool,
+    /// How it came.
+    pub(crate) scheme: Scheme,
+}
 
 pub(crate) struct Speaker {
     stamp: Stamp<stage::Speak>,
@@ -23,14 +35,13 @@ impl Speaker {
     }
 
     /// A refusal as a whole answer, in the provider's own shape.
-    /// `by_token` says that the caller showed an access token and is known by it; `resource` where to get another; `words` how a
-    /// desk says it.
+    /// `shown` says how the caller showed a token; `resource` where to get another; `words` how a desk says it.
     pub(crate) fn refuse(
         &self,
         route: Option<Route>,
         refusal: &Refusal,
         request: RequestId,
-        by_token: bool,
+        shown: Shown,
         resource: Option<&Resource>,
         words: Option<(&'static str, Bytes)>,
     ) -> Response<AnswerBody> {
@@ -46,12 +57,19 @@ impl Speaker {
         // RFC 6750, section 3.1: nothing is said to be wrong with what was not presented.
         let wrong = match refusal.code {
             Code::NoCredential => Some(None),
-            Code::NotPermitted if by_token => Some(Some("insufficient_scope")),
+            Code::NotPermitted if shown.known => Some(Some("insufficient_scope")),
+            Code::BadProof => Some(Some("invalid_dpop_proof")),
+            Code::NonceNeeded => Some(Some("use_dpop_nonce")),
             _ if status == 401 => Some(Some("invalid_token")),
             _ => None,
         };
         if let Some(error) = wrong {
-            headers.insert(header::WWW_AUTHENTICATE, challenge(error, resource));
+            let of_proof = matches!(refusal.code, Code::BadProof | Code::NonceNeeded);
+            let scheme = if of_proof { Scheme::Dpop } else { shown.scheme };
+            headers.insert(header::WWW_AUTHENTICATE, challenge(scheme, error, resource));
+            if refusal.code == Code::NoCredential && resource.is_some() {
+                headers.append(header::WWW_AUTHENTICATE, challenge(Scheme::Dpop, None, resource));
+            }
         }
         if !refusal.code.retryable() {
             // The SDKs retry some refusals by themselves unless they are told not to.
@@ -102,6 +120,13 @@ impl Speaker {
         self.say(status, HeaderValue::from_static("text/plain; charset=utf-8"), body.into())
     }
 
+    /// Gives the caller a nonce for the next proof (RFC 9449, section 8.2).
+    pub(crate) fn offer(headers: &mut HeaderMap, nonce: &str) {
+        if let Ok(nonce) = HeaderValue::from_str(nonce) {
+            headers.insert(NONCE, nonce);
+        }
+    }
+
     fn say(&self, status: u16, kind: HeaderValue, body: Bytes) -> Response<AnswerBody> {
         let mut response = Response::new(AnswerBody::whole(Released::spoken(&self.stamp, body)));
         *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -120,6 +145,7 @@ pub(crate) fn name_request(headers: &mut HeaderMap, format: Format, request: Req
 
 const OPENAI_ID: HeaderName = HeaderName::from_static("x-request-id");
 const ANTHROPIC_ID: HeaderName = HeaderName::from_static("request-id");
+const NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 #[cfg(test)]

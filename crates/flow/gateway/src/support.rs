@@ -9,7 +9,7 @@ use countersign_audit::{Audit, Keys, MemoryDir, record::Record, show};
 use countersign_core::{Secret, Timestamp, life::Stamps, principal::PrincipalKind};
 use countersign_guard::{Config, Guard};
 use countersign_identity::{
-    Identity, KeyRecord,
+    Identity, KeyRecord, Outside,
     key::{self, NewKey},
 };
 use countersign_policy::{Policy, Rates, Rules, Settings, Stage};
@@ -45,10 +45,9 @@ impl World {
     pub(crate) fn with(rules: Rules, dial: Option<Arc<dyn Dial>>) -> Self {
         let log = MemoryDir::default();
         let (ring, text, record) = &*KEY;
-        let hasher = ring.hasher(key::PURPOSE).unwrap();
         let stamps = Stamps::issue();
         let clock = Arc::new(|| Timestamp(1_800_000_000_000_000));
-        let identity = Identity::new(stamps.identify, hasher, Vec::new());
+        let identity = Identity::new(stamps.identify, ring, Vec::new(), Outside::default()).unwrap();
         identity.load(vec![record.clone()]);
         let policy = Policy::parse(&[("test.cedar", POLICY)]).unwrap();
         let settings = Settings { policy: Arc::new(policy), rules, rates: Rates::default() };

@@ -8,12 +8,14 @@ use countersign_core::{
     life::{Peer, Stamps},
     principal::PrincipalKind,
 };
-use countersign_identity::{CertificateField, CertificateRule, Identity, NamePattern, Presented, key};
+use countersign_identity::{CertificateField, CertificateRule, Identity, NamePattern, Outside, Presented, key};
 use countersign_seal::KeyRing;
+use futures_util::FutureExt;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let now = Timestamp(1_900_000_000_000_000);
-    let hasher = KeyRing::from_bytes(KeyRing::generate()?)?.hasher(key::PURPOSE)?;
+    let ring = KeyRing::from_bytes(KeyRing::generate()?)?;
+    let hasher = ring.hasher(key::PURPOSE)?;
     let new = key::NewKey {
         tenant: "bank".into(),
         subject: "teller".into(),
@@ -40,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         roles: vec![],
         scopes: vec![],
     };
-    let identity = Identity::new(Stamps::issue().identify, hasher, vec![rule]);
+    let identity = Identity::new(Stamps::issue().identify, &ring, vec![rule], Outside::default())?;
     identity.load(records);
 
     let mut params = rcgen::CertificateParams::default();
@@ -50,7 +52,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let peer = Peer { ip: None, listener: "main".into() };
     let ask = |presented: Presented<'_>| {
-        identity.identify(RequestId::new(now, [7; 10]), now, peer.clone(), &presented).is_ok()
+        let identified = identity.identify(RequestId::new(now, [7; 10]), now, peer.clone(), &presented);
+        identified.now_or_never().is_some_and(|identified| identified.is_ok())
     };
     let keys: Vec<_> =
         texts.iter().map(|text| Presented { authorization: Some(text.as_bytes()), ..Presented::default() }).collect();

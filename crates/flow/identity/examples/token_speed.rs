@@ -19,11 +19,12 @@ use countersign_core::{
     life::{Peer, Stamps},
 };
 use countersign_identity::{
-    Identity, Presented, key,
+    Identity, Outside, Presented,
     token::{Algorithm, Issuer, KeyRules, Profile},
 };
 use countersign_seal::KeyRing;
 use data_encoding::BASE64URL_NOPAD;
+use futures_util::FutureExt;
 
 const NOW: Timestamp = Timestamp(1_795_342_530_000_000);
 const URL: &str = "https://id.bank.example/oauth2";
@@ -81,17 +82,18 @@ fn main() -> std::io::Result<()> {
 fn ask(identity: &Identity, value: &str) -> std::io::Result<Arc<Principal>> {
     let presented = Presented { authorization: Some(value.as_bytes()), ..Presented::default() };
     let identified = identity.identify(RequestId::new(NOW, [0; 10]), NOW, Peer::default(), &presented);
+    let identified = identified.now_or_never().ok_or_else(|| Error::other("it waits"))?;
     identified.map(|identified| identified.principal().clone()).map_err(Error::other)
 }
 
 fn stage() -> std::io::Result<Identity> {
     let ring = KeyRing::from_bytes(Secret::new(vec![1; 32])).map_err(Error::other)?;
-    let hasher = ring.hasher(key::PURPOSE).map_err(Error::other)?;
-    let identity = Identity::new(Stamps::issue().identify, hasher, vec![]);
+    let identity = Identity::new(Stamps::issue().identify, &ring, vec![], Outside::default()).map_err(Error::other)?;
     let issuer = Issuer {
         name: "bank".into(),
         url: URL.into(),
         tenant: "bank".into(),
+        tenants: None,
         audiences: vec!["https://gateway.example".into()],
         algorithms: Algorithm::ALL.into(),
         profile: Profile::Rfc9068,
@@ -100,6 +102,7 @@ fn stage() -> std::io::Result<Identity> {
         leeway: Duration::from_secs(5),
         max_lifetime: Duration::from_secs(7200),
         keys: KeyRules::default(),
+        introspection: None,
     };
     identity.tokens().set_issuers(vec![issuer]).map_err(Error::other)?;
     Ok(identity)

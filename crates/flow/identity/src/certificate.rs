@@ -219,6 +219,7 @@ impl Mapped<'_> {
             credential,
             method: Method::ClientCertificate,
             claims: None,
+            session: None,
             lease: Arc::new(Lease::new(Some(names.ends)).under(board.clone(), covering, names.begins)),
         }
     }

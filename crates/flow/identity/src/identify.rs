@@ -10,16 +10,25 @@ use std::{
 
 use ahash::AHashMap;
 use arc_swap::ArcSwap;
+use aws_lc_rs::digest::{SHA256, digest};
 use countersign_core::{
-    Board, Code, Lease, Principal, Refusal, RequestId, Target, Timestamp,
+    Board, Code, Confirmation, Lease, Principal, Refusal, RequestId, Secret, Target, Timestamp,
     life::{Identified, Peer, Stamp, stage},
     principal::Method,
 };
-use countersign_seal::KeyHasher;
-use countersign_store::KeyRecord;
+use countersign_seal::{KeyHasher, KeyRing, SealError};
+use countersign_store::{KeyRecord, SessionRecord};
 use subtle::ConstantTimeEq;
 
-use crate::{CertificateRule, Presented, Tokens, certificate::Certificates, key, presented::Shown};
+use crate::{
+    CertificateRule, Presented, Tokens,
+    certificate::Certificates,
+    dpop::{self, Dpop, Replays, Seen},
+    key,
+    presented::{Scheme, Shown},
+    session::{self, NewSession, Sessions},
+    token::{Introspect, NobodyAsks},
+};
 
 /// Knows every key, every issuer of tokens and every rule for certificates, and says of each request who asks. Shared by all tasks.
 ///
@@ -33,24 +42,52 @@ pub struct Identity {
     suspended: AtomicBool,
     certificates: Certificates,
     tokens: Tokens,
+    sessions: Sessions,
+    dpop: Dpop,
+    introspect: Arc<dyn Introspect>,
     board: Arc<Board>,
 }
 
+/// What identification asks of elsewhere.
+pub struct Outside {
+    /// Which proofs were used before.
+    pub replays: Box<dyn Replays>,
+    /// What tokens are worth that say nothing by themselves.
+    pub introspect: Arc<dyn Introspect>,
+}
+
+/// Nothing is asked of elsewhere.
+impl Default for Outside {
+    fn default() -> Self {
+        Self { replays: Box::new(Seen::default()), introspect: Arc::new(NobodyAsks) }
+    }
+}
+
 impl Identity {
-    /// The stage, with no keys and no issuers yet. `hasher` is the ring's for [`key::PURPOSE`].
-    #[must_use]
-    pub fn new(stamp: Stamp<stage::Identify>, hasher: KeyHasher, rules: Vec<CertificateRule>) -> Self {
+    /// The stage, with no keys and no issuers yet.
+    ///
+    /// # Errors
+    /// When the ring derives no keys.
+    pub fn new(
+        stamp: Stamp<stage::Identify>,
+        ring: &KeyRing,
+        rules: Vec<CertificateRule>,
+        outside: Outside,
+    ) -> Result<Self, SealError> {
         let board = Arc::<Board>::default();
-        Self {
+        Ok(Self {
             stamp,
-            hasher,
+            hasher: ring.hasher(key::PURPOSE)?,
             keys: ArcSwap::default(),
             loading: Mutex::default(),
             suspended: AtomicBool::new(false),
             certificates: Certificates::new(rules, board.clone()),
             tokens: Tokens::new(board.clone()),
+            sessions: Sessions::new(ring.hasher(session::PURPOSE)?, board.clone()),
+            dpop: Dpop::new(ring.hasher(dpop::PURPOSE)?, outside.replays),
+            introspect: outside.introspect,
             board,
-        }
+        })
     }
 
     /// Replaces the keys. A key whose record is as it was keeps its lease; the lease of one that was revoked, changed or is gone
@@ -77,7 +114,24 @@ impl Identity {
         }
     }
 
-    /// Refuses every API key until the next [`Identity::load`]. For when the store cannot be read, so that nobody can say
+    /// Replaces the sessions; to be called after [`Identity::load`], for a session lies within the API keys it was opened with. A session
+    /// whose record is as it was keeps its lease; the leases of the others end.
+    pub fn load_sessions(&self, sessions: Vec<SessionRecord>) {
+        let keys = self.keys.load();
+        let leases: AHashMap<&str, &Arc<Lease>> =
+            keys.values().map(|entry| (&*entry.record.id, &entry.principal.lease)).collect();
+        self.sessions.load(sessions, |id| leases.get(id).map(|lease| (*lease).clone()));
+    }
+
+    /// Makes a session, which holds once its record was loaded.
+    ///
+    /// # Errors
+    /// When there are no random bytes.
+    pub fn open_session(&self, new: NewSession<'_>) -> Result<(Secret<String>, SessionRecord), SealError> {
+        self.sessions.create(new)
+    }
+
+    /// Refuses every API key and session until the next [`Identity::load`]. For when the store cannot be read, so that nobody can say
     /// whether a key has been revoked meanwhile. Answers in flight run on, as far as their lease goes.
     pub fn suspend(&self) {
         let _one_at_a_time = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
@@ -101,14 +155,21 @@ impl Identity {
         &self.tokens
     }
 
+    /// A nonce for the caller's next proof of possession.
+    #[must_use]
+    pub fn nonce(&self, now: Timestamp) -> String {
+        self.dpop.nonce(now)
+    }
+
     /// Says who asks. When a request shows a key or token and a certificate, the key or token decides and the certificate is
     /// ignored, unless the token is bound to it: it may belong to a machine in between.
     ///
     /// # Errors
     /// `CS0201` when nothing is presented, `CS0202` when it is malformed, unknown or contradicts itself, `CS0203` when it
     /// has expired, `CS0204` when it was revoked, `CS0205` while the issuer's keys are not at hand, `CS0901` while API keys are
-    /// suspended, `CS0402` when more certificates are in use at once than can be held.
-    pub fn identify(
+    /// suspended, `CS0402` when more certificates are in use at once, or more proofs remembered, than can be held, `CS0206` when the
+    /// key that a token is bound to is not proved, `CS0207` when the proof holds no nonce.
+    pub async fn identify(
         &self,
         request: RequestId,
         now: Timestamp,
@@ -117,20 +178,54 @@ impl Identity {
     ) -> Result<Identified, Refusal> {
         let principal = match (presented.shown()?, presented.certificate) {
             (Some(Shown::Key(key)), _) => self.by_key(key, now)?,
-            (Some(Shown::Token(token)), certificate) => self.tokens.principal(token, certificate, now)?,
+            (Some(Shown::Token { text, scheme }), _) => self.by_token(text, scheme, presented, now).await?,
             (None, Some(certificate)) => self.certificates.principal(certificate, now)?,
             (None, None) => return Err(Refusal::new(Code::NoCredential, "no credential was presented")),
         };
         Ok(Identified::new(&self.stamp, request, now, peer, principal))
     }
 
+    async fn by_token(
+        &self,
+        text: &[u8],
+        scheme: Scheme,
+        presented: &Presented<'_>,
+        now: Timestamp,
+    ) -> Result<Arc<Principal>, Refusal> {
+        let (principal, token) = if text.starts_with(session::PREFIX.as_bytes()) {
+            self.confirm_store()?;
+            let hash = digest(&SHA256, text).as_ref().first_chunk().copied().unwrap_or_default();
+            (self.sessions.principal(text, now)?, hash)
+        } else if memchr::memchr_iter(b'.', text).take(3).count() == 2 {
+            self.tokens.principal(text, now)?
+        } else {
+            self.tokens.introspected(text, &*self.introspect, now).await?
+        };
+        let refused = |code, why: &'static str| Err(Refusal::new(code, why));
+        match (principal.bound(), scheme) {
+            (None, Scheme::Bearer) => {}
+            (Some(Confirmation::Certificate(hash)), Scheme::Bearer) => {
+                if !presented.certificate.is_some_and(|der| digest(&SHA256, der).as_ref() == hash) {
+                    return refused(Code::BadCredential, "the token is bound to another certificate");
+                }
+            }
+            (Some(Confirmation::Key(key)), Scheme::Dpop) => self.dpop.prove(presented, &token, &key, now).await?,
+            // RFC 9449, section 7.1: neither may stand for the other, lest a stolen token be used without its key.
+            (Some(Confirmation::Key(_)), Scheme::Bearer) => {
+                return refused(Code::BadProof, "the token is bound to a key and came as a bearer token");
+            }
+            (None | Some(Confirmation::Certificate(_)), Scheme::Dpop) => {
+                return refused(Code::BadProof, "the token is bound to no key");
+            }
+        }
+        Ok(principal)
+    }
+
     fn by_key(&self, text: &[u8], now: Timestamp) -> Result<Arc<Principal>, Refusal> {
         if !key::is_well_formed(text) {
             return Err(Refusal::new(Code::BadCredential, "the credential is neither an API key nor an access token"));
         }
-        if self.suspended.load(Ordering::Acquire) {
-            return Err(Refusal::new(Code::Internal, "the key store cannot be read, so no key can be confirmed"));
-        }
+        self.confirm_store()?;
         let keys = self.keys.load();
         let entry = self
             .hasher
@@ -146,6 +241,13 @@ impl Identity {
             // Also when a reload ended the lease a moment ago.
             Err(Refusal::new(Code::RevokedCredential, format!("key `{}` was revoked", record.id)))
         }
+    }
+
+    fn confirm_store(&self) -> Result<(), Refusal> {
+        if self.suspended.load(Ordering::Acquire) {
+            return Err(Refusal::new(Code::Internal, "the key store cannot be read, so no key can be confirmed"));
+        }
+        Ok(())
     }
 }
 
@@ -181,6 +283,7 @@ impl Entry {
             credential: record.id.clone(),
             method: Method::ApiKey,
             claims: None,
+            session: None,
             lease: Arc::new(lease),
         });
         Self { record, principal }

@@ -10,15 +10,17 @@
 
 mod certificate;
 pub mod discovery;
+pub mod dpop;
 mod identify;
 pub mod key;
 mod presented;
+pub mod session;
 mod strangers;
 pub mod token;
 
 pub use certificate::{CertificateField, CertificateRule, NamePattern};
 pub use countersign_store::KeyRecord;
-pub use identify::Identity;
+pub use identify::{Identity, Outside};
 pub use presented::Presented;
 pub use strangers::{Place, Strangers, Tally};
 pub use token::Tokens;

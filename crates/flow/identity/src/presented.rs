@@ -4,6 +4,8 @@ use std::fmt;
 
 use countersign_core::{Code, Refusal};
 
+use crate::key::PREFIX;
+
 /// The credentials of one request, as they came.
 #[derive(Clone, Copy, Default)]
 pub struct Presented<'a> {
@@ -13,10 +15,18 @@ pub struct Presented<'a> {
     pub api_key: Option<&'a [u8]>,
     /// The client's certificate in DER, its chain verified.
     pub certificate: Option<&'a [u8]>,
+    /// The value of `dpop`: a proof of the key that the token is bound to.
+    pub proof: Option<&'a [u8]>,
+    /// The request's method, which a proof has to name.
+    pub method: &'a str,
+    /// The request's path, which a proof has to name.
+    pub path: &'a str,
+    /// The origin that callers know the gateway by, `https://HOST[:PORT]`, as configured. No proof holds without one.
+    pub origin: Option<&'a str>,
 }
 
 impl<'a> Presented<'a> {
-    /// Picks the credentials out of a request's headers.
+    /// Picks the credentials out of a request's headers. Method, path and origin are for the caller to fill in.
     ///
     /// # Errors
     /// `CS0202` when a credential header is there twice: whoever reads only the first, or the last, would see another caller.
@@ -30,6 +40,8 @@ impl<'a> Presented<'a> {
                 &mut presented.authorization
             } else if name.eq_ignore_ascii_case("x-api-key") {
                 &mut presented.api_key
+            } else if name.eq_ignore_ascii_case("dpop") {
+                &mut presented.proof
             } else {
                 continue;
             };
@@ -43,17 +55,21 @@ impl<'a> Presented<'a> {
     /// The API key or token, when a header carries one.
     pub(crate) fn shown(&self) -> Result<Option<Shown<'a>>, Refusal> {
         let bad = |reason| Refusal::new(Code::BadCredential, reason);
-        let bearer = match self.authorization {
+        let authorization = match self.authorization {
             Some(value) => {
-                Some(bearer(value).ok_or_else(|| bad("the authorization header is not a bearer credential"))?)
+                let split = scheme(value);
+                Some(split.ok_or_else(|| bad("the authorization header is neither a bearer credential nor DPoP"))?)
             }
             None => None,
         };
-        match (bearer, self.api_key) {
-            (Some(one), Some(other)) if one != other => Err(bad("two headers carry two different keys")),
-            // A key has no dots. Tokens are taken from the header that is meant for them (RFC 6750).
-            (Some(text), _) if memchr::memchr_iter(b'.', text).take(3).count() == 2 => Ok(Some(Shown::Token(text))),
-            (Some(text), _) | (None, Some(text)) => Ok(Some(Shown::Key(text))),
+        match (authorization, self.api_key) {
+            (Some((_, one)), Some(other)) if one != other => Err(bad("two headers carry two different keys")),
+            (Some((scheme, text)), _) if !text.starts_with(PREFIX.as_bytes()) => {
+                Ok(Some(Shown::Token { text, scheme }))
+            }
+            (Some((Scheme::Dpop, _)), _) => Err(bad("an API key is bound to no key")),
+            // Tokens are taken from the header that is meant for them (RFC 6750).
+            (Some((Scheme::Bearer, text)), _) | (None, Some(text)) => Ok(Some(Shown::Key(text))),
             (None, None) => Ok(None),
         }
     }
@@ -63,8 +79,17 @@ impl<'a> Presented<'a> {
 pub(crate) enum Shown<'a> {
     /// An API key, or nothing that is known.
     Key(&'a [u8]),
-    /// An access token.
-    Token(&'a [u8]),
+    /// An access token, or nothing that is known.
+    Token { text: &'a [u8], scheme: Scheme },
+}
+
+/// How a token is presented.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Scheme {
+    /// Whoever bears it may use it (RFC 6750).
+    Bearer,
+    /// With a proof of the key that it is bound to (RFC 9449).
+    Dpop,
 }
 
 impl fmt::Debug for Presented<'_> {
@@ -73,12 +98,16 @@ impl fmt::Debug for Presented<'_> {
             .field("authorization", &self.authorization.is_some())
             .field("api_key", &self.api_key.is_some())
             .field("certificate", &self.certificate.is_some())
-            .finish()
+            .field("proof", &self.proof.is_some())
+            .finish_non_exhaustive()
     }
 }
 
-/// The token of `Bearer TOKEN` (RFC 6750): the scheme in any case, one space.
-fn bearer(value: &[u8]) -> Option<&[u8]> {
-    let (scheme, token) = value.split_first_chunk::<7>()?;
-    scheme.eq_ignore_ascii_case(b"bearer ").then_some(token)
+/// Scheme and credential: the scheme in any case, one space.
+fn scheme(value: &[u8]) -> Option<(Scheme, &[u8])> {
+    let of = |name: &[u8], scheme| {
+        let (begin, rest) = value.split_at_checked(name.len())?;
+        begin.eq_ignore_ascii_case(name).then_some((scheme, rest))
+    };
+    of(b"bearer ", Scheme::Bearer).or_else(|| of(b"dpop ", Scheme::Dpop))
 }

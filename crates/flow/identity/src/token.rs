@@ -9,30 +9,36 @@
 
 mod adapter;
 mod algorithm;
+mod bearer;
 mod cache;
 mod claims;
+mod introspection;
 mod issuer;
 mod jwk;
 mod jws;
 mod keyset;
+mod set;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::digest::{SHA256, digest};
-use countersign_core::{
-    Board, Claims, Code, Confirmation, Lease, Principal, Refusal, Target, Timestamp, principal::Method,
-};
-use countersign_wire::json::{Doc, Value};
+use countersign_core::{Board, Code, Principal, Refusal, Timestamp};
+use countersign_wire::json::Doc;
 
 pub use adapter::Profile;
 pub use algorithm::Algorithm;
-pub use issuer::{Issuer, IssuerError, MAX_LEEWAY, RoleClaim, RoleRule};
+pub use introspection::{
+    Asking, Introspect, Introspection, MAX_ANSWER, MAX_OPAQUE, MAX_REMEMBERED, NoAnswer, NobodyAsks,
+};
+pub use issuer::{Issuer, IssuerError, MAX_LEEWAY, RoleClaim, RoleRule, Tenants};
+pub(crate) use jwk::brought;
 pub use jwk::{KeyError, MAX_KEYS, MAX_SET, RefusedKey, SetError};
 pub use jws::{Jws, JwsError, MAX_TOKEN};
 pub use keyset::{KeyReport, KeyRules};
+pub use set::{About, Event, Signal, SignalError};
 
 use cache::{Cache, Entry, Place};
 use claims::Fault;
@@ -137,17 +143,41 @@ impl Tokens {
         self.cache.len()
     }
 
-    /// Who the bearer of a token is. `certificate` is the client's in DER, its chain verified; a token may be bound to it.
-    pub(crate) fn principal(
+    /// Whose token it is, as its issuer says: one that says nothing by itself (RFC 7662). With the SHA-256 of its text; what it is
+    /// bound to is still to be proved.
+    pub(crate) async fn introspected(
         &self,
         token: &[u8],
-        certificate: Option<&[u8]>,
+        outside: &dyn Introspect,
         now: Timestamp,
-    ) -> Result<Arc<Principal>, Refusal> {
+    ) -> Result<(Arc<Principal>, [u8; 32]), Refusal> {
+        let services = self.services.load_full();
+        let of = |service: &&Arc<Service>| service.opaque.as_ref().is_some_and(|opaque| opaque.is_of(token));
+        let service = services.iter().find(of);
+        let service = service.ok_or_else(|| bad("the credential is neither an API key nor an access token"))?;
+        let Some(token) = introspection::plain(token) else { return Err(bad("the token is malformed")) };
+        let hash = digest(&SHA256, token.as_bytes()).as_ref().first_chunk().copied().unwrap_or_default();
+        let entry = introspection::ask(service, &self.board, token, hash, outside, now).await?;
+        let principal = entry.principal;
+        if principal.lease.ended() {
+            return Err(Refusal::new(Code::RevokedCredential, "the token's lease has ended"));
+        }
+        if now < entry.begins {
+            return Err(bad("the token is not valid yet"));
+        }
+        if !principal.lease.stands(now) {
+            return Err(Refusal::new(Code::ExpiredCredential, "the token has expired"));
+        }
+        Ok((principal, hash))
+    }
+
+    /// Whose token it is, with the SHA-256 of its text. What it is bound to is still to be proved.
+    pub(crate) fn principal(&self, token: &[u8], now: Timestamp) -> Result<(Arc<Principal>, [u8; 32]), Refusal> {
         if token.len() > MAX_TOKEN {
             return Err(bad("the token is too long"));
         }
-        let entry = self.recall(token, now)?;
+        let place = Place::of(token);
+        let entry = self.recall(token, &place, now)?;
         let principal = entry.principal;
         if principal.lease.ended() {
             return Err(Refusal::new(Code::RevokedCredential, "the token's lease has ended"));
@@ -164,22 +194,20 @@ impl Tokens {
         if !entry.service.keys().usable(now) {
             return Err(unconfirmed(&entry.service));
         }
-        prove(principal.claims.as_deref().and_then(|claims| claims.confirmation), certificate)?;
-        Ok(principal)
+        Ok((principal, *place.whole()))
     }
 
     /// The token as it is remembered, verified first if it is not.
-    fn recall(&self, token: &[u8], now: Timestamp) -> Result<Entry, Refusal> {
-        let place = Place::of(token);
-        if let Some(known) = self.cache.get(&place).filter(|known| !known.is_orphan(now)) {
+    fn recall(&self, token: &[u8], place: &Place, now: Timestamp) -> Result<Entry, Refusal> {
+        if let Some(known) = self.cache.get(place).filter(|known| !known.is_orphan(now)) {
             return Ok(known);
         }
-        let entry = self.cache.put(&place, token.len(), self.verify(token, now)?, now);
+        let entry = self.cache.put(place, token.len(), self.verify(token, now)?, now);
         if !entry.is_orphan(now) {
             return Ok(entry);
         }
         // Keys or issuers were replaced meanwhile. What holds now decides.
-        Ok(self.cache.put(&place, token.len(), self.verify(token, now)?, now))
+        Ok(self.cache.put(place, token.len(), self.verify(token, now)?, now))
     }
 
     /// Verifies a token.
@@ -198,11 +226,14 @@ impl Tokens {
         if !key.verifies(jws.algorithm(), jws.signed(), jws.signature()) {
             return Err(bad("the token's signature does not verify"));
         }
-        let refused = |fault| match fault {
-            Fault::Expired => Refusal::new(Code::ExpiredCredential, "the token has expired"),
-            Fault::Bad(why) => bad(why),
+        let read = || {
+            let issuer = &service.issuer;
+            let span = claims::check(claims, issuer, now)?;
+            let who = issuer.profile.read(jws.typ(), claims, &issuer.url)?;
+            let principal = bearer::principal(issuer, key.lease.clone(), &self.board, who, span, claims)?;
+            Ok(Entry { principal: Arc::new(principal), service: service.clone(), begins: span.begins })
         };
-        entry(service, &key, &self.board, jws.typ(), claims, now).map_err(refused)
+        read().map_err(refused)
     }
 
     fn service(&self, name: &str) -> Option<Arc<Service>> {
@@ -230,66 +261,10 @@ fn key(service: &Arc<Service>, jws: &Jws<'_>, now: Timestamp) -> Result<Arc<Key>
     }
 }
 
-/// Reads the claims of a token whose signature is good.
-fn entry(
-    service: &Arc<Service>,
-    key: &Key,
-    board: &Arc<Board>,
-    typ: Option<&str>,
-    claims: Value<'_>,
-    now: Timestamp,
-) -> Result<Entry, Fault> {
-    let issuer = &service.issuer;
-    let span = claims::check(claims, issuer, now)?;
-    let who = issuer.profile.read(typ, claims, &issuer.url)?;
-    let subject: Arc<str> = format!("{}/{}", issuer.name, who.id).into();
-    let restricts = |scope: &&Arc<str>| scope.starts_with("model:") || scope.starts_with("format:");
-    let credential: Arc<str> = format!("token:{subject}").into();
-    let roles = issuer.roles_of(&who)?;
-    let said = Claims {
-        issuer: issuer.name.clone(),
-        subject: who.id,
-        client: Some(who.client),
-        scopes: who.scopes,
-        roles: who.roles,
-        groups: who.groups,
-        acr: claims::text(claims, "acr")?,
-        amr: claims::list(claims, "amr")?,
-        auth_time: claims::time(claims, "auth_time")?,
-        id: who.token,
-        session: claims::text(claims, "sid")?,
-        confirmation: claims::confirmation(claims)?,
-        issued: span.issued,
-        expires: span.ends,
-        extra: claims::extra(claims, &issuer.extra),
-    };
-    let covering = Target::covering(&issuer.tenant, &subject, &credential, &roles, Some(&said));
-    // The issuer's clock may be ahead: what it issued before a revocation must not look issued after it.
-    let issued = Timestamp(span.issued.0.saturating_sub(u64::try_from(issuer.leeway.as_micros()).unwrap_or(u64::MAX)));
-    let lease = Lease::within(key.lease.clone(), Some(span.ends)).under(board.clone(), covering, issued);
-    let principal = Principal {
-        tenant: issuer.tenant.clone(),
-        kind: who.kind,
-        roles,
-        // The issuer's other scopes are for policies, by way of roles and claims.
-        scopes: said.scopes.iter().filter(restricts).cloned().collect(),
-        credential,
-        method: Method::AccessToken,
-        lease: Arc::new(lease),
-        claims: Some(Arc::new(said)),
-        subject,
-    };
-    Ok(Entry { principal: Arc::new(principal), service: service.clone(), begins: span.begins })
-}
-
-/// Whether the bearer holds what the token is bound to.
-fn prove(bound: Option<Confirmation>, certificate: Option<&[u8]>) -> Result<(), Refusal> {
-    match (bound, certificate) {
-        (None, _) => Ok(()),
-        (Some(Confirmation::Certificate(hash)), Some(der)) if digest(&SHA256, der).as_ref() == hash => Ok(()),
-        (Some(Confirmation::Certificate(_)), _) => Err(bad("the token is bound to another certificate")),
-        // RFC 9449, section 7.1: such a token is not accepted as a bearer token.
-        (Some(Confirmation::Key(_)), _) => Err(bad("the token is bound to a key that was not proved")),
+fn refused(fault: Fault) -> Refusal {
+    match fault {
+        Fault::Expired => Refusal::new(Code::ExpiredCredential, "the token has expired"),
+        Fault::Bad(why) => bad(why),
     }
 }
 

@@ -289,6 +289,7 @@ fn readmitted(action: Action) -> Readmitted {
         credential: "k".into(),
         method: Method::ApiKey,
         claims: None,
+        session: None,
         lease: Arc::new(Lease::new(None)),
     };
     let id = RequestId::new(NOW, [1; 10]);

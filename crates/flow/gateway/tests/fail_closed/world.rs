@@ -16,7 +16,7 @@ use countersign_core::{Kind, Secret, Timestamp, life::Stamps, principal::Princip
 use countersign_gateway::{Gateway, Limits, Stages};
 use countersign_guard::{Config, Detector, Found, Guard, Normal};
 use countersign_identity::{
-    Identity, KeyRecord,
+    Identity, KeyRecord, Outside,
     key::{self, NewKey},
 };
 use countersign_policy::{Policy, Rates, Rules, Settings, Stage};
@@ -155,7 +155,7 @@ impl World {
             let faults = faults.clone();
             Arc::new(move || faults.now())
         };
-        let identity = Identity::new(stamps.identify, hasher, Vec::new());
+        let identity = Identity::new(stamps.identify, &ring, Vec::new(), Outside::default()).expect("hashers");
         identity.load(vec![record.clone()]);
         let guard = if setup.detector {
             let guard = Guard::new(stamps.screen, planted()).expect("a guard");

@@ -1,5 +1,6 @@
 use countersign_core::{Secret, life::Stamps, principal::PrincipalKind};
 use countersign_seal::KeyRing;
+use futures_util::FutureExt;
 use proptest::prelude::*;
 
 use super::*;
@@ -10,16 +11,16 @@ use crate::{
 
 const NOW: Timestamp = Timestamp(1_900_000_000_000_000);
 
-fn ring(roots: &[u8]) -> KeyHasher {
+fn ring(roots: &[u8]) -> KeyRing {
     let bytes = roots.iter().flat_map(|root| [*root; 32]).collect();
-    KeyRing::from_bytes(Secret::new(bytes)).unwrap().hasher(PURPOSE).unwrap()
+    KeyRing::from_bytes(Secret::new(bytes)).unwrap()
 }
 
-fn stage(hasher: KeyHasher) -> Identity {
-    Identity::new(Stamps::issue().identify, hasher, vec![])
+fn stage(ring: &KeyRing) -> Identity {
+    Identity::new(Stamps::issue().identify, ring, vec![], Outside::default()).unwrap()
 }
 
-fn key(hasher: &KeyHasher) -> (String, KeyRecord) {
+fn key(ring: &KeyRing) -> (String, KeyRecord) {
     let new = NewKey {
         tenant: "bank".into(),
         subject: "teller".into(),
@@ -30,13 +31,15 @@ fn key(hasher: &KeyHasher) -> (String, KeyRecord) {
         now: Timestamp(NOW.0 - 100),
         note: String::new(),
     };
-    let (text, record) = create(hasher, new).unwrap();
+    let (text, record) = create(&ring.hasher(PURPOSE).unwrap(), new).unwrap();
     (text.expose().clone(), record)
 }
 
 fn ask(identity: &Identity, now: Timestamp, presented: Presented<'_>) -> Result<Arc<Principal>, Code> {
     identity
         .identify(RequestId::new(now, [0; 10]), now, Peer::default(), &presented)
+        .now_or_never()
+        .expect("nothing is waited for")
         .map(|identified| identified.principal().clone())
         .map_err(|refusal| refusal.code)
 }
@@ -51,8 +54,8 @@ fn bearer(identity: &Identity, value: &[u8]) -> Result<Arc<Principal>, Code> {
 
 #[test]
 fn a_key_says_who_asks_in_either_header() {
-    let hasher = ring(&[1]);
-    let (identity, (text, record)) = (stage(hasher.clone()), key(&hasher));
+    let own = ring(&[1]);
+    let (identity, (text, record)) = (stage(&own), key(&own));
     identity.load(vec![record.clone()]);
     let principal = by_key(&identity, NOW, &text).unwrap();
     assert_eq!((&*principal.tenant, &*principal.subject), ("bank", "teller"));
@@ -63,13 +66,14 @@ fn a_key_says_who_asks_in_either_header() {
         assert!(Arc::ptr_eq(&principal.lease, &other.lease), "one key is one lease");
     }
     let value = format!("Bearer {text}");
-    let both = Presented { authorization: Some(value.as_bytes()), api_key: Some(text.as_bytes()), certificate: None };
+    let both =
+        Presented { authorization: Some(value.as_bytes()), api_key: Some(text.as_bytes()), ..Presented::default() };
     assert!(ask(&identity, NOW, both).is_ok(), "the same key twice is one key");
 }
 
 #[test]
 fn nothing_presented_and_nonsense_presented_differ() {
-    let identity = stage(ring(&[1]));
+    let identity = stage(&ring(&[1]));
     assert_eq!(ask(&identity, NOW, Presented::default()).unwrap_err(), Code::NoCredential);
     let (huge, text) = (vec![b'a'; 10 << 20], key(&ring(&[1])).0);
     let after = [b"Bearer csk_", huge.as_slice()].concat();
@@ -102,14 +106,15 @@ fn nothing_presented_and_nonsense_presented_differ() {
 
 #[test]
 fn two_keys_in_one_request_are_refused_though_each_is_good() {
-    let hasher = ring(&[1]);
-    let (identity, one, other) = (stage(hasher.clone()), key(&hasher), key(&hasher));
+    let own = ring(&[1]);
+    let (identity, one, other) = (stage(&own), key(&own), key(&own));
     identity.load(vec![one.1, other.1]);
     let value = format!("Bearer {}", one.0);
     let both =
-        Presented { authorization: Some(value.as_bytes()), api_key: Some(other.0.as_bytes()), certificate: None };
+        Presented { authorization: Some(value.as_bytes()), api_key: Some(other.0.as_bytes()), ..Presented::default() };
     assert_eq!(ask(&identity, NOW, both).unwrap_err(), Code::BadCredential);
-    let broken = Presented { authorization: Some(b"Basic eDp5"), api_key: Some(other.0.as_bytes()), certificate: None };
+    let broken =
+        Presented { authorization: Some(b"Basic eDp5"), api_key: Some(other.0.as_bytes()), ..Presented::default() };
     assert_eq!(ask(&identity, NOW, broken).unwrap_err(), Code::BadCredential, "a bad credential is not passed over");
 }
 
@@ -128,8 +133,8 @@ fn a_credential_header_may_be_there_once() {
 
 #[test]
 fn a_key_expires_at_its_moment_and_revocation_outlasts_that() {
-    let hasher = ring(&[1]);
-    let (identity, (text, record)) = (stage(hasher.clone()), key(&hasher));
+    let own = ring(&[1]);
+    let (identity, (text, record)) = (stage(&own), key(&own));
     identity.load(vec![record.clone()]);
     let lease = by_key(&identity, Timestamp(NOW.0 + 99), &text).unwrap().lease.clone();
     assert!(lease.stands(Timestamp(NOW.0 + 99)) && !lease.stands(Timestamp(NOW.0 + 100)));
@@ -140,8 +145,8 @@ fn a_key_expires_at_its_moment_and_revocation_outlasts_that() {
 
 #[test]
 fn revoking_a_key_ends_what_is_in_flight_and_a_reload_does_not() {
-    let hasher = ring(&[1]);
-    let (identity, one, other) = (stage(hasher.clone()), key(&hasher), key(&hasher));
+    let own = ring(&[1]);
+    let (identity, one, other) = (stage(&own), key(&own), key(&own));
     identity.load(vec![one.1.clone(), other.1.clone()]);
     let (cut, kept) = (by_key(&identity, NOW, &one.0).unwrap(), by_key(&identity, NOW, &other.0).unwrap());
     identity.load(vec![other.1.clone(), one.1.clone()]);
@@ -150,15 +155,15 @@ fn revoking_a_key_ends_what_is_in_flight_and_a_reload_does_not() {
     assert!(!cut.lease.stands(NOW) && kept.lease.stands(NOW));
     assert_eq!(by_key(&identity, NOW, &one.0).unwrap_err(), Code::RevokedCredential);
     // A key that was revoked before this process began.
-    let fresh = stage(hasher);
+    let fresh = stage(&own);
     fresh.load(vec![KeyRecord { revoked_at: Some(NOW), ..one.1 }]);
     assert_eq!(by_key(&fresh, NOW, &one.0).unwrap_err(), Code::RevokedCredential);
 }
 
 #[test]
 fn a_key_that_vanished_or_changed_is_cut_too() {
-    let hasher = ring(&[1]);
-    let (identity, one, other) = (stage(hasher.clone()), key(&hasher), key(&hasher));
+    let own = ring(&[1]);
+    let (identity, one, other) = (stage(&own), key(&own), key(&own));
     identity.load(vec![one.1.clone(), other.1.clone()]);
     let (gone, changed) = (by_key(&identity, NOW, &one.0).unwrap(), by_key(&identity, NOW, &other.0).unwrap());
     identity.load(vec![KeyRecord { roles: vec!["guest".into()], ..other.1 }]);
@@ -171,8 +176,8 @@ fn a_key_that_vanished_or_changed_is_cut_too() {
 
 #[test]
 fn while_the_store_cannot_be_read_no_key_passes() {
-    let hasher = ring(&[1]);
-    let (identity, (text, record)) = (stage(hasher.clone()), key(&hasher));
+    let own = ring(&[1]);
+    let (identity, (text, record)) = (stage(&own), key(&own));
     identity.load(vec![record.clone()]);
     let held = by_key(&identity, NOW, &text).unwrap();
     identity.suspend();
@@ -185,21 +190,21 @@ fn while_the_store_cannot_be_read_no_key_passes() {
 fn another_rings_key_is_unknown_and_a_rotated_rings_old_key_is_not() {
     let (old, rotated, foreign) = (ring(&[1]), ring(&[1, 2]), ring(&[2]));
     let (text, record) = key(&old);
-    let identity = |hasher: KeyHasher| {
-        let identity = stage(hasher);
+    let identity = |own: &KeyRing| {
+        let identity = stage(own);
         identity.load(vec![record.clone()]);
         identity
     };
-    assert!(by_key(&identity(old.clone()), NOW, &text).is_ok());
-    assert!(by_key(&identity(rotated), NOW, &text).is_ok());
-    assert_eq!(by_key(&identity(foreign), NOW, &text).unwrap_err(), Code::BadCredential);
-    assert_eq!(by_key(&identity(old), NOW, &key(&ring(&[2])).0).unwrap_err(), Code::BadCredential);
+    assert!(by_key(&identity(&old), NOW, &text).is_ok());
+    assert!(by_key(&identity(&rotated), NOW, &text).is_ok());
+    assert_eq!(by_key(&identity(&foreign), NOW, &text).unwrap_err(), Code::BadCredential);
+    assert_eq!(by_key(&identity(&old), NOW, &key(&ring(&[2])).0).unwrap_err(), Code::BadCredential);
 }
 
 #[test]
 fn half_a_hash_is_not_enough() {
-    let hasher = ring(&[1]);
-    let (identity, (text, mut record)) = (stage(hasher.clone()), key(&hasher));
+    let own = ring(&[1]);
+    let (identity, (text, mut record)) = (stage(&own), key(&own));
     record.hash[31] ^= 1;
     identity.load(vec![record]);
     assert_eq!(by_key(&identity, NOW, &text).unwrap_err(), Code::BadCredential);
@@ -207,7 +212,7 @@ fn half_a_hash_is_not_enough() {
 
 #[test]
 fn a_certificate_says_who_asks_and_a_key_overrules_it() {
-    let hasher = ring(&[1]);
+    let own = ring(&[1]);
     let rule = CertificateRule {
         field: CertificateField::CommonName,
         name: NamePattern::Exact("batch".into()),
@@ -217,14 +222,14 @@ fn a_certificate_says_who_asks_and_a_key_overrules_it() {
         roles: vec![],
         scopes: vec![],
     };
-    let identity = Identity::new(Stamps::issue().identify, hasher.clone(), vec![rule]);
+    let identity = Identity::new(Stamps::issue().identify, &own, vec![rule], Outside::default()).unwrap();
     let mut params = rcgen::CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(rcgen::DnType::CommonName, "batch");
     let der = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().der().to_vec();
-    let with = |api_key| Presented { api_key, certificate: Some(&der), authorization: None };
+    let with = |api_key| Presented { api_key, certificate: Some(&der), ..Presented::default() };
     assert_eq!(&*ask(&identity, NOW, with(None)).unwrap().subject, "batch");
-    let (text, record) = key(&hasher);
+    let (text, record) = key(&own);
     assert_eq!(ask(&identity, NOW, with(Some(text.as_bytes()))).unwrap_err(), Code::BadCredential, "no falling back");
     identity.load(vec![record]);
     assert_eq!(&*ask(&identity, NOW, with(Some(text.as_bytes()))).unwrap().subject, "teller");
@@ -234,14 +239,15 @@ fn a_certificate_says_who_asks_and_a_key_overrules_it() {
 
 #[test]
 fn no_refusal_shows_the_key() {
-    let hasher = ring(&[1]);
-    let (identity, (text, record)) = (stage(hasher.clone()), key(&hasher));
+    let own = ring(&[1]);
+    let (identity, (text, record)) = (stage(&own), key(&own));
     let mut wrong = text.clone();
     wrong.pop();
     identity.load(vec![KeyRecord { revoked_at: Some(NOW), ..record }]);
     for given in [&text, &wrong] {
         let presented = Presented { api_key: Some(given.as_bytes()), ..Presented::default() };
-        let refusal = identity.identify(RequestId::new(NOW, [0; 10]), NOW, Peer::default(), &presented).unwrap_err();
+        let identified = identity.identify(RequestId::new(NOW, [0; 10]), NOW, Peer::default(), &presented);
+        let refusal = identified.now_or_never().unwrap().unwrap_err();
         let shown = format!("{refusal} {refusal:?} {presented:?} {identity:?}");
         assert!(!shown.contains(&text[4..12]), "{shown}");
     }
@@ -249,8 +255,8 @@ fn no_refusal_shows_the_key() {
 
 #[test]
 fn requests_and_reloads_run_at_once() {
-    let hasher = ring(&[1]);
-    let (identity, (text, record)) = (stage(hasher.clone()), key(&hasher));
+    let own = ring(&[1]);
+    let (identity, (text, record)) = (stage(&own), key(&own));
     identity.load(vec![record.clone()]);
     std::thread::scope(|scope| {
         for _ in 0..2 {
@@ -275,7 +281,7 @@ fn the_fuzz_corpus_passes() {
 
 /// Any bytes are a credential that is not known, whatever header or handshake they came in.
 fn refused_or_known(bytes: &[u8], certificate: bool) {
-    let identity = stage(ring(&[1]));
+    let identity = stage(&ring(&[1]));
     let presented = if certificate {
         Presented { certificate: Some(bytes), ..Presented::default() }
     } else {
@@ -294,8 +300,8 @@ proptest! {
 
 #[test]
 fn a_key_is_revoked_by_all_that_it_is_and_stands_again_when_that_is_lifted() {
-    let hasher = ring(&[1]);
-    let (identity, (text, record)) = (stage(hasher.clone()), key(&hasher));
+    let own = ring(&[1]);
+    let (identity, (text, record)) = (stage(&own), key(&own));
     identity.load(vec![record.clone()]);
     let held = by_key(&identity, NOW, &text).unwrap();
     let targets = ["everything", "tenant:bank", "role:teller", "principal:bank/teller"].map(String::from);

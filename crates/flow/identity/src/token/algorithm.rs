@@ -1,6 +1,10 @@
 //! The signature algorithms there are for tokens (RFC 7518, RFC 8037). `none` and the symmetric ones cannot be spelt.
 
-use aws_lc_rs::signature::{self, ParsedPublicKey, RsaParameters, RsaPublicKeyComponents, VerificationAlgorithm};
+use aws_lc_rs::{
+    digest::{SHA256, digest},
+    signature::{self, ParsedPublicKey, RsaParameters, RsaPublicKeyComponents, VerificationAlgorithm},
+};
+use data_encoding::BASE64URL_NOPAD;
 
 /// A signature algorithm.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -131,6 +135,28 @@ impl Material {
             Self::Rsa { .. } => KeyKind::Rsa,
             Self::Point { kind, .. } => *kind,
         }
+    }
+
+    /// SHA-256 of the key's required members in the one spelling that RFC 7638 gives them.
+    pub(super) fn thumbprint(&self) -> [u8; 32] {
+        let text = |bytes: &[u8]| BASE64URL_NOPAD.encode(bytes);
+        let members = match self {
+            Self::Rsa { n, e } => format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, text(e), text(n)),
+            Self::Point { kind: KeyKind::Ed25519, bytes } => {
+                format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, text(bytes))
+            }
+            Self::Point { kind, bytes } => {
+                let crv = match kind {
+                    KeyKind::P384 => "P-384",
+                    KeyKind::P521 => "P-521",
+                    _ => "P-256",
+                };
+                // One byte says that both coordinates follow.
+                let (x, y) = bytes.get(1..).unwrap_or_default().split_at(bytes.len() / 2);
+                format!(r#"{{"crv":"{crv}","kty":"EC","x":"{}","y":"{}"}}"#, text(x), text(y))
+            }
+        };
+        digest(&SHA256, members.as_bytes()).as_ref().first_chunk().copied().unwrap_or_default()
     }
 }
 

@@ -32,6 +32,11 @@ impl Place {
         hash.update(rest);
         Self { signed, whole: bytes(hash.finish()) }
     }
+
+    /// SHA-256 of the token.
+    pub(super) const fn whole(&self) -> &[u8; 32] {
+        &self.whole
+    }
 }
 
 /// A verified token.

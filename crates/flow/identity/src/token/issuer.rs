@@ -1,6 +1,7 @@
 //! One identity provider: what the configuration says of it, and its keys.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -8,10 +9,12 @@ use std::{
 use ahash::AHashSet;
 use arc_swap::ArcSwap;
 use countersign_core::{Groups, Lease};
+use countersign_wire::json::Value;
 
 use super::{
-    Algorithm, KeyRules, Profile,
-    claims::{Fault, Subject},
+    Algorithm, Introspection, KeyRules, MAX_REMEMBERED, Profile,
+    claims::{self, Fault, Subject},
+    introspection::Opaque,
     keyset::{KeySet, Keys},
 };
 
@@ -24,6 +27,8 @@ pub struct Issuer {
     pub url: Box<str>,
     /// The tenant that its bearers' requests live under.
     pub tenant: Arc<str>,
+    /// Where a claim says which tenant it is instead.
+    pub tenants: Option<Tenants>,
     /// What `aud` may say; one is enough.
     pub audiences: Vec<Box<str>>,
     /// The algorithms it signs with.
@@ -40,6 +45,17 @@ pub struct Issuer {
     pub max_lifetime: Duration,
     /// When its keys are fetched, and how long they are trusted.
     pub keys: KeyRules,
+    /// That it also issues tokens that say nothing by themselves, and is to be asked about them.
+    pub introspection: Option<Introspection>,
+}
+
+/// Which tenant a bearer's requests live under, by a claim. A value that is not mapped is no tenant, and refuses.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Tenants {
+    /// The claim's name.
+    pub claim: Arc<str>,
+    /// From its values, to the letter, to tenants.
+    pub by_value: BTreeMap<Box<str>, Arc<str>>,
 }
 
 /// Gives a role to bearers of whom a claim says something.
@@ -92,9 +108,36 @@ pub(super) fn check(issuers: &[Issuer]) -> Result<(), IssuerError> {
             (issuer.leeway > MAX_LEEWAY, "the leeway is more than a minute"),
             (issuer.max_lifetime.is_zero(), "no token could live"),
             (issuer.keys.pause.is_zero(), "there has to be a pause between two fetches of keys"),
+            (
+                issuer.tenants.as_ref().is_some_and(|t| t.claim.is_empty() || t.by_value.is_empty()),
+                "no tenant is mapped",
+            ),
+            (
+                issuer.introspection.as_ref().is_some_and(|i| i.remember.is_zero()),
+                "answers have to be remembered for a while",
+            ),
+            (
+                issuer.introspection.as_ref().is_some_and(|i| i.remember > MAX_REMEMBERED),
+                "answers are remembered for too long",
+            ),
+            (
+                issuer.introspection.is_some() && issuer.profile == Profile::Entra,
+                "Entra ID answers no questions about tokens",
+            ),
             (issuer.keys.max_age <= issuer.keys.refresh, "keys have to be fetched again before they are too old"),
         ];
         if let Some((_, why)) = faults.into_iter().find(|(fault, _)| *fault) {
+            return Err(IssuerError { issuer: issuer.name.clone(), why });
+        }
+    }
+    // A token that might be of two issuers would have to be shown to both, and one of them to somebody it is not for.
+    let asked = || issuers.iter().filter_map(|issuer| issuer.introspection.as_ref().map(|how| (issuer, how)));
+    for (at, (issuer, how)) in asked().enumerate() {
+        if asked()
+            .take(at)
+            .any(|(_, other)| how.prefix.starts_with(&*other.prefix) || other.prefix.starts_with(&*how.prefix))
+        {
+            let why = "its tokens that are asked about cannot be told from another issuer's by how they begin";
             return Err(IssuerError { issuer: issuer.name.clone(), why });
         }
     }
@@ -102,6 +145,13 @@ pub(super) fn check(issuers: &[Issuer]) -> Result<(), IssuerError> {
 }
 
 impl Issuer {
+    /// The tenant of a bearer.
+    pub(super) fn tenant_of(&self, claims: Value<'_>) -> Result<Arc<str>, Fault> {
+        let Some(tenants) = &self.tenants else { return Ok(self.tenant.clone()) };
+        let value = claims::required(claims, &tenants.claim)?;
+        tenants.by_value.get(&*value).cloned().ok_or(Fault::Bad("the token is of a tenant that is not mapped"))
+    }
+
     /// The roles of a bearer.
     pub(super) fn roles_of(&self, who: &Subject) -> Result<Arc<[Arc<str>]>, Fault> {
         let mut roles = Vec::new();
@@ -130,6 +180,8 @@ pub(super) struct Service {
     pub(super) issuer: Issuer,
     /// Stands while the issuer is configured as it is. Every lease of a key, and so of a token, lies within.
     pub(super) lease: Arc<Lease>,
+    /// The tokens that it was asked about.
+    pub(super) opaque: Option<Opaque>,
     keys: ArcSwap<Keys>,
     set: Mutex<KeySet>,
 }
@@ -144,7 +196,8 @@ impl Service {
         if let Some(before) = before {
             set.adopt(&before.set());
         }
-        Self { issuer, lease, keys: ArcSwap::new(set.keys()), set: Mutex::new(set) }
+        let opaque = issuer.introspection.clone().map(Opaque::new);
+        Self { issuer, lease, opaque, keys: ArcSwap::new(set.keys()), set: Mutex::new(set) }
     }
 
     /// The keys in force.

@@ -125,6 +125,17 @@ pub(super) fn read(
     Ok((keys, refused))
 }
 
+/// A key that a statement brings with it, ready to verify under `algorithm`, and the key's thumbprint (RFC 7638). It proves
+/// nothing but that whoever signed holds it.
+pub(crate) fn brought(value: Value<'_>, algorithm: Algorithm) -> Result<(ParsedPublicKey, [u8; 32]), KeyError> {
+    let material = public(value)?.ok_or(KeyError::NotAKey)?;
+    if material.kind() != algorithm.kind() || text(value, "alg")?.is_some_and(|name| name != algorithm.as_str()) {
+        return Err(KeyError::Algorithm);
+    }
+    let key = algorithm.prepare(&material).ok_or(KeyError::NotAKey)?;
+    Ok((key, material.thumbprint()))
+}
+
 impl Key {
     /// Whether `signature` is of `message`, by this key under `algorithm`. False when the key is not for that algorithm.
     pub(super) fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
@@ -151,24 +162,7 @@ fn key(
     issuer: &dyn Fn(&str) -> bool,
     outer: &Arc<Lease>,
 ) -> Result<Option<Key>, KeyError> {
-    let kty = text(value, "kty")?.ok_or(KeyError::Member("kty"))?;
-    if kty == "oct" {
-        return Err(KeyError::Symmetric);
-    }
-    if PRIVATE.into_iter().any(|name| value.get(name).is_some()) {
-        return Err(KeyError::Private);
-    }
-    if !for_signatures(value)? {
-        return Ok(None);
-    }
-    let material = match kty.as_str() {
-        "RSA" => rsa(value)?,
-        "EC" | "OKP" => match point(value, &kty)? {
-            Some(material) => material,
-            None => return Ok(None),
-        },
-        _ => return Ok(None),
-    };
+    let Some(material) = public(value)? else { return Ok(None) };
     let own = match text(value, "alg")? {
         Some(name) => {
             let fits = Algorithm::named(&name).filter(|own| own.kind() == material.kind());
@@ -188,6 +182,25 @@ fn key(
     }
     let lease = Arc::new(Lease::within(outer.clone(), None));
     Ok((!verifiers.is_empty()).then(|| Key { kid: kid.into(), material, verifiers, lease }))
+}
+
+/// The key itself; none when it is of a kind or curve that no algorithm here uses, or not for signatures.
+fn public(value: Value<'_>) -> Result<Option<Material>, KeyError> {
+    let kty = text(value, "kty")?.ok_or(KeyError::Member("kty"))?;
+    if kty == "oct" {
+        return Err(KeyError::Symmetric);
+    }
+    if PRIVATE.into_iter().any(|name| value.get(name).is_some()) {
+        return Err(KeyError::Private);
+    }
+    if !for_signatures(value)? {
+        return Ok(None);
+    }
+    match kty.as_str() {
+        "RSA" => rsa(value).map(Some),
+        "EC" | "OKP" => point(value, &kty),
+        _ => Ok(None),
+    }
 }
 
 /// Whether `use` and `key_ops` let the key verify signatures.

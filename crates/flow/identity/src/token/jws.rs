@@ -1,6 +1,6 @@
 //! Compact JWS (RFC 7515), read strictly: one token has one spelling, and says one thing.
 //!
-//! Threat: tokens that two readers take differently, or that bring their own key or their own rules. Keys in a header (`jwk`,
+//! Threat: tokens that two readers take differently, or that bring their own key or their own rules. Keys in a token's header (`jwk`,
 //! `jku`, `x5c`, `x5u`) are not even looked at; what would change how the rest is read (`crit`, `b64`, `zip`, `enc`) is refused.
 
 use std::fmt;
@@ -55,6 +55,14 @@ impl<'a> Jws<'a> {
     /// # Errors
     /// [`JwsError`] when it is not strict compact JWS under one of [`Algorithm::ALL`].
     pub fn read(text: &'a [u8]) -> Result<Self, JwsError> {
+        Self::read_with(text, |_| Ok(())).map(|(jws, ())| jws)
+    }
+
+    /// Reads a token, and with `more` what else its header says.
+    pub(crate) fn read_with<T>(
+        text: &'a [u8],
+        more: impl FnOnce(Value<'_>) -> Result<T, JwsError>,
+    ) -> Result<(Self, T), JwsError> {
         if text.len() > MAX_TOKEN {
             return Err(JwsError::TooLong);
         }
@@ -76,7 +84,8 @@ impl<'a> Jws<'a> {
         }
         let algorithm = text_member(header, "alg")?.as_deref().and_then(Algorithm::named).ok_or(JwsError::Algorithm)?;
         let (kid, typ) = (text_member(header, "kid")?, text_member(header, "typ")?);
-        Ok(Self { algorithm, kid, typ, payload, signature, signed })
+        let more = more(header)?;
+        Ok((Self { algorithm, kid, typ, payload, signature, signed }, more))
     }
 
     /// The algorithm that the header names. It is the sender's claim, to be held against key and configuration.

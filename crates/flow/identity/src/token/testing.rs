@@ -13,24 +13,26 @@ use countersign_core::{
 };
 use countersign_seal::KeyRing;
 use data_encoding::BASE64URL_NOPAD;
+use futures_util::FutureExt;
 
 use super::*;
-use crate::{Identity, Presented, key::PURPOSE};
+use crate::{Identity, Outside, Presented};
 
 /// A Sunday in November 2026.
-pub(super) const NOW: Timestamp = Timestamp(1_795_342_530_000_000);
-pub(super) const URL: &str = "https://id.bank.example/oauth2";
-pub(super) const TENANT: &str = "5f2b8a3e-0c4d-4e6f-8a9b-1c2d3e4f5a6b";
+pub(crate) const NOW: Timestamp = Timestamp(1_795_342_530_000_000);
+pub(crate) const URL: &str = "https://id.bank.example/oauth2";
+pub(crate) const TENANT: &str = "5f2b8a3e-0c4d-4e6f-8a9b-1c2d3e4f5a6b";
 
-pub(super) const fn after(seconds: u64) -> Timestamp {
+pub(crate) const fn after(seconds: u64) -> Timestamp {
     Timestamp(NOW.0 + seconds * 1_000_000)
 }
 
-pub(super) fn issuer() -> Issuer {
+pub(crate) fn issuer() -> Issuer {
     Issuer {
         name: "bank".into(),
         url: URL.into(),
         tenant: "bank".into(),
+        tenants: None,
         audiences: vec!["https://gateway.example".into()],
         algorithms: Algorithm::ALL.into(),
         profile: Profile::Rfc9068,
@@ -39,13 +41,14 @@ pub(super) fn issuer() -> Issuer {
         leeway: Duration::from_secs(5),
         max_lifetime: Duration::from_hours(2),
         keys: KeyRules::default(),
+        introspection: None,
     }
 }
 
 /// A stage with issuers whose keys are all those of `signers`.
-pub(super) fn stage(issuers: &[Issuer], signers: &[&Signer]) -> Identity {
+pub(crate) fn stage(issuers: &[Issuer], signers: &[&Signer]) -> Identity {
     let ring = KeyRing::from_bytes(Secret::new(vec![1; 32])).unwrap();
-    let identity = Identity::new(Stamps::issue().identify, ring.hasher(PURPOSE).unwrap(), vec![]);
+    let identity = Identity::new(Stamps::issue().identify, &ring, vec![], Outside::default()).unwrap();
     identity.tokens().set_issuers(issuers.to_vec()).unwrap();
     for name in identity.tokens().wanted(NOW) {
         identity.tokens().fetched(&name, set(signers).as_bytes(), NOW).unwrap();
@@ -53,11 +56,11 @@ pub(super) fn stage(issuers: &[Issuer], signers: &[&Signer]) -> Identity {
     identity
 }
 
-pub(super) fn ask(identity: &Identity, token: &str, now: Timestamp) -> Result<Arc<Principal>, Refusal> {
+pub(crate) fn ask(identity: &Identity, token: &str, now: Timestamp) -> Result<Arc<Principal>, Refusal> {
     ask_with(identity, token, None, now)
 }
 
-pub(super) fn ask_with(
+pub(crate) fn ask_with(
     identity: &Identity,
     token: &str,
     certificate: Option<&[u8]>,
@@ -65,40 +68,50 @@ pub(super) fn ask_with(
 ) -> Result<Arc<Principal>, Refusal> {
     let value = format!("Bearer {token}");
     let presented = Presented { authorization: Some(value.as_bytes()), certificate, ..Presented::default() };
-    let identified = identity.identify(RequestId::new(now, [0; 10]), now, Peer::default(), &presented)?;
-    Ok(identified.principal().clone())
+    let identified = identity.identify(RequestId::new(now, [0; 10]), now, Peer::default(), &presented);
+    Ok(identified.now_or_never().expect("nothing is waited for")?.principal().clone())
 }
 
 /// Why a token is refused.
-pub(super) fn why(identity: &Identity, token: &str, now: Timestamp) -> (Code, String) {
+pub(crate) fn why(identity: &Identity, token: &str, now: Timestamp) -> (Code, String) {
     let refusal = ask(identity, token, now).expect_err("it is refused");
     (refusal.code, refusal.reason.into_owned())
 }
 
 /// A JSON object under construction: names, and values as JSON text.
 #[derive(Clone)]
-pub(super) struct Object(Vec<(&'static str, String)>);
+pub(crate) struct Object(Vec<(&'static str, String)>);
+
+/// An empty one.
+pub(crate) const fn object() -> Object {
+    Object(Vec::new())
+}
 
 impl Object {
-    pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    /// Its members, in order.
+    pub(crate) fn members(&self) -> Vec<(&'static str, String)> {
+        self.0.clone()
+    }
+
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.0.retain(|(own, _)| *own != name);
         self.0.push((name, value.into()));
         self
     }
 
-    pub(super) fn without(mut self, name: &str) -> Self {
+    pub(crate) fn without(mut self, name: &str) -> Self {
         self.0.retain(|(own, _)| *own != name);
         self
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let members: Vec<_> = self.0.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
         format!("{{{}}}", members.join(","))
     }
 }
 
 /// What an issuer as RFC 9068 has it says of a person.
-pub(super) fn claims() -> Object {
+pub(crate) fn claims() -> Object {
     let seconds = NOW.seconds();
     Object(vec![
         ("iss", format!("{URL:?}")),
@@ -113,9 +126,9 @@ pub(super) fn claims() -> Object {
 }
 
 /// A key pair of an issuer.
-pub(super) struct Signer {
-    pub(super) algorithm: Algorithm,
-    pub(super) kid: &'static str,
+pub(crate) struct Signer {
+    pub(crate) algorithm: Algorithm,
+    pub(crate) kid: &'static str,
     pair: Pair,
 }
 
@@ -126,7 +139,7 @@ enum Pair {
 }
 
 impl Signer {
-    pub(super) fn new(algorithm: Algorithm, kid: &'static str) -> Self {
+    pub(crate) fn new(algorithm: Algorithm, kid: &'static str) -> Self {
         let ec = |algorithm| Pair::Ec(EcdsaKeyPair::generate(algorithm).unwrap());
         let rsa = |encoding| Pair::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).unwrap(), encoding);
         let pair = match algorithm {
@@ -145,7 +158,7 @@ impl Signer {
     }
 
     /// The public key as it is published.
-    pub(super) fn jwk(&self) -> Object {
+    pub(crate) fn jwk(&self) -> Object {
         let text = |bytes: &[u8]| format!("\"{}\"", BASE64URL_NOPAD.encode(bytes));
         let mut members = vec![("kid", format!("{:?}", self.kid)), ("alg", format!("{:?}", self.algorithm.as_str()))];
         match &self.pair {
@@ -172,7 +185,7 @@ impl Signer {
         Object(members)
     }
 
-    pub(super) fn header(&self) -> Object {
+    pub(crate) fn header(&self) -> Object {
         Object(vec![
             ("alg", format!("{:?}", self.algorithm.as_str())),
             ("kid", format!("{:?}", self.kid)),
@@ -180,7 +193,7 @@ impl Signer {
         ])
     }
 
-    pub(super) fn sign(&self, message: &[u8]) -> Vec<u8> {
+    pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
         let random = SystemRandom::new();
         match &self.pair {
             Pair::Rsa(pair, encoding) => {
@@ -194,36 +207,36 @@ impl Signer {
     }
 
     /// A token of these claims.
-    pub(super) fn token(&self, claims: &Object) -> String {
+    pub(crate) fn token(&self, claims: &Object) -> String {
         self.token_of(self.header().text().as_bytes(), claims.text().as_bytes())
     }
 
     /// A token of any header and payload.
-    pub(super) fn token_of(&self, header: &[u8], payload: &[u8]) -> String {
+    pub(crate) fn token_of(&self, header: &[u8], payload: &[u8]) -> String {
         let signed = unsigned(header, payload);
         format!("{signed}.{}", BASE64URL_NOPAD.encode(&self.sign(signed.as_bytes())))
     }
 }
 
-pub(super) fn unsigned(header: &[u8], payload: &[u8]) -> String {
+pub(crate) fn unsigned(header: &[u8], payload: &[u8]) -> String {
     format!("{}.{}", BASE64URL_NOPAD.encode(header), BASE64URL_NOPAD.encode(payload))
 }
 
 /// A key set of these keys.
-pub(super) fn set(signers: &[&Signer]) -> String {
+pub(crate) fn set(signers: &[&Signer]) -> String {
     let keys: Vec<_> = signers.iter().map(|signer| signer.jwk().text()).collect();
     set_of(&keys)
 }
 
-pub(super) fn set_of(keys: &[impl AsRef<str>]) -> String {
+pub(crate) fn set_of(keys: &[impl AsRef<str>]) -> String {
     let keys: Vec<_> = keys.iter().map(AsRef::as_ref).collect();
     format!("{{\"keys\":[{}]}}", keys.join(","))
 }
 
 /// One of each algorithm, made once.
-pub(super) static SIGNERS: LazyLock<Vec<Signer>> =
+pub(crate) static SIGNERS: LazyLock<Vec<Signer>> =
     LazyLock::new(|| Algorithm::ALL.into_iter().map(|a| Signer::new(a, a.as_str())).collect());
 
-pub(super) fn signer(algorithm: Algorithm) -> &'static Signer {
+pub(crate) fn signer(algorithm: Algorithm) -> &'static Signer {
     SIGNERS.iter().find(|signer| signer.algorithm == algorithm).unwrap()
 }

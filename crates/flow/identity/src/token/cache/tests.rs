@@ -22,6 +22,7 @@ fn entry(service: &Arc<Service>, ends: Timestamp) -> Entry {
         credential: "token:bank/u".into(),
         method: Method::AccessToken,
         claims: None,
+        session: None,
         lease: Arc::new(Lease::within(service.lease.clone(), Some(ends))),
     };
     Entry { principal: Arc::new(principal), service: service.clone(), begins: NOW }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use aws_lc_rs::digest::{SHA256, digest};
+
 use super::*;
 
 #[test]
@@ -196,7 +198,7 @@ fn a_token_bound_to_a_key_is_no_bearer_token() {
     let identity = stage(&[issuer()], &[signer]);
     let hash = data_encoding::BASE64URL_NOPAD.encode(&[1; 32]);
     let token = signer.token(&claims().with("cnf", format!("{{\"jkt\":\"{hash}\"}}")));
-    assert_eq!(why(&identity, &token, NOW).1, "the token is bound to a key that was not proved");
+    assert_eq!(why(&identity, &token, NOW).1, "the token is bound to a key and came as a bearer token");
     let unknown = signer.token(&claims().with("cnf", "{\"kid\":\"k\"}"));
     assert_eq!(why(&identity, &unknown, NOW).1, "the key that the token is bound to is not understood");
 }
