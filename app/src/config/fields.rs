@@ -27,6 +27,7 @@ pub(super) fn rates(raw: &RawRates) -> Rates {
         default: rate(raw.per_minute, raw.burst, raw.concurrent),
         roles: raw.role.iter().map(|(n, r)| (n.clone(), rate(r.per_minute, r.burst, r.concurrent))).collect(),
         total: raw.total,
+        ..Rates::default()
     }
 }
 

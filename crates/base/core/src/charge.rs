@@ -85,6 +85,11 @@ pub enum Ending {
 }
 
 impl Charge {
+    /// What is set aside of each cell.
+    pub fn amounts(&self) -> impl Iterator<Item = (Arc<str>, i64)> {
+        self.lines.iter().map(|line| (line.cell.clone(), signed(line.amount)))
+    }
+
     /// What goes back to each cell; less than nothing where the provider used more than was set aside.
     #[must_use]
     pub fn back(&self, ending: Ending) -> Vec<(Arc<str>, i64)> {

@@ -22,6 +22,8 @@ pub struct Ask {
     /// Whether the probabilities of tokens are asked for. They repeat the answer's text token by token and byte by byte, which
     /// an edit of the text does not reach.
     pub logprobs: bool,
+    /// How many answers are asked for: to each prompt, where there are several.
+    pub answers: u64,
 }
 
 impl Ask {
@@ -38,9 +40,9 @@ impl Ask {
         let top = Top::of(root)?;
         let call = call(format, &top)?;
         let walk = Walk::ask(format, root)?;
-        let (slots, attachments, logprobs) = (walk.slots, walk.attachments, top.logprobs);
+        let (slots, attachments, logprobs, answers) = (walk.slots, walk.attachments, top.logprobs, answers(&top)?);
         let document = crate::document(body, slots)?;
-        Ok(Self { call: Call { attachments, ..call }, document, logprobs })
+        Ok(Self { call: Call { attachments, ..call }, document, logprobs, answers })
     }
 }
 
@@ -57,6 +59,7 @@ struct Top<'d> {
     /// Under each of the names it may have.
     max_tokens: [Option<(&'static str, Value<'d>)>; 3],
     tools: [Option<(&'static str, Value<'d>)>; 3],
+    answers: [Option<(&'static str, Value<'d>)>; 2],
     logprobs: bool,
 }
 
@@ -82,6 +85,8 @@ impl<'d> Top<'d> {
                 Word::Tools => top.tools[0] = Some(("tools", value)),
                 Word::Functions => top.tools[1] = Some(("functions", value)),
                 Word::McpServers => top.tools[2] = Some(("mcp_servers", value)),
+                Word::N => top.answers[0] = Some(("n", value)),
+                Word::BestOf => top.answers[1] = Some(("best_of", value)),
                 Word::Logprobs | Word::TopLogprobs | Word::PromptLogprobs | Word::Include => {
                     top.logprobs |= asks_logprobs(name, value);
                 }
@@ -174,6 +179,23 @@ fn tools(top: &Top<'_>) -> Result<Vec<Arc<str>>, WireError> {
         }
     }
     Ok(names)
+}
+
+/// How many answers a provider would have to write: as many as are asked for to each prompt.
+fn answers(top: &Top<'_>) -> Result<u64, WireError> {
+    let mut each = 1;
+    for (name, n) in top.answers.iter().flatten().filter(|(_, n)| n.kind() != Kind::Null) {
+        match n.as_u64() {
+            Some(n) => each = n.max(each),
+            None => return bad(*name, "is not a whole number"),
+        }
+    }
+    // A list of numbers is one prompt, already made into tokens.
+    let prompts = top
+        .prompt
+        .filter(|p| p.kind() == Kind::Array)
+        .map_or(1, |prompts| prompts.items().filter(|prompt| prompt.kind() != Kind::Number).count().max(1));
+    Ok(each.saturating_mul(prompts as u64))
 }
 
 fn asks_logprobs(name: Word, value: Value<'_>) -> bool {

@@ -32,7 +32,9 @@ words! {
     Stream = "stream", Include = "include", MaxTokens = "max_tokens", MaxCompletionTokens = "max_completion_tokens",
     MaxOutputTokens = "max_output_tokens", PromptLogprobs = "prompt_logprobs", Transcript = "transcript", Type = "type", Url = "url",
     // Roles and words that values take.
-    User = "user", Assistant = "assistant", Developer = "developer", Tool = "tool", Base64 = "base64",;
+    User = "user", Assistant = "assistant", Developer = "developer", Tool = "tool", Base64 = "base64",
+    // How many answers.
+    N = "n", BestOf = "best_of",;
     "stop" "length" "content_filter" "end_turn" "stop_sequence" "pause_turn" "refused" "none" "auto" "required" "any"
     "chat.completion" "chat.completion.chunk" "text_completion" "list" "model_context_window_exceeded" "completed" "in_progress" "incomplete" "failed"
     "cancelled" "queued" "searching" "generating" "function_call_output" "custom_tool_call" "custom_tool_call_output" "tool_result" "json_object" "json_schema"
@@ -51,7 +53,7 @@ words! {
     "ephemeral" "standard" "default" "priority" "flex" "batch" "disabled" "enabled" "low" "medium" "high" "minimal" "original"
     "string" "number" "integer" "boolean" "array" "null" "properties" "items" "enum" "description" "additionalProperties"
     "strict" "parameters" "input_schema" "format" "schema" "anyOf" "oneOf" "allOf" "minimum" "maximum" "const" "$ref" "$defs" "$schema"
-    "stream_options" "include_usage" "include_obfuscation" "max_tool_calls" "temperature" "top_p" "top_k" "n"
+    "stream_options" "include_usage" "include_obfuscation" "max_tool_calls" "temperature" "top_p" "top_k"
     "seed" "frequency_penalty" "presence_penalty" "logit_bias" "response_format" "tool_choice" "parallel_tool_calls"
     "reasoning_effort" "effort" "generate_summary" "verbosity" "store" "metadata" "service_tier" "modalities" "prediction" "stop_sequences" "budget_tokens"
     "cache_control" "ttl" "detail" "output_index" "content_index"
@@ -61,7 +63,7 @@ words! {
     "cache_read_input_tokens" "cache_creation" "ephemeral_5m_input_tokens" "ephemeral_1h_input_tokens" "server_tool_use_tokens" "inference_geo"
     "system_fingerprint" "bytes" "logprob" "tokens" "token_logprobs" "text_offset" "incomplete_details" "reason" "max_tool_calls_reached" "truncation"
     "previous_response_id" "conversation" "background" "safety_identifier" "prompt_cache_key" "prompt_cache_retention" "param" "code_interpreter"
-    "encrypted_content" "file_id" "file_url" "file_search" "filename" "media_type" "content_filter_results" "prompt_filter_results"     "filtered" "severity" "hate" "self_harm" "sexual" "violence" "jailbreak" "detected" "safe" "echo" "best_of" "dimensions"
+    "encrypted_content" "file_id" "file_url" "file_search" "filename" "media_type" "content_filter_results" "prompt_filter_results"     "filtered" "severity" "hate" "self_harm" "sexual" "violence" "jailbreak" "detected" "safe" "echo" "dimensions"
     "encoding_format" "float" "container" "context_management" "betas" "is_error" "caller" "direct" "web_search" "web_search_preview"
     "start_index" "end_index" "url_citation" "file_citation" "invalid_request_error" "api_error" "overloaded_error" "rate_limit_error" "server_error"
 }

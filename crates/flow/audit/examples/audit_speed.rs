@@ -136,6 +136,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                             findings: Vec::new(),
                             input_tokens: Some(250),
                             output_tokens: Some(40),
+                            back: Vec::new(),
                             answer: Some(body.slice(..size.min(512))),
                             answer_sha256: Some([7; 32]),
                             bytes: 512,

@@ -61,6 +61,8 @@ pub struct Outcome {
     pub input_tokens: Option<u64>,
     /// Tokens of the answer, as the provider counts.
     pub output_tokens: Option<u64>,
+    /// What goes back to budgets.
+    pub back: Vec<(Arc<str>, i64)>,
     /// What was released, as far as it is to be kept.
     pub answer: Option<Bytes>,
     /// SHA-256 of all that was released; kept sealed with the answer.
@@ -258,6 +260,7 @@ impl Audit {
                 call: screened.call().into(),
                 permit: clip(&screened.permit().reason, MAX_REASON).to_string().into(),
                 findings: screened.findings().into(),
+                charge: screened.charge().amounts().collect(),
                 body,
             })
         })
@@ -285,6 +288,7 @@ impl Audit {
                 findings: outcome.findings.as_slice().into(),
                 input_tokens: outcome.input_tokens,
                 output_tokens: outcome.output_tokens,
+                back: outcome.back.into_iter().collect(),
                 bytes: outcome.bytes,
                 duration: u64::try_from(outcome.duration.as_micros()).unwrap_or(u64::MAX),
                 answer,

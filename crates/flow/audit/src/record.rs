@@ -90,6 +90,9 @@ pub struct Intent {
     /// What was found in the prompt.
     #[serde(default, skip_serializing_if = "Findings::is_empty")]
     pub findings: Findings,
+    /// What is set aside of budgets. It counts as spent unless an outcome gives it back.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub charge: Amounts,
     /// The body as it leaves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Sealed>,
@@ -129,6 +132,9 @@ pub struct Outcome {
     /// Tokens of the answer, as the provider counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_tokens: Option<u64>,
+    /// What of the intent's charge was not used after all; less than nothing where more was.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub back: Amounts,
     /// Bytes released to the caller.
     pub bytes: u64,
     /// From arrival to the end, in microseconds.
@@ -209,6 +215,9 @@ pub struct Changed {
 
 /// Members of a thing that is changed, in words.
 pub type Members = BTreeMap<Cow<'static, str>, String>;
+
+/// Amounts by the name of the budget's cell.
+pub type Amounts = BTreeMap<Arc<str>, i64>;
 
 /// Refused credentials of one place and about one minute, beyond those that are on record one by one.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]

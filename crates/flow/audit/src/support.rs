@@ -95,6 +95,7 @@ pub(crate) fn outcome(n: u64, record: u64, answer: &str) -> Outcome {
         findings: Vec::new(),
         input_tokens: Some(3),
         output_tokens: Some(4),
+        back: Vec::new(),
         answer: Some(Bytes::copy_from_slice(answer.as_bytes())),
         answer_sha256: Some(crate::merkle::sha256(answer.as_bytes())),
         bytes: answer.len() as u64,

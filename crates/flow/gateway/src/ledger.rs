@@ -7,11 +7,13 @@ use aws_lc_rs::digest;
 use bytes::{Bytes, BytesMut};
 use countersign_audit::{Audit, Outcome, Refused, record::Answered};
 use countersign_core::{
-    Call, Code, Finding, Format, Principal, Refusal, RequestId, Timestamp,
+    Call, Charge, Code, Finding, Format, Principal, Refusal, RequestId, Timestamp,
+    charge::Ending,
     life::{Dispatched, Intended, Peer, Released},
     principal::Method,
 };
 use countersign_guard::Withheld;
+use countersign_policy::Stage as Policy;
 use countersign_wire::Usage;
 
 use crate::{Gateway, Route};
@@ -32,6 +34,8 @@ struct Account {
     call: Option<Call>,
     /// Index of the intent's record, once there is one.
     record: Option<u64>,
+    /// What budgets have set aside, to be settled whatever happens.
+    charge: Option<(Arc<Policy>, Arc<Charge>)>,
     called: bool,
     target: Option<Arc<str>>,
     findings: Vec<Finding>,
@@ -80,6 +84,7 @@ impl Ledger {
             principal: None,
             call: None,
             record: None,
+            charge: None,
             called: false,
             target: None,
             findings: Vec::new(),
@@ -120,6 +125,11 @@ impl Ledger {
             }
             a.call = Some(call);
         });
+    }
+
+    /// Budgets have set aside what the request may cost.
+    pub(crate) fn reserved(&mut self, policy: &Arc<Policy>, charge: &Arc<Charge>) {
+        self.note(|a| a.charge = Some((policy.clone(), charge.clone())));
     }
 
     pub(crate) fn intended(&mut self, intended: &Intended) {
@@ -218,6 +228,11 @@ impl Ledger {
         self.note(|a| a.counted = true);
     }
 
+    /// Who asks, where that is known.
+    pub(crate) fn principal(&self) -> Option<&Arc<Principal>> {
+        self.0.as_ref()?.principal.as_ref()
+    }
+
     /// Whether the caller is known by an access token.
     pub(crate) fn is_by_token(&self) -> bool {
         let principal = self.0.as_ref().and_then(|account| account.principal.as_ref());
@@ -239,12 +254,13 @@ impl Ledger {
 
 impl Drop for Ledger {
     fn drop(&mut self) {
-        let Some(account) = self.0.take() else { return };
+        let Some(mut account) = self.0.take() else { return };
         if account.record.is_some() {
             // On its way when this returns; nobody is left to wait for it.
             drop(account.outcome());
         } else if account.refusal.is_none() {
             // Nothing is left to be put on record, so nothing to wait for.
+            account.give_back();
             account.count(account.end());
         } else if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(account.settle());
@@ -258,6 +274,7 @@ impl Account {
             return self.outcome().await.map(drop);
         }
         let now = self.end();
+        self.give_back();
         self.count(now);
         let Some(refusal) = self.refusal.take().filter(|_| !self.counted) else { return Ok(()) };
         let refused = Refused {
@@ -277,6 +294,7 @@ impl Account {
     /// The outcome of a request that left.
     fn outcome(mut self) -> countersign_audit::Settled {
         let now = self.end();
+        let back = self.give_back();
         self.count(now);
         let status = match (&self.refusal, self.complete) {
             // A stream that is refused after it began has had its status.
@@ -299,12 +317,27 @@ impl Account {
             findings: std::mem::take(&mut self.findings),
             input_tokens: self.usage.map(|u| u.input),
             output_tokens: self.usage.map(|u| u.output),
+            back,
             answer,
             answer_sha256: sha256,
             bytes: self.bytes,
             duration: now.since(self.at),
             upstream_called: self.called,
         })
+    }
+
+    /// Settles what budgets have set aside, once.
+    fn give_back(&mut self) -> Vec<(Arc<str>, i64)> {
+        let Some((policy, charge)) = self.charge.take() else { return Vec::new() };
+        let declined =
+            |r: &Refusal| matches!(r.code, Code::ProviderRefused | Code::ProviderLimited | Code::ProviderDown);
+        let ending = match (self.usage, &self.refusal) {
+            _ if self.record.is_none() || !self.called => Ending::Stayed,
+            (Some(usage), _) => Ending::Used { input: usage.input, output: usage.output },
+            (None, Some(refusal)) if declined(refusal) => Ending::Declined,
+            (None, _) => Ending::Unknown,
+        };
+        policy.settle(self.request, &charge, ending)
     }
 
     /// The present time, or that of the arrival where the clock is what failed: the record is made all the same.

@@ -72,6 +72,7 @@ mod ledger;
 pub mod listener;
 pub mod metrics;
 mod pipeline;
+mod quota;
 mod resource;
 mod route;
 pub mod selftest;

@@ -11,7 +11,7 @@ use countersign_core::{
 };
 use countersign_guard::Guard;
 use countersign_identity::{Identity, Presented, Strangers};
-use countersign_policy::{Administer, Stage as Policy};
+use countersign_policy::{Administer, Stage as Policy, budget::Weight};
 use countersign_provider::{Provider, Upstream};
 use countersign_wire::{answer::Answer, ask::Ask};
 use futures_util::FutureExt;
@@ -25,8 +25,8 @@ use crate::{
     desk, intake,
     ledger::Ledger,
     metrics::Metrics,
-    resource::Scheme,
-    speak::{Shown, Speaker, name_request},
+    quota,
+    speak::{Speaker, name_request},
 };
 
 /// The stages, as configured. A reload puts a new set in place; requests in flight end with the set they began with.
@@ -98,14 +98,6 @@ struct Arrival<B> {
     request: RequestId,
 }
 
-/// What a refusal needs of the request it answers.
-struct Arrived {
-    route: Option<Route>,
-    /// There where the desk says it.
-    uri: Option<Uri>,
-    scheme: Scheme,
-}
-
 impl Gateway {
     /// Puts the stages together. `random` yields 80 fresh random bits for each request's id.
     pub fn new(
@@ -163,9 +155,7 @@ impl Gateway {
         let desk = stages.desk.as_ref().and_then(|desk| desk.door(&peer.listener, parts.uri.path()));
         let found = desk.map_or_else(|| Route::find(&parts.method, &parts.uri), |door| Ok(Route::Desk(door)));
         let route = found.as_ref().ok().copied();
-        let proof = parts.headers.contains_key("dpop");
-        let scheme = if proof { Scheme::Dpop } else { Scheme::Bearer };
-        let arrived = Arrived { route, uri: desk.map(|_| parts.uri.clone()), scheme };
+        let uri = desk.map(|_| parts.uri.clone());
         // Without a time and randomness a request has no name, but its caller has an answer and the log a record.
         let named = std::panic::catch_unwind(AssertUnwindSafe(|| {
             let now = self.now();
@@ -177,7 +167,8 @@ impl Gateway {
             return self
                 .refuse(
                     &stages,
-                    arrived,
+                    route,
+                    uri,
                     Refusal::new(Code::Internal, "the clock or the random source failed"),
                     ledger,
                     id,
@@ -199,15 +190,13 @@ impl Gateway {
         let life = self.clone().steps(&stages, found, arrival, &mut ledger);
         // A panic in any stage refuses like an error.
         let outcome = AssertUnwindSafe(life).catch_unwind().await;
-        let mut response = match outcome {
+        match outcome {
             Ok(Ok(response)) => response,
-            Ok(Err(refusal)) => self.refuse(&stages, arrived, refusal, ledger, id).await,
-            Err(_) => self.refuse(&stages, arrived, Refusal::new(Code::Internal, "a stage panicked"), ledger, id).await,
-        };
-        if proof {
-            Speaker::offer(response.headers_mut(), &stages.identity.nonce(now));
+            Ok(Err(refusal)) => self.refuse(&stages, route, uri, refusal, ledger, id).await,
+            Err(_) => {
+                self.refuse(&stages, route, uri, Refusal::new(Code::Internal, "a stage panicked"), ledger, id).await
+            }
         }
-        response
     }
 
     /// The request's life.
@@ -232,17 +221,8 @@ impl Gateway {
             let served = self.desk(stages, asked, body, desk::OPEN_BODY, ledger).await;
             return served.map_err(|refusal| self.stranger(refusal, from, now, ledger));
         }
-        let presented = Presented::gather(headers, certificate.as_deref()).map(|credentials| Presented {
-            method: parts.method.as_str(),
-            path: parts.uri.path(),
-            origin: stages.resource.as_ref().map(Resource::origin),
-            ..credentials
-        });
-        let identified = match presented {
-            Ok(presented) => stages.identity.identify(request, now, peer, &presented).await,
-            Err(refusal) => Err(refusal),
-        };
-        let identified = identified
+        let identified = Presented::gather(headers, certificate.as_deref())
+            .and_then(|presented| stages.identity.identify(request, now, peer, &presented))
             .map_err(|refusal| self.stranger(refusal, from, now, ledger))?;
         ledger.identified(identified.principal());
 
@@ -265,17 +245,21 @@ impl Gateway {
         };
         intake::announced(&parts.headers, &self.limits)?;
         let body = intake::read(body, self.limits.wire.body, self.limits.body_time).await?;
+        let bytes = body.len() as u64;
         let ask = Ask::read(format, body, &self.limits.wire).map_err(|e| Refusal::new(e.code(), e.to_string()))?;
         let served = stages.provider.serves(&ask.call.model, format);
         ledger.asked(&ask.call, served);
         no_logprobs(ask.logprobs, Code::NotPermitted)?;
 
-        // May they.
+        // May they, and is enough left.
         let permitted = stages.policy.permit(identified, ask.call)?;
-        let reserved = stages.policy.reserve(permitted, share)?;
         if !served {
             return Err(Refusal::new(Code::NoSuchModel, "no target serves the model in this format"));
         }
+        let weight = Weight { bytes, answers: ask.answers };
+        let reserved = stages.policy.reserve(permitted, share, weight).await?;
+        ledger.reserved(&stages.policy, reserved.charge());
+        let quotas = reserved.quotas().to_vec();
 
         // Is the prompt safe.
         let screened = stages.guard.screen(reserved, &ask.document).map_err(|w| ledger.withheld(w))?;
@@ -323,6 +307,7 @@ impl Gateway {
             }
         };
         name_request(response.headers_mut(), format, request);
+        quota::tell(response.headers_mut(), format, &quotas, now);
         Ok(response)
     }
 
@@ -330,21 +315,31 @@ impl Gateway {
     async fn refuse(
         &self,
         stages: &Stages,
-        arrived: Arrived,
+        route: Option<Route>,
+        uri: Option<Uri>,
         refusal: Refusal,
         mut ledger: Ledger,
         request: RequestId,
     ) -> Response<AnswerBody> {
         ledger.refused(&refusal);
-        let shown = Shown { known: ledger.is_by_token(), scheme: arrived.scheme };
+        if refusal.code == Code::PromptRefused
+            && let Some(who) = ledger.principal()
+        {
+            stages.policy.struck(who, self.now());
+        }
+        let by_token = ledger.is_by_token();
         let recorded = tokio::time::timeout(self.limits.audit_time, ledger.settle()).await;
         let refusal = if matches!(recorded, Ok(Ok(()))) {
             refusal
         } else {
             Refusal::new(Code::AuditFailed, "a refusal could not be recorded")
         };
-        let words = stages.desk.as_ref().zip(arrived.uri).map(|(desk, uri)| desk.refusal(uri.path(), &refusal, request));
-        self.speaker.refuse(arrived.route, &refusal, request, shown, stages.resource.as_ref(), words)
+        let words = stages.desk.as_ref().zip(uri).map(|(desk, uri)| desk.refusal(uri.path(), &refusal, request));
+        let resource = stages.resource.as_ref();
+        let mut response = self.speaker.refuse(route, &refusal, request, by_token, resource, words);
+        let format = route.map_or(Format::Chat, Route::format);
+        quota::tell(response.headers_mut(), format, &refusal.quotas, self.now());
+        response
     }
 }
 
@@ -360,13 +355,13 @@ impl Gateway {
     /// A refused credential. Past so many a minute from one place, the next are counted instead of recorded one by one, and
     /// told to slow down.
     fn stranger(&self, refusal: Refusal, from: Option<IpAddr>, now: Timestamp, ledger: &mut Ledger) -> Refusal {
-        let unconfirmed = matches!(refusal.code, Code::UnconfirmedCredential | Code::NonceNeeded);
+        let unconfirmed = refusal.code == Code::UnconfirmedCredential;
         let counts = unconfirmed || refusal.code.status() == 401;
         let Some(wait) = counts.then(|| self.strangers.refused(from, now)).flatten() else {
             return refusal;
         };
         ledger.counted();
-        // It may be a good one, which is not told to slow down: keys are back in a second or so, and a nonce is at hand.
+        // It may be a good one, which is not told to slow down: keys are back in a second or so.
         if unconfirmed {
             return refusal;
         }

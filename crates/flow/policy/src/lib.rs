@@ -15,12 +15,14 @@
 
 mod administer;
 mod cache;
+pub mod budget;
 pub mod cases;
 mod error;
 mod facts;
 mod index;
 mod mentions;
 mod policy;
+mod penalty;
 mod question;
 mod rates;
 mod rules;

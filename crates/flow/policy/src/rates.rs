@@ -6,14 +6,16 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
 };
 
 use ahash::RandomState;
-use countersign_core::{Code, Principal, Refusal, Timestamp};
+use countersign_core::{Code, Principal, Quota, Refusal, Timestamp, charge::Unit};
+
+use crate::{budget::Budgets, penalty::Strikes};
 
 /// What callers may take.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -24,6 +26,8 @@ pub struct Rates {
     pub roles: Vec<(String, Rate)>,
     /// Requests in flight in all.
     pub total: Option<u32>,
+    /// What may be spent in a window of the calendar.
+    pub budgets: Budgets,
 }
 
 /// What one credential may take. `None` is no bound.
@@ -81,6 +85,7 @@ struct Account {
     level: u64,
     seen: Timestamp,
     rate: Rate,
+    strikes: Strikes,
     in_flight: Arc<AtomicU32>,
 }
 
@@ -113,13 +118,8 @@ impl Limiter {
         rate: Rate,
         total: Option<u32>,
         now: Timestamp,
-    ) -> Result<Hold, Refusal> {
-        let shard = self.hasher.hash_one(credential) as usize % SHARDS;
-        let Some(shard) = self.shards.get(shard) else {
-            return Err(Refusal::new(Code::Internal, "no shard for a credential"));
-        };
-        // INVARIANT: no panic can leave an account half changed, so a poisoned shard is still whole.
-        let mut accounts = shard.lock().unwrap_or_else(PoisonError::into_inner);
+    ) -> Result<(Hold, Option<Quota>), Refusal> {
+        let mut accounts = self.accounts(credential)?;
         if !accounts.contains_key(credential) {
             if accounts.len() >= MOST_ACCOUNTS {
                 accounts.retain(|_, account| !account.forgettable(now));
@@ -132,22 +132,44 @@ impl Limiter {
         let Some(account) = accounts.get_mut(credential) else {
             return Err(Refusal::new(Code::Internal, "an account vanished"));
         };
+        let rate = account.strikes.tighten(rate, now);
         account.refill(rate, now);
         if rate.concurrent.is_some_and(|most| account.in_flight.load(Ordering::Acquire) >= most) {
             return Err(later(Code::RateLimited, "too many requests of the credential in flight", SECOND));
         }
-        account.enough()?;
+        account.enough().map_err(|refusal| Refusal { quotas: account.quota().into_iter().collect(), ..refusal })?;
         add_one(&self.in_flight, total)?;
         account.level = account.level.saturating_sub(if rate.per_minute.is_some() { PARTS } else { 0 });
         // Only ever raised under this lock, so the bound above is exact.
         account.in_flight.fetch_add(1, Ordering::AcqRel);
-        Ok(Hold { mine: Arc::clone(&account.in_flight), all: Arc::clone(&self.in_flight) })
+        let hold = Hold { mine: Arc::clone(&account.in_flight), all: Arc::clone(&self.in_flight) };
+        Ok((hold, account.quota()))
+    }
+
+    /// Counts a prompt of `credential` that was refused for what it says.
+    pub(crate) fn strike(&self, credential: &Arc<str>, now: Timestamp) {
+        // Forgotten only by whoever has asked nothing for a while, and this one just has.
+        if let Ok(mut accounts) = self.accounts(credential)
+            && let Some(account) = accounts.get_mut(credential)
+        {
+            account.strikes.add(now);
+        }
+    }
+
+    fn accounts(&self, credential: &Arc<str>) -> Result<MutexGuard<'_, Accounts>, Refusal> {
+        let shard = self.hasher.hash_one(credential) as usize % SHARDS;
+        let Some(shard) = self.shards.get(shard) else {
+            return Err(Refusal::new(Code::Internal, "no shard for a credential"));
+        };
+        // INVARIANT: no panic can leave an account half changed, so a poisoned shard is still whole.
+        Ok(shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Account {
     fn fresh(rate: Rate, now: Timestamp) -> Self {
-        Self { level: rate.full().unwrap_or_default(), seen: now, rate, in_flight: Arc::default() }
+        let level = rate.full().unwrap_or_default();
+        Self { level, seen: now, rate, strikes: Strikes::default(), in_flight: Arc::default() }
     }
 
     /// Brings the bucket up to `now`, by the rate it had, and to the size of the rate it has from now on.
@@ -173,15 +195,31 @@ impl Account {
         let Some(missing) = PARTS.checked_sub(self.level).filter(|missing| *missing > 0) else { return Ok(()) };
         let wait = if minute == 0 || self.rate.full().is_some_and(|full| full < PARTS) {
             // It will not get better by waiting; an hour keeps clients from trying in a loop.
-            Duration::from_secs(3_600)
+            HOUR
         } else {
             Duration::from_micros(missing.div_ceil(minute))
         };
         Err(later(Code::RateLimited, "the credential's requests a minute are used up", wait))
     }
 
+    /// What is left, as of the last look.
+    fn quota(&self) -> Option<Quota> {
+        let (full, minute) = (self.rate.full()?, self.rate.per_minute?);
+        let reset = full.saturating_sub(self.level).div_ceil(minute.max(1));
+        Some(Quota {
+            name: Arc::from("requests"),
+            unit: Unit::Requests,
+            limit: minute,
+            left: self.level / PARTS,
+            window: MINUTE,
+            reset: if minute == 0 { HOUR } else { Duration::from_micros(reset) },
+        })
+    }
+
     fn forgettable(&self, now: Timestamp) -> bool {
-        self.in_flight.load(Ordering::Acquire) == 0 && self.rate.full().is_none_or(|full| self.level_at(now) >= full)
+        self.strikes.is_clean(now)
+            && self.in_flight.load(Ordering::Acquire) == 0
+            && self.rate.full().is_none_or(|full| self.level_at(now) >= full)
     }
 }
 
@@ -201,6 +239,8 @@ fn add_one(count: &AtomicU32, most: Option<u32>) -> Result<(), Refusal> {
 }
 
 const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3_600);
 
 fn later(code: Code, reason: &'static str, wait: Duration) -> Refusal {
     Refusal { retry_after: Some(wait), ..Refusal::new(code, reason) }

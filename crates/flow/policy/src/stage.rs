@@ -4,12 +4,15 @@ use std::{fmt::Write, sync::Arc};
 
 use arc_swap::ArcSwap;
 use countersign_core::{
-    Action, Call, Channel, Code, Finding, Format, Kind, Principal, Refusal, RequestId, Side, StepUp, Timestamp,
+    Action, Call, Channel, Charge, Code, Finding, Format, Kind, Principal, Quota, Refusal, RequestId, Side, StepUp,
+    Timestamp,
+    charge::Ending,
     life::{Dispatched, Identified, Peer, Permit, Permitted, Readmitted, Reserved, Stamp, stage},
 };
 
 use crate::{
     administer::Administer,
+    budget::{Purse, Till, Weight},
     cache::Cache,
     facts::{Facts, Kinds},
     mentions::Mentions,
@@ -26,7 +29,7 @@ pub struct Settings {
     pub policy: Arc<Policy>,
     /// What is done about findings.
     pub rules: Rules,
-    /// How often and how much at once.
+    /// How often, how much at once and how much in all.
     pub rates: Rates,
 }
 
@@ -39,12 +42,15 @@ pub struct Stage {
     standings: Arc<Standings>,
     /// Outlives reloads: what was used up stays used up.
     limiter: Limiter,
+    /// As are budgets.
+    till: Arc<dyn Till>,
 }
 
 /// Rate and capacity for one request; dropping it gives the capacity back.
 #[must_use]
 pub struct Share {
     hold: Hold,
+    quota: Option<Quota>,
     of: RequestId,
 }
 
@@ -70,7 +76,13 @@ impl Stage {
     pub fn new(permit: Stamp<stage::Permit>, reserve: Stamp<stage::Reserve>, settings: Settings) -> Self {
         let standings = Arc::new(Standings::default());
         let loaded = ArcSwap::from_pointee(Loaded::new(settings, Arc::clone(&standings)));
-        Self { permit, reserve, loaded, standings, limiter: Limiter::new() }
+        Self { permit, reserve, loaded, standings, limiter: Limiter::new(), till: Arc::new(Purse::default()) }
+    }
+
+    /// Has the figures of budgets kept by `till`, instead of from nothing in this process.
+    #[must_use]
+    pub fn with_till(self, till: Arc<dyn Till>) -> Self {
+        Self { till, ..self }
     }
 
     /// Puts other settings in place. The next question sees them, the second question about a request in flight included.
@@ -102,20 +114,49 @@ impl Stage {
     pub fn share(&self, who: &Identified) -> Result<Share, Refusal> {
         let loaded = self.loaded.load();
         let principal = who.principal();
-        let hold =
+        let (hold, quota) =
             self.limiter.take(&principal.credential, loaded.rates.of(principal), loaded.rates.total, who.at())?;
-        Ok(Share { hold, of: who.request() })
+        Ok(Share { hold, quota, of: who.request() })
     }
 
-    /// Ties a permitted request to the share that was set aside for it, until it is over.
+    /// A prompt of the caller's was refused for what it says. Whoever keeps trying is slowed down.
+    pub fn struck(&self, who: &Principal, now: Timestamp) {
+        self.limiter.strike(&who.credential, now);
+    }
+
+    /// Ties a permitted request to the share that was set aside for it, until it is over, and sets aside what it may cost
+    /// of every budget that applies. Whoever drops what this gives has to [`Stage::settle`] it.
     ///
     /// # Errors
-    /// `CS0901` when the share is another request's.
-    pub fn reserve(&self, permitted: Permitted, share: Share) -> Result<Reserved, Refusal> {
+    /// `CS0403` when a budget cannot hold it, `CS0404` when what nodes share cannot be reached, `CS0901` when the share is
+    /// another request's.
+    pub async fn reserve(&self, permitted: Permitted, share: Share, weight: Weight) -> Result<Reserved, Refusal> {
         if share.of != permitted.request() {
             return Err(Refusal::new(Code::Internal, "a share was set aside for another request"));
         }
-        Ok(Reserved::new(&self.reserve, permitted, Box::new(share.hold)))
+        let mut quotas: Vec<Quota> = share.quota.into_iter().collect();
+        let loaded = self.loaded.load_full();
+        let budgets = &loaded.rates.budgets;
+        let now = permitted.at();
+        let charge = Arc::new(budgets.charge(permitted.principal(), permitted.call(), weight, now)?);
+        if !charge.lines.is_empty() {
+            match self.till.reserve(permitted.request(), &charge, now).await {
+                Ok(spent) => {
+                    quotas.extend(charge.lines.iter().zip(spent).filter_map(|(l, s)| budgets.quota(l, s, now)))
+                }
+                Err(refused) => return Err(budgets.refusal(&charge, refused, now)),
+            }
+        }
+        Ok(Reserved::new(&self.reserve, permitted, Box::new(share.hold)).charging(&self.reserve, charge, quotas))
+    }
+
+    /// Ends what was set aside for a request, once; what goes back to which cell, for the record.
+    pub fn settle(&self, of: RequestId, charge: &Charge, ending: Ending) -> Vec<(Arc<str>, i64)> {
+        let back = charge.back(ending);
+        if !charge.lines.is_empty() {
+            self.till.settle(of, back.clone());
+        }
+        back
     }
 
     /// May the answer return? The policy is asked again, knowing what was found in the prompt and who answers.

@@ -343,3 +343,27 @@ proptest! {
 fn doc_bytes<'a>(doc: &Doc<'_>, bytes: &'a [u8]) -> &'a [u8] {
     &bytes[doc.root().span()]
 }
+
+#[test]
+fn how_many_answers_are_asked_for() {
+    for (body, answers) in [
+        (r#"{"model":"m","messages":[]}"#, 1),
+        (r#"{"model":"m","messages":[],"n":3}"#, 3),
+        (r#"{"model":"m","messages":[],"n":null}"#, 1),
+        (r#"{"model":"m","messages":[],"n":0}"#, 1),
+    ] {
+        assert_eq!(ask(Format::Chat, body).answers, answers, "{body}");
+    }
+    for (body, answers) in [
+        (r#"{"model":"m","prompt":"a","n":2,"best_of":5}"#, 5),
+        (r#"{"model":"m","prompt":["a","b","c"],"n":2}"#, 6),
+        (r#"{"model":"m","prompt":[1,2,3],"n":2}"#, 2),
+        (r#"{"model":"m","prompt":[[1],[2,3]]}"#, 2),
+    ] {
+        assert_eq!(ask(Format::Completions, body).answers, answers, "{body}");
+    }
+    for n in ["-1", "1.5", "\"3\"", "[]"] {
+        let body = format!(r#"{{"model":"m","messages":[],"n":{n}}}"#);
+        assert!(Ask::read(Format::Chat, body.into_bytes().into(), &Limits::default()).is_err(), "{n}");
+    }
+}

@@ -162,7 +162,7 @@ fn the_most_generous_role_counts() {
             ("slow".into(), Rate { concurrent: Some(1), ..rate(1, 100) }),
             ("free".into(), Rate::default()),
         ],
-        total: None,
+        ..Rates::default()
     };
     assert_eq!(rates.of(&who(&["other"])), rate(10, 10));
     assert_eq!(rates.of(&who(&["slow"])).per_minute, Some(1));
