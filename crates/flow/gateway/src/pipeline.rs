@@ -26,7 +26,8 @@ use crate::{
     ledger::Ledger,
     metrics::Metrics,
     quota,
-    speak::{Speaker, name_request},
+    resource::Scheme,
+    speak::{Shown, Speaker, name_request},
 };
 
 /// The stages, as configured. A reload puts a new set in place; requests in flight end with the set they began with.
@@ -98,6 +99,14 @@ struct Arrival<B> {
     request: RequestId,
 }
 
+/// What a refusal needs of the request it answers.
+struct Arrived {
+    route: Option<Route>,
+    /// There where the desk says it.
+    uri: Option<Uri>,
+    scheme: Scheme,
+}
+
 impl Gateway {
     /// Puts the stages together. `random` yields 80 fresh random bits for each request's id.
     pub fn new(
@@ -155,7 +164,9 @@ impl Gateway {
         let desk = stages.desk.as_ref().and_then(|desk| desk.door(&peer.listener, parts.uri.path()));
         let found = desk.map_or_else(|| Route::find(&parts.method, &parts.uri), |door| Ok(Route::Desk(door)));
         let route = found.as_ref().ok().copied();
-        let uri = desk.map(|_| parts.uri.clone());
+        let proof = parts.headers.contains_key("dpop");
+        let scheme = if proof { Scheme::Dpop } else { Scheme::Bearer };
+        let arrived = Arrived { route, uri: desk.map(|_| parts.uri.clone()), scheme };
         // Without a time and randomness a request has no name, but its caller has an answer and the log a record.
         let named = std::panic::catch_unwind(AssertUnwindSafe(|| {
             let now = self.now();
@@ -167,8 +178,7 @@ impl Gateway {
             return self
                 .refuse(
                     &stages,
-                    route,
-                    uri,
+                    arrived,
                     Refusal::new(Code::Internal, "the clock or the random source failed"),
                     ledger,
                     id,
@@ -190,13 +200,15 @@ impl Gateway {
         let life = self.clone().steps(&stages, found, arrival, &mut ledger);
         // A panic in any stage refuses like an error.
         let outcome = AssertUnwindSafe(life).catch_unwind().await;
-        match outcome {
+        let mut response = match outcome {
             Ok(Ok(response)) => response,
-            Ok(Err(refusal)) => self.refuse(&stages, route, uri, refusal, ledger, id).await,
-            Err(_) => {
-                self.refuse(&stages, route, uri, Refusal::new(Code::Internal, "a stage panicked"), ledger, id).await
-            }
+            Ok(Err(refusal)) => self.refuse(&stages, arrived, refusal, ledger, id).await,
+            Err(_) => self.refuse(&stages, arrived, Refusal::new(Code::Internal, "a stage panicked"), ledger, id).await,
+        };
+        if proof {
+            Speaker::offer(response.headers_mut(), &stages.identity.nonce(now));
         }
+        response
     }
 
     /// The request's life.
@@ -221,9 +233,17 @@ impl Gateway {
             let served = self.desk(stages, asked, body, desk::OPEN_BODY, ledger).await;
             return served.map_err(|refusal| self.stranger(refusal, from, now, ledger));
         }
-        let identified = Presented::gather(headers, certificate.as_deref())
-            .and_then(|presented| stages.identity.identify(request, now, peer, &presented))
-            .map_err(|refusal| self.stranger(refusal, from, now, ledger))?;
+        let presented = Presented::gather(headers, certificate.as_deref()).map(|credentials| Presented {
+            method: parts.method.as_str(),
+            path: parts.uri.path(),
+            origin: stages.resource.as_ref().map(Resource::origin),
+            ..credentials
+        });
+        let identified = match presented {
+            Ok(presented) => stages.identity.identify(request, now, peer, &presented).await,
+            Err(refusal) => Err(refusal),
+        };
+        let identified = identified.map_err(|refusal| self.stranger(refusal, from, now, ledger))?;
         ledger.identified(identified.principal());
 
         // How often: before a body is read or anything is answered.
@@ -315,8 +335,7 @@ impl Gateway {
     async fn refuse(
         &self,
         stages: &Stages,
-        route: Option<Route>,
-        uri: Option<Uri>,
+        arrived: Arrived,
         refusal: Refusal,
         mut ledger: Ledger,
         request: RequestId,
@@ -327,17 +346,18 @@ impl Gateway {
         {
             stages.policy.struck(who, self.now());
         }
-        let by_token = ledger.is_by_token();
+        let shown = Shown { known: ledger.is_by_token(), scheme: arrived.scheme };
         let recorded = tokio::time::timeout(self.limits.audit_time, ledger.settle()).await;
         let refusal = if matches!(recorded, Ok(Ok(()))) {
             refusal
         } else {
             Refusal::new(Code::AuditFailed, "a refusal could not be recorded")
         };
-        let words = stages.desk.as_ref().zip(uri).map(|(desk, uri)| desk.refusal(uri.path(), &refusal, request));
+        let words =
+            stages.desk.as_ref().zip(arrived.uri).map(|(desk, uri)| desk.refusal(uri.path(), &refusal, request));
         let resource = stages.resource.as_ref();
-        let mut response = self.speaker.refuse(route, &refusal, request, by_token, resource, words);
-        let format = route.map_or(Format::Chat, Route::format);
+        let mut response = self.speaker.refuse(arrived.route, &refusal, request, shown, resource, words);
+        let format = arrived.route.map_or(Format::Chat, Route::format);
         quota::tell(response.headers_mut(), format, &refusal.quotas, self.now());
         response
     }
@@ -355,13 +375,13 @@ impl Gateway {
     /// A refused credential. Past so many a minute from one place, the next are counted instead of recorded one by one, and
     /// told to slow down.
     fn stranger(&self, refusal: Refusal, from: Option<IpAddr>, now: Timestamp, ledger: &mut Ledger) -> Refusal {
-        let unconfirmed = refusal.code == Code::UnconfirmedCredential;
+        let unconfirmed = matches!(refusal.code, Code::UnconfirmedCredential | Code::NonceNeeded);
         let counts = unconfirmed || refusal.code.status() == 401;
         let Some(wait) = counts.then(|| self.strangers.refused(from, now)).flatten() else {
             return refusal;
         };
         ledger.counted();
-        // It may be a good one, which is not told to slow down: keys are back in a second or so.
+        // It may be a good one, which is not told to slow down: keys are back in a second or so, and a nonce is at hand.
         if unconfirmed {
             return refusal;
         }

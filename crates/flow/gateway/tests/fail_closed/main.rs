@@ -19,7 +19,6 @@ use countersign_core::{
     life::{Dispatched, Identified, Peer, Permitted, Readmitted, Reserved, Screened, Stamps},
 };
 use countersign_guard::{Guard, Withheld};
-use countersign_identity::{Identity, Presented};
 use countersign_policy::{Share, Stage};
 use countersign_seal::KeyRing;
 use futures_util::{StreamExt, stream};
@@ -231,10 +230,10 @@ async fn a_damaged_log_is_not_written_to() {
     assert!(matches!(opened, Err(AuditError::Damaged { .. })));
 }
 
-/// The stages that cannot be waited for, because what they give is no future.
+/// The stages that cannot be waited for, because what they give is no future. The first is one for what is shared or asked of
+/// elsewhere alone; the tests of its crate hold that it waits for nothing else.
 #[test]
 fn what_computes_waits_for_nothing() {
-    let _: fn(&Identity, _, _, _, &Presented<'_>) -> Result<Identified, Refusal> = Identity::identify;
     let _: fn(&Stage, Identified, Call) -> Result<Permitted, Refusal> = Stage::permit;
     let _: fn(&Stage, &Identified) -> Result<Share, Refusal> = Stage::share;
     let _: fn(&Guard, Reserved, &Document) -> Result<Screened, Withheld> = Guard::screen;
