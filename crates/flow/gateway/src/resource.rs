@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use bytes::Bytes;
+use countersign_core::StepUp;
 use countersign_identity::{dpop, token::Algorithm};
 use countersign_wire::say;
 use http::{HeaderValue, Uri, uri};
@@ -54,7 +55,13 @@ pub(crate) enum Scheme {
 }
 
 /// The value of `www-authenticate`: what is wrong with what was presented, if anything was, and where to read on.
-pub(crate) fn challenge(scheme: Scheme, error: Option<&str>, resource: Option<&Resource>) -> HeaderValue {
+/// `step_up` is the authentication that would do (RFC 9470, section 3).
+pub(crate) fn challenge(
+    scheme: Scheme,
+    error: Option<&str>,
+    step_up: Option<&StepUp>,
+    resource: Option<&Resource>,
+) -> HeaderValue {
     let mut text = match scheme {
         Scheme::Bearer => String::from("Bearer realm=\"countersign\""),
         Scheme::Dpop => {
@@ -65,10 +72,16 @@ pub(crate) fn challenge(scheme: Scheme, error: Option<&str>, resource: Option<&R
     if let Some(error) = error {
         let _ = write!(text, ", error=\"{error}\"");
     }
+    if let Some(acr) = step_up.and_then(StepUp::acr) {
+        let _ = write!(text, ", acr_values=\"{acr}\"");
+    }
+    if let Some(max_age) = step_up.and_then(StepUp::max_age) {
+        let _ = write!(text, ", max_age=\"{max_age}\"");
+    }
     if let Some(resource) = resource {
         let _ = write!(text, ", resource_metadata=\"{}\"", resource.url);
     }
-    // The URL was found clean when it was made.
+    // URL and context classes were found clean when they were made.
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("Bearer"))
 }
 
@@ -107,11 +120,11 @@ mod tests {
     #[test]
     fn a_challenge_says_what_is_wrong_and_where_to_read_on() {
         let resource = Resource::new("https://ai.example", &[]);
-        let bearer = |error, resource| challenge(Scheme::Bearer, error, resource);
+        let bearer = |error, resource| challenge(Scheme::Bearer, error, None, resource);
         assert_eq!(bearer(None, None), "Bearer realm=\"countersign\"");
         assert_eq!(bearer(Some("invalid_token"), None), "Bearer realm=\"countersign\", error=\"invalid_token\"");
         assert_eq!(
-            challenge(Scheme::Dpop, Some("use_dpop_nonce"), None),
+            challenge(Scheme::Dpop, Some("use_dpop_nonce"), None, None),
             "DPoP realm=\"countersign\", algs=\"ES256 ES384 EdDSA PS256 RS256\", error=\"use_dpop_nonce\""
         );
         assert_eq!(
@@ -119,5 +132,12 @@ mod tests {
             "Bearer realm=\"countersign\", error=\"insufficient_scope\", \
              resource_metadata=\"https://ai.example/.well-known/oauth-protected-resource\""
         );
+        let said = |step_up: &str| {
+            let step_up = step_up.parse().unwrap();
+            challenge(Scheme::Bearer, Some("insufficient_user_authentication"), Some(&step_up), None)
+        };
+        let begin = "Bearer realm=\"countersign\", error=\"insufficient_user_authentication\", ";
+        assert_eq!(said("acr=mfa hwk, max_age=300"), format!("{begin}acr_values=\"mfa hwk\", max_age=\"300\""));
+        assert_eq!(said("max_age=0"), format!("{begin}max_age=\"0\""));
     }
 }

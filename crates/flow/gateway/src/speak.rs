@@ -60,15 +60,16 @@ impl Speaker {
             Code::NotPermitted if shown.known => Some(Some("insufficient_scope")),
             Code::BadProof => Some(Some("invalid_dpop_proof")),
             Code::NonceNeeded => Some(Some("use_dpop_nonce")),
+            Code::StepUpNeeded => Some(Some("insufficient_user_authentication")),
             _ if status == 401 => Some(Some("invalid_token")),
             _ => None,
         };
         if let Some(error) = wrong {
             let of_proof = matches!(refusal.code, Code::BadProof | Code::NonceNeeded);
             let scheme = if of_proof { Scheme::Dpop } else { shown.scheme };
-            headers.insert(header::WWW_AUTHENTICATE, challenge(scheme, error, resource));
+            headers.insert(header::WWW_AUTHENTICATE, challenge(scheme, error, refusal.step_up.as_deref(), resource));
             if refusal.code == Code::NoCredential && resource.is_some() {
-                headers.append(header::WWW_AUTHENTICATE, challenge(Scheme::Dpop, None, resource));
+                headers.append(header::WWW_AUTHENTICATE, challenge(Scheme::Dpop, None, None, resource));
             }
         }
         if !refusal.code.retryable() {

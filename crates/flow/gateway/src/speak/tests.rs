@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use countersign_core::{Code, Timestamp, life::Stamps};
+use countersign_core::{Code, StepUp, Timestamp, life::Stamps};
 
 use super::*;
 
@@ -89,6 +89,20 @@ fn whoever_proves_a_key_is_told_in_those_words() {
     // A bound token that came as a bearer token learns how it has to come.
     let said = speaker().refuse(None, &Refusal::new(Code::BadProof, ""), id(), STRANGER, None, None);
     assert!(said.headers()[header::WWW_AUTHENTICATE].to_str().unwrap().starts_with("DPoP "));
+}
+
+#[test]
+fn who_has_to_sign_in_better_is_told_how() {
+    let step_up = Some("acr=mfa, max_age=300".parse::<StepUp>().unwrap().into());
+    let refusal = Refusal { step_up, ..Refusal::new(Code::StepUpNeeded, "forbidden by fresh") };
+    for (scheme, begins) in [(Scheme::Bearer, "Bearer "), (Scheme::Dpop, "DPoP ")] {
+        let said = speaker().refuse(None, &refusal, id(), Shown { known: true, scheme }, None, None);
+        let challenge = said.headers()[header::WWW_AUTHENTICATE].to_str().unwrap();
+        assert!(challenge.starts_with(begins), "{challenge}");
+        let ends = "error=\"insufficient_user_authentication\", acr_values=\"mfa\", max_age=\"300\"";
+        assert!(challenge.ends_with(ends) && !challenge.contains("fresh"), "{challenge}");
+        assert_eq!((said.status().as_u16(), said.headers()[SHOULD_RETRY].as_bytes()), (401, &b"false"[..]));
+    }
 }
 
 #[test]
