@@ -177,7 +177,7 @@ impl Case {
 }
 
 /// A session opened on granted access: what its credential says beside who its holder is.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Session {
     /// Public id: `ses_...`.
     pub id: Arc<str>,

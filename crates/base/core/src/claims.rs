@@ -49,7 +49,7 @@ pub enum Groups {
 }
 
 /// The key a token is bound to.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Confirmation {
     /// SHA-256 of a client certificate in DER, `x5t#S256` (RFC 8705).
     Certificate([u8; 32]),

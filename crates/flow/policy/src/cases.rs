@@ -3,7 +3,8 @@
 use std::{net::IpAddr, sync::Arc};
 
 use countersign_core::{
-    Call, Claims, Code, Format, Groups, Kind, Lease, Principal, Timestamp,
+    Call, Claims, Code, Confirmation, Format, Groups, Kind, Lease, Principal, Timestamp,
+    access::Session,
     life::Peer,
     principal::{Method, Possession, PrincipalKind},
 };
@@ -73,6 +74,8 @@ pub struct Question {
     pub token: Option<Token>,
     /// What the request proves to hold: `none`, `certificate` or `dpop`.
     pub possession: String,
+    /// The granted access that the request is made on; there when `method` is `session`.
+    pub grant: Option<Grant>,
     /// What others say of the caller.
     pub standing: Said,
     /// The caller's address.
@@ -105,6 +108,26 @@ pub struct Token {
     pub age: u64,
     /// Seconds since its bearer logged in.
     pub login_age: Option<u64>,
+}
+
+/// Access that was granted for a purpose and a time.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    /// The name that the configuration gives it.
+    pub access: String,
+    /// What it was asked for: `model:NAME`, `tool:NAME`, `data:NAME`.
+    #[serde(default)]
+    pub things: Vec<String>,
+    /// Why.
+    #[serde(default)]
+    pub purpose: String,
+    /// Whether it was taken without approval.
+    #[serde(default)]
+    pub glass: bool,
+    /// Who acts for the caller, as `TENANT/SUBJECT`.
+    #[serde(default)]
+    pub acts: Vec<String>,
 }
 
 /// What others say of a principal. What is left out nobody has said.
@@ -254,6 +277,7 @@ impl Default for Question {
             listener: String::new(),
             token: None,
             possession: Possession::None.as_str().into(),
+            grant: None,
             standing: Said::default(),
             ip: None,
             time: Time::default(),
@@ -278,7 +302,7 @@ impl Question {
             credential: "case".into(),
             method: *pick("method", &self.method, &methods, |m| m.as_str())?,
             claims: self.token.as_ref().map(|token| Arc::new(token.claims(&self.subject, now))),
-            session: None,
+            session: self.grant.as_ref().map(|grant| Arc::new(grant.session())),
             lease: Arc::new(Lease::new(None)),
         }))
     }
@@ -314,6 +338,23 @@ impl Token {
             issued: ago(self.age),
             expires: now,
             extra: Vec::new(),
+        }
+    }
+}
+
+impl Grant {
+    fn session(&self) -> Session {
+        let shared = |names: &[String]| names.iter().map(|name| Arc::from(name.as_str())).collect();
+        Session {
+            id: "case".into(),
+            case: "case".into(),
+            access: self.access.as_str().into(),
+            things: shared(&self.things),
+            purpose: self.purpose.as_str().into(),
+            glass: self.glass,
+            acts: shared(&self.acts),
+            // What is proved is for `possession` to say.
+            bound: Confirmation::Key([0; 32]),
         }
     }
 }

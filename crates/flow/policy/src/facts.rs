@@ -9,7 +9,9 @@ use std::{
     sync::Arc,
 };
 
-use countersign_core::{Call, Code, Finding, Format, Kind, Principal, Timestamp, life::Peer, principal::Possession};
+use countersign_core::{
+    Call, Code, Finding, Format, Kind, Principal, Timestamp, access::Session, life::Peer, principal::Possession,
+};
 
 use crate::{
     administer::Administer,
@@ -39,6 +41,8 @@ pub(crate) struct Facts<'a> {
     /// What the caller's access token says; none for other credentials.
     pub(crate) token: Option<Token<'a>>,
     pub(crate) possession: Possession,
+    /// The granted access that the request is made on.
+    pub(crate) grant: Option<&'a Arc<Session>>,
     /// What others say of the caller, which whoever asks has to look up.
     pub(crate) standing: &'a Standing,
 }
@@ -81,6 +85,7 @@ pub(crate) struct Key {
     listener: Box<str>,
     target: Box<str>,
     token: Option<TokenKey>,
+    grant: Option<Arc<Session>>,
     rest: Rest,
 }
 
@@ -164,6 +169,7 @@ impl<'a> Facts<'a> {
             target: "",
             token: Token::of(who, now),
             possession: who.possession(),
+            grant: who.session.as_ref(),
             standing: &UNKNOWN,
         }
     }
@@ -180,7 +186,7 @@ impl<'a> Facts<'a> {
     /// What the scopes of the caller's credential say to it.
     pub(crate) fn in_scope(&self) -> Result<(), &'static str> {
         let model = (!matches!(self.deed, Deed::Administer(_))).then_some(self.model);
-        scopes::allow(self.who.0, model, self.format_name())
+        scopes::allow(self.who.0, model, self.format_name(), self.tools)
     }
 
     /// The same question without what no policy can read.
@@ -233,6 +239,9 @@ impl<'a> Facts<'a> {
         if blank(Mentions::POSSESSION) {
             self.possession = Possession::None;
         }
+        if blank(Mentions::GRANT) {
+            self.grant = None;
+        }
         if blank(Mentions::STANDING) {
             self.standing = &UNKNOWN;
         }
@@ -256,6 +265,7 @@ impl<'a> Facts<'a> {
             listener: self.listener.into(),
             target: self.target.into(),
             token: self.token.map(Token::to_key),
+            grant: self.grant.cloned(),
             rest: Rest {
                 deed: self.deed,
                 format: self.format,
@@ -294,6 +304,7 @@ impl Key {
             target: &self.target,
             token: self.token.as_ref().map(TokenKey::token),
             possession: rest.possession,
+            grant: self.grant.as_ref(),
             standing: &rest.standing,
         }
     }

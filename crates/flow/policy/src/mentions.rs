@@ -38,6 +38,8 @@ impl Mentions {
     pub(crate) const POSSESSION: Self = Self(1 << 18);
     /// What others say of the principal.
     pub(crate) const STANDING: Self = Self(1 << 19);
+    /// The granted access.
+    pub(crate) const GRANT: Self = Self(1 << 20);
     pub(crate) const ALL: Self = Self(u32::MAX);
 
     /// The attributes of the context that have a bit in the set, by name.
@@ -59,6 +61,7 @@ impl Mentions {
             (Self::TOKEN.and(Self::AGES), "token"),
             (Self::POSSESSION, "possession"),
             (Self::STANDING, "standing"),
+            (Self::GRANT, "grant"),
         ];
         names.into_iter().filter(|(attribute, _)| self.holds(*attribute)).map(|(_, name)| name).collect()
     }
@@ -88,7 +91,7 @@ impl Mentions {
 
 impl fmt::Debug for Mentions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Mentions({:#022b})", self.0)
+        write!(f, "Mentions({:#023b})", self.0)
     }
 }
 
@@ -134,6 +137,7 @@ fn attribute(path: &[&str], whether: bool) -> Mentions {
         ["token"] => Mentions::TOKEN.and(Mentions::AGES),
         ["possession"] => Mentions::POSSESSION,
         ["standing", ..] => Mentions::STANDING,
+        ["grant", ..] => Mentions::GRANT,
         ["findings"] => Mentions::FINDINGS,
         ["masked"] => Mentions::MASKED,
         ["target"] => Mentions::TARGET,
@@ -207,6 +211,7 @@ mod tests {
         assert_eq!(of("context.token.amr.contains(\"mfa\")"), Mentions::TOKEN);
         assert_eq!(of("context.possession == \"dpop\""), Mentions::POSSESSION);
         assert_eq!(of("context.standing has risk && context.standing.risk == \"high\""), Mentions::STANDING);
+        assert_eq!(of("context has grant && context.grant.access == \"x\""), Mentions::GRANT);
         assert_eq!(of("context has unheard_of"), Mentions::ALL);
     }
 

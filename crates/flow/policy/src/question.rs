@@ -6,12 +6,13 @@
 use std::{
     borrow::Cow,
     collections::{HashMap, HashSet},
+    sync::Arc,
 };
 
 use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression as Value,
 };
-use countersign_core::{Principal, principal::PrincipalKind};
+use countersign_core::{Principal, access::Session, principal::PrincipalKind};
 
 use crate::{
     facts::{Deed, Facts},
@@ -138,6 +139,9 @@ fn context(facts: &Facts<'_>, show: Mentions) -> Option<Context> {
     if let Some(token) = facts.token.filter(|_| show.holds(Mentions::TOKEN.and(Mentions::AGES))) {
         pairs.push((String::from("token"), said(token, show)?));
     }
+    if let Some(session) = facts.grant.filter(|_| show.holds(Mentions::GRANT)) {
+        pairs.push((String::from("grant"), grant(session)?));
+    }
     if show.holds(Mentions::STANDING) {
         pairs.push((String::from("standing"), standing(facts.standing)?));
     }
@@ -159,6 +163,19 @@ fn said(token: Token<'_>, show: Mentions) -> Option<Value> {
     let shown = parts.into_iter().filter(|(attribute, ..)| show.holds(*attribute));
     let pairs = shown.filter_map(|(_, name, value)| Some((name.to_owned(), value?)));
     Value::new_record(pairs).ok()
+}
+
+/// The granted access that the request is made on.
+fn grant(on: &Session) -> Option<Value> {
+    let set = |names: &[Arc<str>]| Value::new_set(names.iter().map(|name| string(name)));
+    let parts = [
+        ("access", string(&on.access)),
+        ("things", set(&on.things)),
+        ("purpose", string(&on.purpose)),
+        ("glass", Value::new_bool(on.glass)),
+        ("acts", set(&on.acts)),
+    ];
+    Value::new_record(parts.map(|(name, value)| (name.to_owned(), value))).ok()
 }
 
 /// What others say of the caller. What nobody has said is not there.
