@@ -70,6 +70,13 @@ fn the_starter_and_its_examples_validate() {
 }
 
 #[test]
+fn what_the_how_to_shows_validates() {
+    let text = include_str!("../../../../../docs/how-to/write-policy.md");
+    let shown: String = text.split("```cedar\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(parse(&shown).len() >= 8);
+}
+
+#[test]
 fn nothing_is_permitted_by_default() {
     let none = Policy::parse::<&str, &str>(&[]).unwrap();
     assert!(none.is_empty() && !permits(&none, &principal("t", "s", &["staff"]), "m"));
