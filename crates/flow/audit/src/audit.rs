@@ -24,6 +24,7 @@ use crate::{
     publisher::{CHECKPOINT, EAGER, Edition, Publisher, Signed},
     queue::{Haste, Queue, Settled},
     record::{self, ANSWER, Opened, PROMPT, Record, Sealed, VERSION, bound_to, clip, micros},
+    spending::{self, Spending, Tally},
     tiles::{Tile, Tiles, WIDTH},
     writer::Writer,
 };
@@ -105,6 +106,7 @@ pub struct Audit {
     queue: Arc<Queue>,
     publisher: Arc<Publisher>,
     healthy: Arc<AtomicBool>,
+    tally: Arc<Tally>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -125,6 +127,7 @@ impl Audit {
         let queue = Arc::new(Queue::new());
         let publisher = Arc::new(Publisher::new(tiles, signed, settled));
         let healthy = Arc::new(AtomicBool::new(true));
+        let tally = Arc::new(Tally::new(journal.next()));
         let writer = Writer {
             dir: dir.clone(),
             journal,
@@ -132,6 +135,7 @@ impl Audit {
             publisher: publisher.clone(),
             clock,
             healthy: healthy.clone(),
+            tally: tally.clone(),
             kept: Vec::new(),
             gap: None,
         };
@@ -140,7 +144,7 @@ impl Audit {
             spawn("audit-writer", move || writer.run())?,
             spawn("audit-publisher", move || publishing.run(&*dir, &origin, &signer, partial))?,
         ];
-        Ok(Self { stamp, keys, queue, publisher, healthy, threads: Mutex::new(threads) })
+        Ok(Self { stamp, keys, queue, publisher, healthy, tally, threads: Mutex::new(threads) })
     }
 
     /// Records that a request is about to leave; resolves when that is on disk.
@@ -216,6 +220,11 @@ impl Audit {
     #[must_use]
     pub fn healthy(&self) -> bool {
         self.healthy.load(Ordering::Acquire) && self.publisher.healthy()
+    }
+
+    /// What has been spent by records since this was last asked, or since the log was opened.
+    pub fn spending(&self) -> Spending {
+        self.tally.take()
     }
 
     /// The newest checkpoint.
@@ -336,7 +345,7 @@ fn encode(record: &Record, body: Vec<u8>, body_hash: Hash) -> Result<Item, Refus
     if entry.len() > frame::MAX_ENTRY || body.len() > frame::MAX_BODY {
         return Err(Refusal::new(Code::AuditFailed, "the record is too long"));
     }
-    Ok(Item { entry, body, body_hash })
+    Ok(Item { entry, body, body_hash, amounts: spending::amounts(record) })
 }
 
 /// A log that is ready to grow.

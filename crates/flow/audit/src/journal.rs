@@ -23,6 +23,8 @@ pub(crate) struct Item {
     /// At most [`frame::MAX_BODY`] bytes.
     pub(crate) body: Vec<u8>,
     pub(crate) body_hash: Hash,
+    /// What it takes from budgets.
+    pub(crate) amounts: Vec<(std::sync::Arc<str>, i64)>,
 }
 
 impl Item {

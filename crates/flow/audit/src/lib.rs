@@ -12,6 +12,7 @@ mod publisher;
 mod queue;
 pub mod record;
 pub mod show;
+mod spending;
 mod tiles;
 pub mod verify;
 mod walk;
@@ -29,6 +30,7 @@ pub use dir::{Dir, DiskDir, MemoryDir, Tail};
 pub use note::Checkpoint;
 pub use publisher::Signed;
 pub use queue::Settled;
+pub use spending::Spending;
 
 /// The log cannot be opened.
 #[derive(Debug, thiserror::Error)]

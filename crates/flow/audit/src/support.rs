@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use countersign_core::{
-    Action, Call, Clock, Finding, Format, Judge, Lease, Principal, RequestId, Secret, Side, Timestamp,
+    Action, Call, Charge, Clock, Finding, Format, Judge, Lease, Principal, RequestId, Secret, Side, Timestamp,
     life::{Fingerprint, Identified, Peer, Permit, Permitted, Reserved, Screened, Stamps},
     principal::{Method, PrincipalKind},
 };
@@ -62,12 +62,22 @@ impl Judge for Lenient {
 }
 
 pub(crate) fn screened(n: u64, body: &str) -> Screened {
+    made(n, body, Arc::default())
+}
+
+/// A request that budgets have set something aside for.
+pub(crate) fn charged(n: u64, charge: Arc<Charge>) -> Screened {
+    made(n, "a prompt", charge)
+}
+
+fn made(n: u64, body: &str, charge: Arc<Charge>) -> Screened {
     let stamps = Stamps::issue();
     let peer = Peer { ip: Some([10, 0, 0, 1].into()), listener: "main".into() };
     let identified = Identified::new(&stamps.identify, id(n), clock().now(), peer, principal());
     let permit = Permit { judge: Arc::new(Lenient), reason: "clerks-may-chat".into() };
     let permitted = Permitted::new(&stamps.permit, identified, call(), permit);
-    let reserved = Reserved::new(&stamps.reserve, permitted, Box::new(()));
+    let reserved =
+        Reserved::new(&stamps.reserve, permitted, Box::new(())).charging(&stamps.reserve, charge, Vec::new());
     Screened::new(&stamps.screen, reserved, Bytes::copy_from_slice(body.as_bytes()), Vec::new(), Fingerprint::default())
 }
 

@@ -14,6 +14,7 @@ use crate::{
     publisher::Publisher,
     queue::{Haste, Queue, Taken},
     record::{Gap, Record, micros},
+    spending::Tally,
 };
 
 pub(crate) struct Writer {
@@ -23,6 +24,7 @@ pub(crate) struct Writer {
     pub(crate) publisher: Arc<Publisher>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) healthy: Arc<AtomicBool>,
+    pub(crate) tally: Arc<Tally>,
     /// Outcomes that could not be written and must not be lost.
     pub(crate) kept: Vec<Item>,
     /// Since when nothing could be recorded.
@@ -68,8 +70,9 @@ impl Writer {
             Ok(leaves) => {
                 self.healthy.store(true, Ordering::Release);
                 self.queue.done(taken, Ok(first + offset as u64));
-                let items = gap.iter().chain(&self.kept).chain(taken.items.iter().map(|(_, item)| item));
-                self.publisher.push(leaves.into_iter().zip(items.map(|item| item.entry.as_slice())));
+                let items = || gap.iter().chain(&self.kept).chain(taken.items.iter().map(|(_, item)| item));
+                self.tally.count(items(), self.journal.next());
+                self.publisher.push(leaves.into_iter().zip(items().map(|item| item.entry.as_slice())));
                 taken.items.clear();
                 self.kept.clear();
                 self.gap = None;

@@ -15,7 +15,7 @@ impl Wake for Counter {
 }
 
 fn item(bytes: usize) -> Item {
-    Item { entry: Vec::new(), body: vec![0; bytes], body_hash: [0; 32] }
+    Item { entry: Vec::new(), body: vec![0; bytes], body_hash: [0; 32], amounts: Vec::new() }
 }
 
 /// Polls once; gives how often the waker was woken so far, and what came of it.
