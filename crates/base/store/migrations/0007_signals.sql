@@ -11,3 +11,15 @@ CREATE TABLE signal_receiver (
     done  BIGINT NOT NULL,
     held  BIGINT NOT NULL
 );
+
+-- What issuers said of principals beside their credentials: each thing by itself, as it was said last.
+CREATE TABLE standing (
+    tenant  TEXT   NOT NULL,
+    subject TEXT   NOT NULL,
+    what    TEXT   NOT NULL,
+    value   TEXT   NOT NULL,
+    said    BIGINT NOT NULL,
+    PRIMARY KEY (tenant, subject, what)
+);
+
+INSERT INTO revision (part, number) VALUES ('standings', 1);

@@ -18,6 +18,7 @@ mod postgres;
 mod revocations;
 mod signals;
 mod sqlite;
+mod standings;
 
 use std::{fmt, io, path::Path, time::Duration};
 
@@ -32,6 +33,7 @@ pub use answers::Claim;
 pub use keys::KeyRecord;
 pub use postgres::Postgres;
 pub use revocations::RevocationRecord;
+pub use standings::StandingRecord;
 
 /// The store.
 #[derive(Clone)]

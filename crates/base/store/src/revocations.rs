@@ -136,7 +136,8 @@ impl Store {
         rows.into_iter().map(record).collect()
     }
 
-    /// The revocations in force at `now`, if any changed since `seen`. Until they have been read, `seen` stays as it was.
+    /// What is revoked at `now`, each target once with the latest moment before which its credentials are refused, if anything
+    /// changed since `seen`. Until it has been read, `seen` stays as it was.
     ///
     /// # Errors
     /// [`StoreError::Damaged`], [`StoreError::Database`].
@@ -144,15 +145,16 @@ impl Store {
         &self,
         seen: &mut Revision,
         now: Timestamp,
-    ) -> Result<Option<Vec<RevocationRecord>>, StoreError> {
+    ) -> Result<Option<Vec<(String, Timestamp)>>, StoreError> {
         let revision = self.revision(PART).await?;
         if *seen == revision {
             return Ok(None);
         }
-        let rows: Vec<Row> = sqlx::query_as(IN_FORCE).bind(to_sql(now)).fetch_all(&self.pool).await?;
-        let records = rows.into_iter().map(record).collect::<Result<_, _>>()?;
+        let rows: Vec<(String, i64)> = sqlx::query_as(IN_FORCE).bind(to_sql(now)).fetch_all(&self.pool).await?;
+        let in_force = rows.into_iter().map(|(target, at)| Ok((target.clone(), before(at).ok_or(target)?)));
+        let in_force = in_force.collect::<Result<_, _>>().map_err(StoreError::Damaged)?;
         *seen = revision;
-        Ok(Some(records))
+        Ok(Some(in_force))
     }
 }
 
@@ -164,7 +166,7 @@ fn record(row: Row) -> Result<RevocationRecord, StoreError> {
     let time = |t: i64| u64::try_from(t).map(Timestamp).map_err(|_| damaged());
     Ok(RevocationRecord {
         target: target.into(),
-        before: if before == i64::MAX { Timestamp::MAX } else { time(before)? },
+        before: self::before(before).ok_or_else(damaged)?,
         until: until.map(time).transpose()?,
         at: time(at)?,
         by: by.into(),
@@ -178,14 +180,19 @@ fn record(row: Row) -> Result<RevocationRecord, StoreError> {
     })
 }
 
+/// The end of time is the end of time on either side.
+fn before(at: i64) -> Option<Timestamp> {
+    if at == i64::MAX { Some(Timestamp::MAX) } else { u64::try_from(at).ok().map(Timestamp) }
+}
+
 /// The name under which changes to the revocations are counted.
 const PART: &str = "revocations";
 const ONE: &str = "SELECT id, target, not_before, until, made_at, made_by, reason, lifted_at, lifted_by \
                    FROM revocation WHERE id = $1";
 const PAGE: &str = "SELECT id, target, not_before, until, made_at, made_by, reason, lifted_at, lifted_by \
                     FROM revocation WHERE id < $1 ORDER BY id DESC LIMIT $2";
-const IN_FORCE: &str = "SELECT id, target, not_before, until, made_at, made_by, reason, lifted_at, lifted_by \
-                        FROM revocation WHERE lifted_at IS NULL AND (until IS NULL OR until > $1) ORDER BY id";
+const IN_FORCE: &str = "SELECT target, MAX(not_before) FROM revocation \
+                        WHERE lifted_at IS NULL AND (until IS NULL OR until > $1) GROUP BY target ORDER BY target";
 
 #[cfg(test)]
 mod tests;

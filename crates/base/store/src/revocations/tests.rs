@@ -25,15 +25,18 @@ async fn what_is_in_force_is_read_after_each_change_and_only_then() {
             .insert_revocation(&RevocationRecord { before: Timestamp::MAX, ..revocation(1) }, &mut Revision::default())
             .await
             .unwrap();
-        let over = RevocationRecord { until: Some(now), ..revocation(2) };
-        let lasts = RevocationRecord { until: Some(Timestamp(11)), ..revocation(3) };
-        store.insert_revocation(&over, &mut Revision::default()).await.unwrap();
-        store.insert_revocation(&lasts, &mut Revision::default()).await.unwrap();
-        let first = RevocationRecord { before: Timestamp::MAX, ..revocation(1) };
-        assert_eq!(store.revocations_if_changed(&mut seen, now).await.unwrap(), Some(vec![first, lasts]));
+        let of = |target: &str, n| RevocationRecord { target: target.into(), ..revocation(n) };
+        let over = RevocationRecord { until: Some(now), ..of("role:a", 2) };
+        let lasts = RevocationRecord { until: Some(Timestamp(11)), ..of("role:b", 3) };
+        for one in [&over, &lasts, &of("role:teller", 4)] {
+            store.insert_revocation(one, &mut Revision::default()).await.unwrap();
+        }
+        // Each target once, with the latest moment.
+        let (b, teller) = (("role:b".to_owned(), Timestamp(1000)), ("role:teller".to_owned(), Timestamp::MAX));
+        assert_eq!(store.revocations_if_changed(&mut seen, now).await.unwrap(), Some(vec![b.clone(), teller]));
         store.lift_revocation("rev_01", "default/other", Timestamp(9)).await.unwrap();
-        let left = store.revocations_if_changed(&mut seen, now).await.unwrap().unwrap();
-        assert_eq!(left.iter().map(|r| &*r.id).collect::<Vec<_>>(), ["rev_03"]);
+        let teller = ("role:teller".to_owned(), Timestamp(1000));
+        assert_eq!(store.revocations_if_changed(&mut seen, now).await.unwrap(), Some(vec![b, teller]));
         // What changed nothing is no change.
         store.lift_revocation("rev_01", "default/other", Timestamp(9)).await.unwrap();
         assert!(matches!(
@@ -99,6 +102,6 @@ async fn who_adds_one_has_seen_it_unless_another_came_first() {
         assert_eq!(store.revocations_if_changed(&mut own, Timestamp(0)).await.unwrap(), None);
         store.insert_revocation(&revocation(2), &mut other).await.unwrap();
         store.insert_revocation(&revocation(3), &mut own).await.unwrap();
-        assert_eq!(store.revocations_if_changed(&mut own, Timestamp(0)).await.unwrap().unwrap().len(), 3);
+        assert!(store.revocations_if_changed(&mut own, Timestamp(0)).await.unwrap().is_some());
     }
 }
