@@ -22,7 +22,7 @@ pub struct Principal {
     pub kind: PrincipalKind,
     /// Names of roles, as policies use them.
     pub roles: Arc<[Arc<str>]>,
-    /// What the credential is restricted to: `model:NAME`, `format:NAME`; empty for no restriction beyond policy.
+    /// What the credential is restricted to: `model:NAME`, `format:NAME`, `tool:NAME`; empty for no restriction beyond policy.
     pub scopes: Arc<[Arc<str>]>,
     /// Names the credential (a key id, a certificate's SHA-256) without revealing it. Rates are counted by it, so for a token it
     /// names issuer and subject: a fresh token is no fresh allowance.

@@ -29,7 +29,7 @@ pub struct CertificateRule {
     pub kind: PrincipalKind,
     /// Names of the holder's roles.
     pub roles: Vec<Arc<str>>,
-    /// What the holder is restricted to: `model:NAME`, `format:NAME`.
+    /// What the holder is restricted to: `model:NAME`, `format:NAME`, `tool:NAME`.
     pub scopes: Vec<Arc<str>>,
 }
 

@@ -51,14 +51,29 @@ impl Dpop {
         key: &[u8; 32],
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        let text = presented.proof.ok_or_else(|| bad("the token is bound to a key and no proof was presented"))?;
-        let proof = Proof::read(text).map_err(|error| Refusal::new(Code::BadProof, error.to_string()))?;
+        let proof = presented.proof.ok_or_else(|| bad("the token is bound to a key and no proof was presented"))?;
+        let proof = read(proof)?;
         if proof.key() != key {
             return Err(bad("the proof is by another key than the token is bound to"));
         }
-        if proof.token() != token {
+        if proof.token() != Some(token) {
             return Err(bad("the proof is for another token"));
         }
+        self.accept(&proof, presented, now).await
+    }
+
+    /// The thumbprint of the key that a request proves to hold, by a proof for no token: what it asks for is to be bound to that.
+    pub(crate) async fn introduce(&self, presented: &Presented<'_>, now: Timestamp) -> Result<[u8; 32], Refusal> {
+        let proof = read(presented.proof.ok_or_else(|| bad("no proof was presented"))?)?;
+        if proof.token().is_some() {
+            return Err(bad("the proof is for a token"));
+        }
+        self.accept(&proof, presented, now).await?;
+        Ok(*proof.key())
+    }
+
+    /// Whether a proof is for this request, and fresh; it is used up then.
+    async fn accept(&self, proof: &Proof, presented: &Presented<'_>, now: Timestamp) -> Result<(), Refusal> {
         if proof.method() != presented.method {
             return Err(bad("the proof is for another method"));
         }
@@ -87,6 +102,10 @@ impl fmt::Debug for Dpop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Dpop")
     }
+}
+
+fn read(proof: &[u8]) -> Result<Proof, Refusal> {
+    Proof::read(proof).map_err(|error| Refusal::new(Code::BadProof, error.to_string()))
 }
 
 fn bad(why: &'static str) -> Refusal {

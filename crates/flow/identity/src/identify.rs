@@ -131,6 +131,14 @@ impl Identity {
         self.sessions.create(new)
     }
 
+    /// The key that a request proves to hold beside its credential, so that what it asks for can be bound to that key.
+    ///
+    /// # Errors
+    /// `CS0206` and `CS0207` as [`Identity::identify`].
+    pub async fn introduce(&self, presented: &Presented<'_>, now: Timestamp) -> Result<Confirmation, Refusal> {
+        self.dpop.introduce(presented, now).await.map(Confirmation::Key)
+    }
+
     /// Refuses every API key and session until the next [`Identity::load`]. For when the store cannot be read, so that nobody can say
     /// whether a key has been revoked meanwhile. Answers in flight run on, as far as their lease goes.
     pub fn suspend(&self) {

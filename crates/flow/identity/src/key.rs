@@ -32,7 +32,7 @@ pub struct NewKey {
     pub kind: PrincipalKind,
     /// Names of roles.
     pub roles: Vec<Arc<str>>,
-    /// What it is restricted to: `model:NAME`, `format:NAME`.
+    /// What it is restricted to: `model:NAME`, `format:NAME`, `tool:NAME`.
     pub scopes: Vec<Arc<str>>,
     /// When it ends by itself.
     pub expires: Option<Timestamp>,
@@ -49,7 +49,7 @@ pub enum NewKeyError {
     #[error("the {0} is not a name: 1 to 128 letters, digits, `.`, `_`, `-`, `/` or `:`")]
     Name(&'static str),
     /// A scope is not one.
-    #[error("`{0}` is not a scope; expected `model:NAME` or `format:NAME`")]
+    #[error("`{0}` is not a scope; expected `model:NAME`, `format:NAME` or `tool:NAME`")]
     Scope(Box<str>),
     /// It would have expired before it was made.
     #[error("the key would expire before it is made")]
@@ -162,7 +162,7 @@ fn is_name(name: &str) -> bool {
 
 fn is_scope(scope: &str) -> bool {
     match scope.split_once(':') {
-        Some(("model", name)) => (1..=256).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic()),
+        Some(("model" | "tool", name)) => (1..=256).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic()),
         Some(("format", name)) => Format::ALL.iter().any(|format| format.as_str() == name),
         _ => false,
     }

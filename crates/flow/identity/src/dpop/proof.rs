@@ -25,7 +25,7 @@ pub struct Proof {
     method: Box<str>,
     url: Box<str>,
     issued: Timestamp,
-    token: [u8; 32],
+    token: Option<[u8; 32]>,
     nonce: Option<Box<str>>,
 }
 
@@ -88,14 +88,17 @@ impl Proof {
         }
         let jti = text_of(claims, "jti")?;
         let issued = claims.get("iat").and_then(Value::as_u64).filter(|seconds| *seconds <= END_OF_TIME);
-        let token = BASE64URL_NOPAD.decode(text_of(claims, "ath")?.as_bytes()).ok();
+        let token = claims.get("ath").map(|_| {
+            let hash = BASE64URL_NOPAD.decode(text_of(claims, "ath")?.as_bytes()).ok();
+            hash.and_then(|hash| hash.try_into().ok()).ok_or(ProofError::Member("ath"))
+        });
         Ok(Self {
             key,
             id: id(&key, &jti),
             method: text_of(claims, "htm")?,
             url: text_of(claims, "htu")?,
             issued: Timestamp(issued.ok_or(ProofError::Member("iat"))? * 1_000_000),
-            token: token.and_then(|hash| hash.try_into().ok()).ok_or(ProofError::Member("ath"))?,
+            token: token.transpose()?,
             nonce: claims.get("nonce").map(|_| text_of(claims, "nonce")).transpose()?,
         })
     }
@@ -120,9 +123,9 @@ impl Proof {
         self.issued
     }
 
-    /// SHA-256 of the token it is for.
-    pub(super) const fn token(&self) -> &[u8; 32] {
-        &self.token
+    /// SHA-256 of the token it is for; none where it proves the key alone.
+    pub(super) const fn token(&self) -> Option<&[u8; 32]> {
+        self.token.as_ref()
     }
 
     /// The nonce it holds.

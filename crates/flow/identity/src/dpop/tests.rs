@@ -6,7 +6,9 @@ use aws_lc_rs::{
     digest::{SHA256, digest},
     hmac,
 };
-use countersign_core::{Code, Principal, Refusal, RequestId, Timestamp, life::Peer, principal::Possession};
+use countersign_core::{
+    Code, Confirmation, Principal, Refusal, RequestId, Timestamp, life::Peer, principal::Possession,
+};
 use countersign_wire::{Limits, json::Doc};
 use data_encoding::BASE64URL_NOPAD;
 use futures_util::FutureExt;
@@ -349,10 +351,12 @@ fn the_public_key_as_a_shared_secret() {
 #[test]
 fn claims_of_proofs_are_strict_and_bounded() {
     let world = World::new(signer(Algorithm::EdDsa));
-    for name in ["jti", "htm", "htu", "ath", "iat"] {
+    for name in ["jti", "htm", "htu", "iat"] {
         let refused = world.why(&world.proof(&world.claims().without(name)));
         assert_eq!(refused, (Code::BadProof, format!("the proof's `{name}` is missing or malformed")));
     }
+    let for_none = world.why(&world.proof(&world.claims().without("ath")));
+    assert_eq!(for_none, (Code::BadProof, "the proof is for another token".into()));
     for (name, value) in
         [("jti", "\"\""), ("jti", "7"), ("jti", "[]"), ("htm", "null"), ("ath", "\"AAAA\""), ("ath", "\"x=\"")]
     {
@@ -391,6 +395,35 @@ fn the_header_twice_and_keys_with_proofs() {
     };
     let identified = world.identity.identify(RequestId::new(NOW, [0; 10]), NOW, Peer::default(), &presented);
     assert_eq!(identified.now_or_never().unwrap().unwrap_err().reason, "the proof is for another address");
+}
+
+#[test]
+fn a_key_is_introduced_by_a_proof_for_no_token_once() {
+    let world = World::new(signer(Algorithm::Es256));
+    let introduce = |proof: &str, path: &str| {
+        let presented = Presented {
+            proof: Some(proof.as_bytes()),
+            method: "POST",
+            path,
+            origin: Some(ORIGIN),
+            ..Presented::default()
+        };
+        let introduced = world.identity.introduce(&presented, NOW).now_or_never().expect("nothing is waited for");
+        introduced.map_err(|refusal| refusal.reason.into_owned())
+    };
+    let bare = world.proof(&world.claims().without("ath"));
+    let Ok(Confirmation::Key(key)) = introduce(&bare, PATH) else { panic!("it is good") };
+    assert_eq!(BASE64URL_NOPAD.encode(&key), thumbprint(world.key));
+    assert_eq!(introduce(&bare, PATH), Err("the proof was used before".into()));
+    let another =
+        |name, value: &str| world.proof(&world.claims().without("ath").with("jti", "\"p-2\"").with(name, value));
+    assert_eq!(introduce(&another("pad", "1"), "/elsewhere"), Err("the proof is for another address".into()));
+    assert_eq!(introduce(&another("htm", "\"GET\""), PATH), Err("the proof is for another method".into()));
+    let stale = introduce(&another("nonce", "\"x\""), PATH);
+    assert_eq!(stale, Err("the proof holds no nonce of ours that is fresh".into()));
+    // One that was overheard on its way to the API introduces nobody.
+    assert_eq!(introduce(&world.proof(&world.claims()), PATH), Err("the proof is for a token".into()));
+    assert_eq!(introduce("", PATH).unwrap_err(), world.why("").1);
 }
 
 #[test]
