@@ -13,6 +13,7 @@
 
 mod access;
 mod answers;
+mod budgets;
 mod keys;
 mod postgres;
 mod revocations;
@@ -30,6 +31,7 @@ use sqlx::{
 
 pub use access::SessionRecord;
 pub use answers::Claim;
+pub use budgets::{Figures, Spent};
 pub use keys::KeyRecord;
 pub use postgres::Postgres;
 pub use revocations::RevocationRecord;
@@ -192,6 +194,7 @@ fn migrations() -> Vec<Migration> {
     vec![
         up(1, "api keys", include_str!("../migrations/0001_api_keys.sql")),
         up(2, "revocations", include_str!("../migrations/0002_revocations.sql")),
+        up(3, "budgets", include_str!("../migrations/0003_budgets.sql")),
         up(4, "access", include_str!("../migrations/0004_access.sql")),
         up(6, "answers", include_str!("../migrations/0006_answers.sql")),
         up(7, "signals", include_str!("../migrations/0007_signals.sql")),
