@@ -24,7 +24,7 @@ use crate::{
     clock,
     cmd::Failure,
     config::{Config, Key},
-    issuers::Issuers,
+    issuers::{Issuers, askers},
     state::State,
 };
 
@@ -32,7 +32,7 @@ use crate::{
 pub(crate) struct Assembly {
     gateway: Arc<Gateway>,
     state: Arc<State>,
-    issuers: Issuers,
+    issuers: Arc<Issuers>,
 }
 
 impl Assembly {
@@ -41,11 +41,11 @@ impl Assembly {
         let clock = clock::system();
         let stamps = Stamps::issue();
         let keys = Keys { ring: state.ring().clone(), origin: state.node().to_owned() };
-        let identity =
-            Identity::new(stamps.identify, state.ring(), config.certificates.clone(), Outside::default())?;
+        let issuers = Arc::<Issuers>::default();
+        let outside = Outside { introspect: issuers.clone(), ..Outside::default() };
+        let identity = Identity::new(stamps.identify, state.ring(), config.certificates.clone(), outside)?;
         identity.load(state.store().keys().await?);
-        let issuers = Issuers::default();
-        issuers.set(identity.tokens(), &config.issuers)?;
+        issuers.set(identity.tokens(), &config.issuers, askers(config, &state)?)?;
         let targets = targets(config, &state)?;
         let stages = Stages {
             identity: Arc::new(identity),
@@ -76,7 +76,7 @@ impl Assembly {
     }
 
     /// Where the keys of issuers come from.
-    pub(crate) const fn issuers(&self) -> &Issuers {
+    pub(crate) const fn issuers(&self) -> &Arc<Issuers> {
         &self.issuers
     }
 
@@ -117,7 +117,7 @@ impl Assembly {
         let guard = Arc::new(guards(stamps.screen, config.guard.clone())?);
         let provider = Provider::new(stamps.dispatch, targets.clone(), dialer(&targets)?, clock::system())?;
         let old = self.gateway.stages();
-        self.issuers.set(old.identity.tokens(), &config.issuers)?;
+        self.issuers.set(old.identity.tokens(), &config.issuers, askers(config, &self.state)?)?;
         old.identity.set_rules(config.certificates.clone());
         old.policy.replace(config.policy.clone());
         self.gateway.replace(Stages {

@@ -42,6 +42,16 @@ pub(crate) struct Config {
 pub(crate) struct Issuer {
     pub(crate) issuer: countersign_identity::token::Issuer,
     pub(crate) source: crate::issuers::Source,
+    /// How it is asked about tokens that say nothing by themselves.
+    pub(crate) introspection: Option<Introspection>,
+}
+
+/// Where an issuer is asked about tokens, and as whom.
+pub(crate) struct Introspection {
+    /// Found by its metadata when absent.
+    pub(crate) endpoint: Option<crate::fetch::Place>,
+    pub(crate) client_id: String,
+    pub(crate) secret: Key,
 }
 
 /// A door that can be opened.

@@ -3,6 +3,7 @@
 use std::{fmt, net::IpAddr, str::FromStr};
 
 use bytes::Bytes;
+use countersign_core::Secret;
 use countersign_http1::{Connection, RequestHead};
 use countersign_provider::{Base, Trust, open};
 
@@ -49,8 +50,35 @@ impl Place {
             .header("accept", "application/json, application/jwk-set+json")?
             .header("accept-encoding", "identity")?
             .header("user-agent", "countersign")?;
+        self.exchange(trust, &head, Bytes::new(), limit).await
+    }
+
+    /// Posts a form, with an id and secret for basic authentication, and takes an answer of at most `limit` bytes.
+    pub(crate) async fn post(
+        &self,
+        trust: Option<&Trust>,
+        basic: &Secret<String>,
+        form: Bytes,
+        limit: usize,
+    ) -> Result<Bytes, FetchError> {
+        let head = RequestHead::new("POST", &self.target, &self.base.host())?
+            .header("accept", "application/json")?
+            .header("accept-encoding", "identity")?
+            .header("content-type", "application/x-www-form-urlencoded")?
+            .credential("authorization", "Basic ", basic.expose())?
+            .header("user-agent", "countersign")?;
+        self.exchange(trust, &head, form, limit).await
+    }
+
+    async fn exchange(
+        &self,
+        trust: Option<&Trust>,
+        head: &RequestHead,
+        body: Bytes,
+        limit: usize,
+    ) -> Result<Bytes, FetchError> {
         let mut connection = Connection::new(open(&self.base, trust).await?);
-        let answer = connection.send(&head, Bytes::new()).await?;
+        let answer = connection.send(head, body).await?;
         if answer.status() != 200 {
             return Err(FetchError::Status(answer.status()));
         }

@@ -11,11 +11,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use countersign_core::Timestamp;
+use countersign_core::{Secret, Timestamp};
 use countersign_identity::{
     Tokens,
     discovery::{self, MAX_METADATA},
-    token::{IssuerError, KeyReport, MAX_SET},
+    token::{Asking, Introspect, IssuerError, KeyReport, MAX_SET, NoAnswer},
 };
 use countersign_provider::Trust;
 use tokio::{
@@ -24,6 +24,10 @@ use tokio::{
 };
 
 use crate::{assemble::Assembly, clock, config, fetch::Place};
+
+mod introspect;
+
+pub(crate) use introspect::{Asker, askers};
 
 /// Where the keys of one issuer come from.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -48,15 +52,25 @@ pub(crate) enum Keys {
     Discovered([Place; 2]),
 }
 
-/// The sources of the configuration that runs.
+/// The issuers of the configuration that runs.
 #[derive(Default)]
-pub(crate) struct Issuers(Mutex<Vec<Arc<Source>>>);
+pub(crate) struct Issuers {
+    /// Where their keys come from.
+    sources: Mutex<Vec<Arc<Source>>>,
+    /// Who asks them about tokens.
+    askers: Mutex<Vec<(Arc<str>, Arc<Asker>)>>,
+}
 
 impl Issuers {
     /// Puts other issuers in place. One that is as it was keeps its keys; one whose keys are to come from elsewhere begins anew.
-    pub(crate) fn set(&self, tokens: &Tokens, configured: &[config::Issuer]) -> Result<(), IssuerError> {
+    pub(crate) fn set(
+        &self,
+        tokens: &Tokens,
+        configured: &[config::Issuer],
+        askers: Vec<(Arc<str>, Arc<Asker>)>,
+    ) -> Result<(), IssuerError> {
         // Held throughout, so that no fetch lands in between.
-        let mut sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         let known = |source: &Source| sources.iter().find(|old| ***old == *source).cloned();
         let new = configured.iter().map(|c| known(&c.source).unwrap_or_else(|| Arc::new(c.source.clone()))).collect();
         let stays = |source: &Source| known(source).is_some() || !sources.iter().any(|old| old.url == source.url);
@@ -66,11 +80,12 @@ impl Issuers {
         }
         tokens.set_issuers(configured.iter().map(|c| c.issuer.clone()).collect())?;
         *sources = new;
+        *self.askers.lock().unwrap_or_else(PoisonError::into_inner) = askers;
         Ok(())
     }
 
     fn named(&self, name: &str) -> Option<Arc<Source>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().find(|source| *source.name == *name).cloned()
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner).iter().find(|source| *source.name == *name).cloned()
     }
 
     /// Hands on what was fetched from `source` by a fetch that began at `began`. None when the source has been replaced meanwhile:
@@ -82,7 +97,7 @@ impl Issuers {
         fetched: anyhow::Result<Bytes>,
         began: Timestamp,
     ) -> Option<anyhow::Result<KeyReport>> {
-        let sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         if !sources.iter().any(|now| Arc::ptr_eq(now, source)) {
             return None;
         }
@@ -92,6 +107,24 @@ impl Issuers {
                 tokens.failed(&source.name);
                 Err(error)
             }
+        })
+    }
+}
+
+impl Introspect for Issuers {
+    fn introspect(&self, issuer: Arc<str>, token: Secret<String>) -> Asking {
+        let askers = self.askers.lock().unwrap_or_else(PoisonError::into_inner);
+        let asker = askers.iter().find(|(name, _)| *name == issuer).map(|(_, asker)| asker.clone());
+        Box::pin(async move {
+            let answer = asker.ok_or(NoAnswer)?.ask(&token).await;
+            answer.map(|said| said.to_vec()).map_err(|error| {
+                tracing::warn!(
+                    issuer = &*issuer,
+                    error = format!("{error:#}"),
+                    "cannot be asked what a token is worth"
+                );
+                NoAnswer
+            })
         })
     }
 }
@@ -139,16 +172,21 @@ impl Source {
         }
     }
 
-    async fn key_set(&self) -> anyhow::Result<Bytes> {
-        let trust = match &self.ca {
-            Some(pem) => Some(Trust::given(pem)?),
+    /// Whom it is proved to be by. None where it may be spoken to in the clear and the system names nobody.
+    async fn trust(&self) -> anyhow::Result<Option<Trust>> {
+        match &self.ca {
+            Some(pem) => Ok(Some(Trust::given(pem)?)),
             // Read anew, so that authorities which were renewed meanwhile are known.
             None => match tokio::task::spawn_blocking(Trust::system).await? {
                 // In the clear nobody has to be trusted; TLS is refused then.
-                Err(_) if self.clear => None,
-                trust => Some(trust?),
+                Err(_) if self.clear => Ok(None),
+                trust => Ok(Some(trust?)),
             },
-        };
+        }
+    }
+
+    async fn key_set(&self) -> anyhow::Result<Bytes> {
+        let trust = self.trust().await?;
         let trust = trust.as_ref();
         let at = match &self.keys {
             Keys::At(at) => at.clone(),

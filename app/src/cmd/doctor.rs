@@ -2,6 +2,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
+use countersign_core::Secret;
 use countersign_identity::{KeyRecord, Tokens};
 use countersign_provider::{Dial, Dialer};
 use serde_json::json;
@@ -12,6 +13,7 @@ use crate::{
     clock,
     cmd::{self, audit},
     config::{self, Config, Door},
+    issuers::askers,
     state::State,
     term,
 };
@@ -58,6 +60,7 @@ pub(crate) async fn run(args: &Doctor) -> anyhow::Result<ExitCode> {
     if !args.offline {
         providers(&config, &mut findings).await;
         issuers(&config, &mut findings).await;
+        questions(&config, &mut findings).await;
     }
     print(&findings, args.format);
     let failed = findings.0.iter().any(|l| l.standing == Standing::Wrong);
@@ -174,9 +177,36 @@ async fn providers(config: &Config, findings: &mut Findings) {
     }
 }
 
+/// Asks each issuer that is to be asked about tokens once, about a token that nobody issued.
+async fn questions(config: &Config, findings: &mut Findings) {
+    if !config.issuers.iter().any(|issuer| issuer.introspection.is_some()) || !State::is_there(&config.state) {
+        return;
+    }
+    // A state that cannot be opened was told of.
+    let Ok(state) = State::open(&config.state, &config.node).await else { return };
+    let askers = match askers(config, &state) {
+        Ok(askers) => askers,
+        Err(e) => {
+            return findings.wrong("issuer", format!("{e:#}"), "nothing is served until its secret can be unsealed");
+        }
+    };
+    for (name, asker) in askers {
+        let advice = "its tokens that say nothing by themselves are refused until it does (CS0205)";
+        let said = asker.ask(&Secret::new("doctor-asks-about-no-token".to_owned())).await;
+        let said = said.and_then(|said| Ok(serde_json::from_slice::<serde_json::Value>(&said)?["active"].clone()));
+        match said {
+            Ok(active) if active == serde_json::Value::Bool(false) => {
+                findings.good("issuer", format!("`{name}` says what tokens are worth"));
+            }
+            Ok(_) => findings.look("issuer", format!("`{name}` does not say that a token of nobody is none"), advice),
+            Err(e) => findings.look("issuer", format!("`{name}` does not say what tokens are worth: {e:#}"), advice),
+        }
+    }
+}
+
 /// Fetches each issuer's keys once, as the gateway does. How old those of a running gateway are, its metrics say.
 async fn issuers(config: &Config, findings: &mut Findings) {
-    for config::Issuer { issuer, source } in &config.issuers {
+    for config::Issuer { issuer, source, .. } in &config.issuers {
         let name = &issuer.name;
         let set = match source.fetch().await {
             Ok(set) => set,

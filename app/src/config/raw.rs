@@ -279,9 +279,15 @@ pub(crate) struct RawIssuer {
     pub(crate) kind: RawIssuerKind,
     /// What `aud` has to hold; one of these is enough.
     pub(crate) audiences: Vec<String>,
-    /// Tenant of its callers.
-    #[serde(default = "tenant")]
-    pub(crate) tenant: String,
+    /// Tenant of its callers; `default` when absent. Not with `tenants`.
+    pub(crate) tenant: Option<String>,
+    /// The claim that says which of `tenants` a caller is of.
+    pub(crate) tenant_claim: Option<String>,
+    /// From values of `tenant_claim` to tenants. A value that does not stand here is refused.
+    #[serde(default)]
+    pub(crate) tenants: BTreeMap<String, String>,
+    /// Ask it about tokens that say nothing by themselves (RFC 7662).
+    pub(crate) introspect: Option<RawIntrospect>,
     /// Signature algorithms it may use.
     #[serde(default = "algorithms")]
     pub(crate) algorithms: Vec<String>,
@@ -312,6 +318,24 @@ pub(crate) struct RawIssuer {
     /// Seconds that a token may live in all.
     #[serde(default = "seconds::<86400>")]
     pub(crate) lifetime_seconds: u64,
+}
+
+/// How an issuer is asked about tokens.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawIntrospect {
+    /// The gateway's own id at the issuer.
+    pub(crate) client_id: String,
+    /// Where the gateway's secret at the issuer comes from.
+    pub(crate) secret: RawKey,
+    /// Where to ask; found by the issuer's metadata when absent.
+    pub(crate) endpoint: Option<String>,
+    /// How the tokens begin that it is asked about; all when absent, which only one issuer can have.
+    #[serde(default)]
+    pub(crate) prefix: String,
+    /// Seconds that an answer is remembered, 1 to 30.
+    #[serde(default = "seconds::<30>")]
+    pub(crate) seconds: u64,
 }
 
 /// How an identity provider writes access tokens.

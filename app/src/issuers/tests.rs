@@ -37,6 +37,7 @@ fn issuer(keys: &str) -> config::Issuer {
             ca: None,
             clear: false,
         },
+        introspection: None,
     }
 }
 
@@ -47,37 +48,37 @@ fn keys(tokens: &Tokens) -> usize {
 #[test]
 fn keys_outlive_a_reload_unless_they_are_to_come_from_elsewhere() {
     let (tokens, issuers) = (Tokens::default(), Issuers::default());
-    issuers.set(&tokens, &[issuer("https://id.bank.example/keys")]).unwrap();
+    issuers.set(&tokens, &[issuer("https://id.bank.example/keys")], vec![]).unwrap();
     assert_eq!(tokens.wanted(NOW), ["bank".into()]);
     let source = issuers.named("bank").unwrap();
     let landed = issuers.land(&tokens, &source, Ok(SET.into()), NOW);
     assert!(landed.is_some_and(|report| report.is_ok_and(|report| report.new == 1)));
     assert_eq!(keys(&tokens), 1);
 
-    issuers.set(&tokens, &[issuer("https://id.bank.example/keys")]).unwrap();
+    issuers.set(&tokens, &[issuer("https://id.bank.example/keys")], vec![]).unwrap();
     assert_eq!(keys(&tokens), 1);
     assert!(Arc::ptr_eq(&source, &issuers.named("bank").unwrap()));
 
-    issuers.set(&tokens, &[issuer("https://id.bank.example/other")]).unwrap();
+    issuers.set(&tokens, &[issuer("https://id.bank.example/other")], vec![]).unwrap();
     assert_eq!(keys(&tokens), 0);
 }
 
 #[test]
 fn what_was_fetched_under_a_configuration_that_is_gone_is_nobodys() {
     let (tokens, issuers) = (Tokens::default(), Issuers::default());
-    issuers.set(&tokens, &[issuer("https://id.bank.example/keys")]).unwrap();
+    issuers.set(&tokens, &[issuer("https://id.bank.example/keys")], vec![]).unwrap();
     let before = issuers.named("bank").unwrap();
-    issuers.set(&tokens, &[issuer("https://id.bank.example/other")]).unwrap();
+    issuers.set(&tokens, &[issuer("https://id.bank.example/other")], vec![]).unwrap();
     assert!(issuers.land(&tokens, &before, Ok(SET.into()), NOW).is_none());
     assert_eq!(keys(&tokens), 0);
-    issuers.set(&tokens, &[]).unwrap();
+    issuers.set(&tokens, &[], vec![]).unwrap();
     assert!(issuers.named("bank").is_none());
 }
 
 #[test]
 fn junk_changes_nothing() {
     let (tokens, issuers) = (Tokens::default(), Issuers::default());
-    issuers.set(&tokens, &[issuer("https://id.bank.example/keys")]).unwrap();
+    issuers.set(&tokens, &[issuer("https://id.bank.example/keys")], vec![]).unwrap();
     let source = issuers.named("bank").unwrap();
     assert!(issuers.land(&tokens, &source, Ok(SET.into()), NOW).is_some_and(|report| report.is_ok()));
     for junk in ["", "{}", "[]", "<html>", r#"{"keys":7}"#] {

@@ -5,14 +5,17 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use countersign_gateway::Resource;
 use countersign_identity::{
     Tokens, discovery,
-    token::{Algorithm, Issuer as TokenIssuer, KeyRules, Profile, RoleClaim, RoleRule},
+    token::{
+        Algorithm, Introspection, Issuer as TokenIssuer, KeyRules, MAX_REMEMBERED, Profile, RoleClaim, RoleRule,
+        Tenants,
+    },
 };
 use toml::Spanned;
 
 use super::{
     super::{
-        Issuer,
-        raw::{RawIssuer, RawIssuerKind},
+        Introspection as AskedIssuer, Issuer,
+        raw::{RawIntrospect, RawIssuer, RawIssuerKind},
     },
     Check, Place,
 };
@@ -30,6 +33,16 @@ impl Check<'_> {
             let Some(issuer) = self.issuer(&at, raw.into_inner()) else { continue };
             if issuers.iter().any(|other| other.issuer.url == issuer.issuer.url) {
                 self.report(&at, format!("two issuers have the url `{}`", issuer.issuer.url), "keep one of the two");
+            }
+            let pair = |other: &Issuer| vec![other.issuer.clone(), issuer.issuer.clone()];
+            let told = |other: &&Issuer| other.issuer.introspection.is_none() || issuer.introspection.is_none();
+            for other in issuers.iter().filter(|other| !told(other)) {
+                // Names and URLs that stand twice were reported.
+                if let Err(e) = Tokens::default().set_issuers(pair(other)) {
+                    let fix =
+                        "give each a `prefix` of its own in `introspect`: no token may be shown to the wrong issuer";
+                    self.report(&at, e.to_string(), fix);
+                }
             }
             issuers.push(issuer);
         }
@@ -80,11 +93,19 @@ impl Check<'_> {
         if let Some(Err(e)) = ca.as_deref().map(countersign_provider::Trust::given) {
             return self.wrong(at, format!("`ca`: {e}"), "name a PEM file of certificates");
         }
+        let (tenant, tenants) = self.tenants(at, &raw)?;
+        let (introspection, asked) = match &raw.introspect {
+            None => (None, None),
+            Some(how) => {
+                let (how, asked) = self.introspection(at, how, clear)?;
+                (Some(how), Some(asked))
+            }
+        };
         let issuer = TokenIssuer {
             name: raw.name.into(),
             url: raw.url.into(),
-            tenant: raw.tenant.into(),
-            tenants: None,
+            tenant,
+            tenants,
             audiences: raw.audiences.into_iter().map(Into::into).collect(),
             algorithms,
             profile,
@@ -93,14 +114,52 @@ impl Check<'_> {
             leeway: Duration::from_secs(raw.leeway_seconds),
             max_lifetime: Duration::from_secs(raw.lifetime_seconds),
             keys: rules,
-            introspection: None,
+            introspection,
         };
         // What the stage will not take is found here, where it has a line.
         if let Err(e) = Tokens::default().set_issuers(vec![issuer.clone()]) {
             return self.wrong(at, e.to_string(), "see `countersign schema` for what each field of an issuer may be");
         }
         let source = Source { name: issuer.name.clone(), url: issuer.url.clone(), keys, ca, clear };
-        Some(Issuer { issuer, source })
+        Some(Issuer { issuer, source, introspection: asked })
+    }
+
+    fn tenants(&mut self, at: &Place, raw: &RawIssuer) -> Option<(Arc<str>, Option<Tenants>)> {
+        let fix = "write tenant, or tenant_claim and tenants, as in tenants = { \"value of the claim\" = \"tenant\" }";
+        let tenant = raw.tenant.as_deref().unwrap_or("default").into();
+        match &raw.tenant_claim {
+            None if raw.tenants.is_empty() => Some((tenant, None)),
+            None => self.wrong(at, "`tenants` without `tenant_claim` says of no claim what it means", fix),
+            Some(_) if raw.tenant.is_some() => self.wrong(at, "`tenant` and `tenant_claim` contradict each other", fix),
+            Some(_) if raw.tenants.is_empty() => {
+                self.wrong(at, "`tenant_claim` without `tenants` refuses everybody", fix)
+            }
+            Some(_) if raw.tenants.iter().any(|(value, tenant)| value.is_empty() || tenant.trim().is_empty()) => {
+                self.wrong(at, "a value or tenant in `tenants` is empty", fix)
+            }
+            Some(claim) => {
+                let by_value =
+                    raw.tenants.iter().map(|(value, tenant)| (value.as_str().into(), tenant.as_str().into()));
+                Some((tenant, Some(Tenants { claim: claim.as_str().into(), by_value: by_value.collect() })))
+            }
+        }
+    }
+
+    fn introspection(&mut self, at: &Place, raw: &RawIntrospect, clear: bool) -> Option<(Introspection, AskedIssuer)> {
+        if !(1..=MAX_REMEMBERED.as_secs()).contains(&raw.seconds) {
+            let fix = format!("write 1 to {}", MAX_REMEMBERED.as_secs());
+            return self.wrong(at, "`seconds` of `introspect` is out of bounds", fix);
+        }
+        if raw.client_id.is_empty() {
+            return self.wrong(at, "`client_id` of `introspect` is empty", "write the gateway's own id at the issuer");
+        }
+        let endpoint = match &raw.endpoint {
+            Some(text) => Some(self.address(at, "endpoint", text, clear)?),
+            None => None,
+        };
+        let secret = self.key(at, &raw.secret)?;
+        let how = Introspection { prefix: raw.prefix.as_str().into(), remember: Duration::from_secs(raw.seconds) };
+        Some((how, AskedIssuer { endpoint, client_id: raw.client_id.clone(), secret }))
     }
 
     fn in_the_clear(&mut self, at: &Place, raw: &RawIssuer) -> Option<bool> {

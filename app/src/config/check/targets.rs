@@ -89,7 +89,7 @@ impl Check<'_> {
     }
 
     /// A provider's key. What stands where its place should be told is never repeated: it may be the key itself.
-    fn key(&mut self, at: &Place, raw: &RawKey) -> Option<Key> {
+    pub(super) fn key(&mut self, at: &Place, raw: &RawKey) -> Option<Key> {
         let key = match raw {
             RawKey::Sealed(name) => return Some(Key::Sealed(name.clone())),
             RawKey::Env(name) => self.key_in_environment(at, name)?,

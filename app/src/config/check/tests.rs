@@ -72,6 +72,9 @@ fn each_problem_has_its_line_and_a_fix() {
     let with_model = |text: &str| openai(&format!("models = [\"m\"]\n{text}"));
     let issuer =
         |text: &str| [TOP_OF_IT, RESOURCE, DOOR, TARGET, POLICY, "[[issuer]]\nname = \"bank\"\n", text].concat();
+    let asked = |field: &str, after: &str| {
+        format!("introspect = {{ client_id = \"gateway\", secret = {{ sealed = \"id\" }}, {field} }}\n{after}")
+    };
     let more_issuer = |text: &str| issuer(&format!("{ISSUER}{text}"));
     let table: Vec<(String, usize, &str)> = vec![
         // The file as a whole.
@@ -238,6 +241,39 @@ fn each_problem_has_its_line_and_a_fix() {
         (more_issuer("groups = { \"\" = \"staff\" }\n"), 15, "is empty"),
         (more_issuer("leeway_seconds = 61\n"), 15, "`leeway_seconds` is out of bounds"),
         (more_issuer("refresh_seconds = 0\n"), 15, "`refresh_seconds` is out of bounds"),
+        (more_issuer("tenants = { \"a\" = \"x\" }\n"), 15, "`tenants` without `tenant_claim`"),
+        (more_issuer("tenant_claim = \"tid\"\n"), 15, "`tenant_claim` without `tenants` refuses everybody"),
+        (
+            more_issuer("tenant = \"x\"\ntenant_claim = \"tid\"\ntenants = { \"a\" = \"x\" }\n"),
+            15,
+            "`tenant` and `tenant_claim` contradict each other",
+        ),
+        (more_issuer("tenant_claim = \"tid\"\ntenants = { \"a\" = \"\" }\n"), 15, "is empty"),
+        (more_issuer(&asked("seconds = 31", "")), 15, "`seconds` of `introspect` is out of bounds"),
+        (more_issuer(&asked("seconds = 0", "")), 15, "`seconds` of `introspect` is out of bounds"),
+        (more_issuer(&asked("endpoint = \"http://id.example/ask\"", "")), 15, "`endpoint` would have"),
+        (
+            more_issuer(&asked("prefix = \"\"", "")).replace("client_id = \"gateway\"", "client_id = \"\""),
+            15,
+            "`client_id` of `introspect` is empty",
+        ),
+        (
+            more_issuer("introspect = { client_id = \"gateway\", secret = { env = \"COUNTERSIGN_TEST_NO_SUCH\" } }\n"),
+            15,
+            "the environment variable `COUNTERSIGN_TEST_NO_SUCH` is not set",
+        ),
+        (
+            more_issuer(&asked(
+                "prefix = \"ab\"",
+                &format!(
+                    "[[issuer]]\nname = \"other\"\n{}{}",
+                    ISSUER.replace("id.example", "ib.example"),
+                    asked("prefix = \"abc\"", "")
+                ),
+            )),
+            20,
+            "cannot be told from another issuer's by how they begin",
+        ),
         (more_issuer("stale_seconds = 600\n"), 15, "`stale_seconds` is not more than `refresh_seconds`"),
         (issuer(&ISSUER.replace("\"https://ai.example\"", "")), 15, "an audience is needed"),
         (issuer(&ISSUER.replace("rfc9068", "entra")), 15, "names no tenant of Entra ID"),
@@ -316,7 +352,7 @@ fn issuers_are_taken_as_they_are_written() {
     );
     let text = [TOP_OF_IT, RESOURCE, DOOR, TARGET, POLICY, &issuer].concat();
     let config = place.load(&text).map_err(|p| format!("{p:?}")).unwrap();
-    let [crate::config::Issuer { issuer, source }] = &config.issuers[..] else { panic!("one issuer") };
+    let [crate::config::Issuer { issuer, source, .. }] = &config.issuers[..] else { panic!("one issuer") };
     assert_eq!((&*issuer.url, &*issuer.tenant, issuer.roles.len()), ("https://id.example", "default", 2));
     let names: Vec<_> = issuer.algorithms.iter().map(|a| a.as_str()).collect();
     assert_eq!(names, ["RS256", "PS256", "ES256", "EdDSA"]);

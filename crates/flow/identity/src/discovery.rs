@@ -24,6 +24,9 @@ pub enum MetadataError {
     /// The `jwks_uri` is missing or no text.
     #[error("the metadata name no `jwks_uri`")]
     KeySet,
+    /// The `introspection_endpoint` is missing or no text.
+    #[error("the metadata name no `introspection_endpoint`")]
+    Introspection,
 }
 
 /// Bytes of the largest metadata.
@@ -52,6 +55,18 @@ pub fn places(issuer: &str) -> Option<[String; 2]> {
 /// # Errors
 /// [`MetadataError`] when the document is none of that issuer.
 pub fn read(metadata: &[u8], issuer: &str) -> Result<String, MetadataError> {
+    named(metadata, issuer, "jwks_uri", MetadataError::KeySet)
+}
+
+/// The URL at which `issuer` says what tokens are worth (RFC 7662); `issuer` is compared byte by byte.
+///
+/// # Errors
+/// [`MetadataError`] when the document is none of that issuer.
+pub fn introspection(metadata: &[u8], issuer: &str) -> Result<String, MetadataError> {
+    named(metadata, issuer, "introspection_endpoint", MetadataError::Introspection)
+}
+
+fn named(metadata: &[u8], issuer: &str, name: &str, missing: MetadataError) -> Result<String, MetadataError> {
     if metadata.len() > MAX_METADATA {
         return Err(MetadataError::TooLarge);
     }
@@ -63,7 +78,7 @@ pub fn read(metadata: &[u8], issuer: &str) -> Result<String, MetadataError> {
     if !root.get("issuer").is_some_and(|named| named.is(issuer)) {
         return Err(MetadataError::Issuer);
     }
-    let url = root.get("jwks_uri").and_then(|url| url.as_str()).ok_or(MetadataError::KeySet)?;
+    let url = root.get(name).and_then(|url| url.as_str()).ok_or(missing)?;
     Ok(url.into_owned())
 }
 
@@ -127,6 +142,10 @@ mod tests {
         ] {
             assert_eq!(read(text.as_bytes(), ours), Err(error), "{text}");
         }
+        assert_eq!(introspection(good, ours), Err(MetadataError::Introspection));
+        let asked = br#"{"issuer":"https://id.bank.example/a","introspection_endpoint":"https://id.bank.example/ask"}"#;
+        assert_eq!(introspection(asked, ours), Ok("https://id.bank.example/ask".into()));
+        assert_eq!(introspection(asked, "https://evil.example"), Err(MetadataError::Issuer));
         assert_eq!(read(&vec![b' '; MAX_METADATA + 1], ours), Err(MetadataError::TooLarge));
     }
 
