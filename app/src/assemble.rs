@@ -8,7 +8,7 @@ use countersign_core::{
     life::{Stamp, Stamps, stage},
     principal::PrincipalKind,
 };
-use countersign_gateway::{Gateway, Limits, Stages, selftest};
+use countersign_gateway::{Desk, Gateway, Limits, Stages, selftest};
 use countersign_guard::Guard;
 use countersign_identity::{
     Identity, Outside,
@@ -17,13 +17,14 @@ use countersign_identity::{
 use countersign_policy::{Policy, Rates, Rules, Settings, Stage};
 use countersign_provider::{Dial, Dialer, Provider, Target};
 use countersign_seal::KeyRing;
-use countersign_store::Revision;
 use tracing::instrument::WithSubscriber;
 
 use crate::{
+    admin::Admin,
     clock,
     cmd::Failure,
     config::{Config, Key},
+    force::Force,
     issuers::{Issuers, askers},
     state::State,
 };
@@ -32,6 +33,7 @@ use crate::{
 pub(crate) struct Assembly {
     gateway: Arc<Gateway>,
     state: Arc<State>,
+    force: Arc<Force>,
     issuers: Arc<Issuers>,
 }
 
@@ -43,26 +45,28 @@ impl Assembly {
         let keys = Keys { ring: state.ring().clone(), origin: state.node().to_owned() };
         let issuers = Arc::<Issuers>::default();
         let outside = Outside { introspect: issuers.clone(), ..Outside::default() };
-        let identity = Identity::new(stamps.identify, state.ring(), config.certificates.clone(), outside)?;
-        identity.load(state.store().keys().await?);
+        let identity =
+            Identity::new(stamps.identify, state.ring(), config.certificates.clone(), outside)?;
+        let (identity, state) = (Arc::new(identity), Arc::new(state));
+        let force = Arc::new(Force::new(state.clone(), identity.clone()));
+        force.refresh().await?;
         issuers.set(identity.tokens(), &config.issuers, askers(config, &state)?)?;
         let targets = targets(config, &state)?;
+        let audit = Audit::open(stamps.intend, Arc::new(DiskDir::open(state.audit_dir())?), keys, clock.clone())?;
+        let policy = Arc::new(Stage::new(stamps.permit, stamps.reserve, config.policy.clone()));
+        let audit = Arc::new(audit);
         let stages = Stages {
-            identity: Arc::new(identity),
-            policy: Arc::new(Stage::new(stamps.permit, stamps.reserve, config.policy.clone())),
+            desk: desk(config, &state, &force, &identity, &policy, &audit),
+            identity,
+            policy,
             guard: Arc::new(guards(stamps.screen, config.guard.clone())?),
             provider: Arc::new(Provider::new(stamps.dispatch, targets.clone(), dialer(&targets)?, clock.clone())?),
-            audit: Arc::new(Audit::open(
-                stamps.intend,
-                Arc::new(DiskDir::open(state.audit_dir())?),
-                keys,
-                clock.clone(),
-            )?),
+            audit,
             resource: config.resource.clone(),
-            desk: None,
         };
         let gateway = Gateway::new(stamps.speak, stages, Limits::default(), clock, Box::new(clock::random));
-        Ok(Self { gateway, state: Arc::new(state), issuers })
+        force.tell(&gateway);
+        Ok(Self { gateway, state, force, issuers })
     }
 
     /// The gateway.
@@ -80,19 +84,9 @@ impl Assembly {
         &self.issuers
     }
 
-    /// Reads the keys again if they changed since `seen`; whether they had.
-    pub(crate) async fn refresh_keys(&self, seen: &mut Revision) -> anyhow::Result<bool> {
-        let changed = self.state.store().keys_if_changed(seen).await?;
-        let any = changed.is_some();
-        if let Some(keys) = changed {
-            self.gateway.stages().identity.load(keys);
-        }
-        Ok(any)
-    }
-
-    /// Refuses every key until [`Assembly::refresh_keys`] has read them again: a revocation may have gone unnoticed.
-    pub(crate) fn distrust_keys(&self) {
-        self.gateway.stages().identity.suspend();
+    /// What of the store is in force here.
+    pub(crate) const fn force(&self) -> &Arc<Force> {
+        &self.force
     }
 
     /// Puts another configuration in place of the one that runs. Everything that can fail comes first, so that a
@@ -121,16 +115,39 @@ impl Assembly {
         old.identity.set_rules(config.certificates.clone());
         old.policy.replace(config.policy.clone());
         self.gateway.replace(Stages {
+            desk: desk(config, &self.state, &self.force, &old.identity, &old.policy, &old.audit),
             identity: old.identity.clone(),
             policy: old.policy.clone(),
             guard,
             provider: Arc::new(provider),
             audit: old.audit.clone(),
             resource: config.resource.clone(),
-            desk: None,
         });
         Ok(())
     }
+}
+
+/// Who serves what is asked of the gateway itself, where a listener takes it.
+fn desk(
+    config: &Config,
+    state: &Arc<State>,
+    force: &Arc<Force>,
+    identity: &Arc<Identity>,
+    policy: &Arc<Stage>,
+    audit: &Arc<Audit>,
+) -> Option<Arc<dyn Desk>> {
+    let listeners: Vec<_> = config.listeners.iter().filter(|l| l.admin).map(|l| l.name.clone()).collect();
+    if listeners.is_empty() {
+        return None;
+    }
+    Some(Arc::new(Admin {
+        listeners,
+        state: state.clone(),
+        force: force.clone(),
+        identity: identity.clone(),
+        policy: policy.clone(),
+        audit: audit.clone(),
+    }))
 }
 
 /// Looks whether the guards can work with what is configured for them.

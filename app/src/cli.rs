@@ -27,6 +27,8 @@ pub(crate) enum Command {
     /// Create, list and revoke API keys
     #[command(subcommand)]
     Key(Key),
+    /// Refuse credentials from now on, cut their streams, and take that back
+    Revoke(Revoke),
     /// Keep provider keys sealed in the state directory
     #[command(subcommand)]
     Secret(SecretCommand),
@@ -40,6 +42,8 @@ pub(crate) enum Command {
     Audit(AuditCommand),
     /// Print the configuration's JSON schema
     Schema,
+    /// Print the admin API's OpenAPI document
+    Openapi,
     /// Print a shell's completion script
     Completion {
         /// The shell
@@ -140,6 +144,47 @@ pub(crate) enum Kind {
     Service,
     /// A program that a model steers
     Agent,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct Revoke {
+    #[command(subcommand)]
+    pub(crate) command: Option<RevokeCommand>,
+    /// What to revoke: `everything`, `tenant:NAME`, `issuer:NAME`, `role:NAME`, `principal:TENANT/SUBJECT`,
+    /// `client:ISSUER/ID`, `session:ISSUER/ID`, `token:ISSUER/ID` or `credential:ID`
+    #[arg(required = true)]
+    pub(crate) target: Option<String>,
+    /// Why, for whoever reads the list
+    #[arg(long, default_value = "by hand")]
+    pub(crate) reason: String,
+    /// Refuse what was issued before this moment (RFC 3339); now when absent
+    #[arg(long, conflicts_with = "block")]
+    pub(crate) before: Option<String>,
+    /// Refuse what is issued later as well, until it is lifted
+    #[arg(long)]
+    pub(crate) block: bool,
+    #[command(flatten)]
+    pub(crate) config: WithConfig,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RevokeCommand {
+    /// List revocations, newest first
+    List {
+        #[command(flatten)]
+        config: WithConfig,
+        /// How to print
+        #[arg(long, value_enum, default_value_t = Output::Text)]
+        format: Output,
+    },
+    /// Lift a revocation
+    Lift {
+        /// Its id, as `revoke list` prints it
+        id: String,
+        #[command(flatten)]
+        config: WithConfig,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -14,6 +14,7 @@ pub(crate) mod init;
 mod key;
 mod meta;
 mod policy;
+mod revoke;
 mod secret;
 pub(crate) mod serve;
 
@@ -26,11 +27,13 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(&args),
         Command::Doctor(args) => wait(doctor::run(&args)),
         Command::Key(command) => wait(key::run(command)),
+        Command::Revoke(args) => wait(revoke::run(args)),
         Command::Secret(command) => wait(secret::run(command)),
         Command::Policy(command) => policy::run(command),
         Command::Explain(args) => wait(explain::run(&args)),
         Command::Audit(command) => wait(audit::run(command)),
         Command::Schema => meta::schema(),
+        Command::Openapi => meta::openapi(),
         Command::Completion { shell } => meta::completion(shell),
         Command::Man => meta::man(),
     }

@@ -2,6 +2,7 @@
 //!
 //! The only place that reads files, the environment and the clock, and the only one that issues stamps.
 
+mod admin;
 mod assemble;
 mod bind;
 mod cli;
@@ -11,6 +12,7 @@ mod config;
 mod demo;
 mod fetch;
 mod files;
+mod force;
 mod issuers;
 mod reload;
 mod state;

@@ -7,7 +7,6 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use countersign_store::Revision;
 use rustls::ServerConfig;
 use tokio::{
     signal::unix::Signal,
@@ -53,17 +52,16 @@ pub(crate) async fn watch(assembly: Arc<Assembly>, file: PathBuf, opened: Vec<Op
 async fn keys(assembly: &Assembly) {
     let mut tick = interval(KEY_CHECK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut seen = Revision::default();
     let mut failing: Option<Instant> = None;
     loop {
         tick.tick().await;
         let began = Instant::now();
-        let refreshed = timeout(KEY_PATIENCE, assembly.refresh_keys(&mut seen)).await;
+        let refreshed = timeout(KEY_PATIENCE, assembly.force().refresh()).await;
         match refreshed.unwrap_or_else(|_| Err(anyhow::anyhow!("it does not answer"))) {
             Ok(changed) => {
                 failing = None;
                 if changed {
-                    tracing::info!("keys changed");
+                    tracing::info!("keys or revocations changed");
                 }
             }
             Err(error) => {
@@ -71,8 +69,7 @@ async fn keys(assembly: &Assembly) {
                 tracing::error!(%error, "the key store cannot be read");
                 if since.elapsed() >= TOLERATED {
                     // Whoever was revoked meanwhile must not go on; the next good read starts anew.
-                    assembly.distrust_keys();
-                    seen = Revision::default();
+                    assembly.force().distrust();
                 }
             }
         }

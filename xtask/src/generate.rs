@@ -16,6 +16,7 @@ pub(crate) fn run(check: bool) -> anyhow::Result<()> {
     let files = [
         ("docs/reference/config.schema.json", ask(&["schema"])?),
         ("docs/reference/countersign.1", ask(&["man"])?),
+        ("docs/reference/openapi.json", ask(&["openapi"])?),
         ("docs/errors/README.md", codes()),
     ];
     let mut stale = Vec::new();

@@ -5,10 +5,15 @@ use std::{io::Write, process::ExitCode};
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 
-use crate::{cli::Cli, config::raw::RawConfig, term};
+use crate::{admin, cli::Cli, config::raw::RawConfig, term};
 
 pub(crate) fn schema() -> anyhow::Result<ExitCode> {
     term::say(serde_json::to_string_pretty(&schemars::schema_for!(RawConfig))?);
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn openapi() -> anyhow::Result<ExitCode> {
+    term::say(serde_json::to_string_pretty(&admin::openapi::document())?);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,0 +1,137 @@
+//! The desk: what is asked of the gateway itself. Each route declares who may use it, what it takes and what it gives; the same
+//! declaration serves requests and writes `docs/reference/openapi.json`.
+//!
+//! A group of routes is a module with a `ROUTES` of its own and a line in [`GROUPS`].
+//!
+//! Threats it answers: a policy written for models that opens this too (every route is an action of its own, [`Permit`]); a web page
+//! that asks with a certificate its reader's browser holds, or under a name that its owner points here (requests of
+//! pages are refused); a change nobody can be asked about (it is on record before it is made); the same change twice, after an
+//! answer was lost (idempotency keys); secrets that outlive their only showing (no answer that is kept holds one).
+
+use std::{borrow::Cow, pin::Pin, sync::Arc};
+
+use bytes::Bytes;
+use countersign_audit::Audit;
+use countersign_core::{Code, Refusal, RequestId};
+use countersign_gateway::{Asked, Desk, Door, Said};
+use countersign_identity::Identity;
+use countersign_policy::Stage as Policy;
+use http::{HeaderMap, Method, header};
+
+use crate::{force::Force, state::State};
+
+pub(crate) use ask::Ask;
+pub(crate) use reply::Reply;
+pub(crate) use route::{Gives, Param, Permit, Route, schema};
+
+mod ask;
+mod checkpoint;
+mod keys;
+mod once;
+pub(crate) mod openapi;
+mod page;
+mod reply;
+pub(crate) mod revocations;
+mod route;
+mod status;
+
+/// Every group of routes: the path it begins with, its routes, and how it says a refusal.
+pub(crate) const GROUPS: &[Group] = &[
+    Group { path: "/admin/v1/", routes: keys::ROUTES, says: reply::problem },
+    Group { path: "/admin/v1/", routes: revocations::ROUTES, says: reply::problem },
+    Group { path: "/admin/v1/", routes: status::ROUTES, says: reply::problem },
+    Group { path: "/admin/v1/", routes: checkpoint::ROUTES, says: reply::problem },
+];
+
+/// Routes that belong together.
+pub(crate) struct Group {
+    /// What their paths begin with. A path that begins so and is none of theirs is refused in their words.
+    pub(crate) path: &'static str,
+    pub(crate) routes: &'static [Route],
+    /// How a refusal is said: the content type and the body.
+    pub(crate) says: fn(&Refusal, RequestId) -> (&'static str, Bytes),
+}
+
+/// The desk.
+pub(crate) struct Admin {
+    /// Names of the listeners by which it is reached.
+    pub(crate) listeners: Vec<String>,
+    pub(crate) state: Arc<State>,
+    pub(crate) force: Arc<Force>,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) audit: Arc<Audit>,
+}
+
+impl Desk for Admin {
+    fn door(&self, listener: &str, path: &str) -> Option<Door> {
+        if !self.listeners.iter().any(|name| name == listener) {
+            return None;
+        }
+        GROUPS.iter().find(|group| path.starts_with(group.path))?;
+        let open = |route: &Route| route.is(path) && matches!(route.permit, Permit::Open);
+        Some(if routes().any(open) { Door::Open } else { Door::Known })
+    }
+
+    fn serve(&self, asked: Asked) -> Pin<Box<dyn Future<Output = Result<Said, Refusal>> + Send + '_>> {
+        Box::pin(async move {
+            let route = find(asked.request.method(), asked.request.uri().path())?;
+            let reply = self.answer(route, &asked).await?;
+            Ok(Said { response: reply.into_response(asked.id)?, what: Cow::Borrowed(route.name) })
+        })
+    }
+
+    fn refusal(&self, path: &str, refusal: &Refusal, request: RequestId) -> (&'static str, Bytes) {
+        let says = GROUPS.iter().find(|group| path.starts_with(group.path)).map_or(reply::problem as _, |g| g.says);
+        says(refusal, request)
+    }
+}
+
+impl Admin {
+    async fn answer(&self, route: &'static Route, asked: &Asked) -> Result<Reply, Refusal> {
+        let headers = asked.request.headers();
+        if let Permit::Action(action) = route.permit {
+            let who = asked.who.as_deref().ok_or_else(nobody)?;
+            no_page(headers)?;
+            self.policy.administer(who, action)?;
+        }
+        route.takes(headers, asked.request.body())?;
+        let ask = Ask::new(self, route, asked)?;
+        match headers.get(once::KEY) {
+            Some(key) if route.method == Method::POST && asked.who.is_some() => once::answer(&ask, key).await,
+            _ => (route.run)(&ask).await,
+        }
+    }
+}
+
+/// Every route.
+pub(crate) fn routes() -> impl Iterator<Item = &'static Route> {
+    GROUPS.iter().flat_map(|group| group.routes)
+}
+
+fn find(method: &Method, path: &str) -> Result<&'static Route, Refusal> {
+    let mut known = false;
+    for route in routes().filter(|route| route.is(path)) {
+        if route.method == *method {
+            return Ok(route);
+        }
+        known = true;
+    }
+    let code = if known { Code::MethodNotAllowed } else { Code::NoSuchRoute };
+    Err(Refusal::new(code, "no route for this method and path"))
+}
+
+/// Browsers say where a page's request comes from, and pages cannot leave that out.
+fn no_page(headers: &HeaderMap) -> Result<(), Refusal> {
+    if headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site") {
+        return Err(Refusal::new(Code::FromAPage, "the request was made by a web page"));
+    }
+    Ok(())
+}
+
+fn nobody() -> Refusal {
+    Refusal::new(Code::Internal, "nobody was identified")
+}
+
+#[cfg(test)]
+mod tests;
