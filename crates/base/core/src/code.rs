@@ -58,6 +58,8 @@ codes! {
     BadProof = "CS0206", 401, "bad-proof", "the proof of possession is not valid";
     /// The proof holds no nonce of ours that is fresh; the answer brings one.
     NonceNeeded = "CS0207", 401, "nonce-needed", "repeat the request with a proof of possession that holds the nonce in the dpop-nonce header";
+    /// No session can be opened on what is presented.
+    GrantUnusable = "CS0208", 400, "grant-unusable", "no session can be opened on this";
     /// Policy does not permit the request.
     NotPermitted = "CS0301", 403, "not-permitted", "policy does not permit this request";
     /// Policy could not be evaluated, which refuses.
@@ -108,6 +110,8 @@ codes! {
     SignalRefused = "CS0805", 400, "signal-refused", "the security event is not accepted";
     /// A web page asked, on behalf of whoever looks at it.
     FromAPage = "CS0806", 403, "from-a-page", "requests that a web page makes are not served here";
+    /// The rules by which access is granted do not allow it.
+    AccessRule = "CS0807", 403, "access-rule", "the rules for granting access do not allow this";
     /// A defect in the gateway.
     Internal = "CS0901", 500, "internal", "the gateway failed; nothing was let through";
     /// The gateway is shutting down.

@@ -35,7 +35,8 @@ impl Resource {
     }
 
     /// What callers know the gateway by.
-    pub(crate) fn origin(&self) -> &str {
+    #[must_use]
+    pub fn origin(&self) -> &str {
         &self.origin
     }
 

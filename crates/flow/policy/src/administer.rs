@@ -54,6 +54,8 @@ actions! {
     ListGrants = "listGrants";
     /// Ends a grant before its time.
     EndGrant = "endGrant";
+    /// Opens a session on access that was granted.
+    OpenSession = "openSession";
     /// Reads which permissions nobody has used.
     ReportUnused = "reportUnused";
     /// Keeps users and groups in step with a directory, by SCIM.
