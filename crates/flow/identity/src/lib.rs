@@ -15,6 +15,7 @@ mod identify;
 pub mod key;
 mod presented;
 pub mod session;
+pub mod spiffe;
 mod strangers;
 pub mod token;
 

@@ -217,7 +217,9 @@ impl Tokens {
             Doc::read(jws.payload(), &claims::LIMITS).map_err(|_| bad("the token's claims are not strict JSON"))?;
         let claims = doc.root();
         let services = self.services.load();
-        let service = claims.get("iss").and_then(|iss| services.iter().find(|service| iss.is(&service.issuer.url)));
+        let named = claims.get("iss").and_then(|iss| services.iter().find(|service| iss.is(&service.issuer.url)));
+        let of = |service: &&Arc<Service>| service.issuer.profile.claims_it(claims, &service.issuer.url);
+        let service = named.or_else(|| services.iter().find(of));
         let service = service.ok_or_else(|| bad("the token is of no issuer that is known"))?;
         if !service.issuer.algorithms.contains(&jws.algorithm()) {
             return Err(bad("the token's algorithm is not its issuer's"));

@@ -101,7 +101,14 @@ pub(super) fn check(issuers: &[Issuer]) -> Result<(), IssuerError> {
             (!is_name(&issuer.name), "the name is not 1 to 32 characters of a to z, 0 to 9 and `-`"),
             (!names.insert(&issuer.name), "the name is there twice"),
             (!urls.insert(&issuer.url), "another issuer has the same URL"),
-            (!issuer.profile.fits(&issuer.url), "the URL names no tenant of Entra ID"),
+            (
+                issuer.profile == Profile::Entra && !issuer.profile.fits(&issuer.url),
+                "the URL names no tenant of Entra ID",
+            ),
+            (
+                issuer.profile == Profile::Spiffe && !issuer.profile.fits(&issuer.url),
+                "the URL is not spiffe:// and a trust domain",
+            ),
             (issuer.url.is_empty() || !issuer.url.bytes().all(|b| b.is_ascii_graphic()), "the URL is malformed"),
             (issuer.audiences.is_empty() || issuer.audiences.iter().any(|a| a.is_empty()), "an audience is needed"),
             (issuer.algorithms.is_empty(), "an algorithm is needed"),
@@ -121,8 +128,8 @@ pub(super) fn check(issuers: &[Issuer]) -> Result<(), IssuerError> {
                 "answers are remembered for too long",
             ),
             (
-                issuer.introspection.is_some() && issuer.profile == Profile::Entra,
-                "Entra ID answers no questions about tokens",
+                issuer.introspection.is_some() && matches!(issuer.profile, Profile::Entra | Profile::Spiffe),
+                "issuers of its kind answer no questions about tokens",
             ),
             (issuer.keys.max_age <= issuer.keys.refresh, "keys have to be fetched again before they are too old"),
         ];
@@ -192,7 +199,8 @@ impl Service {
         let lease = Arc::new(Lease::new(None));
         let (profile, url) = (issuer.profile, issuer.url.clone());
         let is_for = Box::new(move |named: &str| profile.key_is_for(named, &url));
-        let mut set = KeySet::new(issuer.keys, issuer.algorithms.clone(), is_for, lease.clone());
+        let mut set =
+            KeySet::new(issuer.keys, issuer.algorithms.clone(), issuer.profile.key_use(), is_for, lease.clone());
         if let Some(before) = before {
             set.adopt(&before.set());
         }

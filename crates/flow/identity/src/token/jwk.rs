@@ -95,6 +95,7 @@ pub const MAX_KEYS: usize = 128;
 pub(super) fn read(
     bytes: &[u8],
     allowed: &[Algorithm],
+    usage: (&str, bool),
     issuer: &dyn Fn(&str) -> bool,
     outer: &Arc<Lease>,
 ) -> Result<(Vec<Key>, Vec<RefusedKey>), SetError> {
@@ -109,7 +110,7 @@ pub(super) fn read(
     let (mut keys, mut refused) = (Vec::<Key>::new(), Vec::new());
     let mut ambiguous = Vec::<Box<str>>::new();
     for (at, item) in list.items().enumerate() {
-        match key(item, allowed, issuer, outer) {
+        match key(item, allowed, usage, issuer, outer) {
             Ok(None) => {}
             Ok(Some(key)) => match keys.iter().find(|other| other.kid == key.kid) {
                 Some(other) if other.is(&key) => {}
@@ -128,7 +129,7 @@ pub(super) fn read(
 /// A key that a statement brings with it, ready to verify under `algorithm`, and the key's thumbprint (RFC 7638). It proves
 /// nothing but that whoever signed holds it.
 pub(crate) fn brought(value: Value<'_>, algorithm: Algorithm) -> Result<(ParsedPublicKey, [u8; 32]), KeyError> {
-    let material = public(value)?.ok_or(KeyError::NotAKey)?;
+    let material = public(value, ("sig", false))?.ok_or(KeyError::NotAKey)?;
     if material.kind() != algorithm.kind() || text(value, "alg")?.is_some_and(|name| name != algorithm.as_str()) {
         return Err(KeyError::Algorithm);
     }
@@ -159,10 +160,11 @@ impl Key {
 fn key(
     value: Value<'_>,
     allowed: &[Algorithm],
+    usage: (&str, bool),
     issuer: &dyn Fn(&str) -> bool,
     outer: &Arc<Lease>,
 ) -> Result<Option<Key>, KeyError> {
-    let Some(material) = public(value)? else { return Ok(None) };
+    let Some(material) = public(value, usage)? else { return Ok(None) };
     let own = match text(value, "alg")? {
         Some(name) => {
             let fits = Algorithm::named(&name).filter(|own| own.kind() == material.kind());
@@ -185,7 +187,7 @@ fn key(
 }
 
 /// The key itself; none when it is of a kind or curve that no algorithm here uses, or not for signatures.
-fn public(value: Value<'_>) -> Result<Option<Material>, KeyError> {
+fn public(value: Value<'_>, usage: (&str, bool)) -> Result<Option<Material>, KeyError> {
     let kty = text(value, "kty")?.ok_or(KeyError::Member("kty"))?;
     if kty == "oct" {
         return Err(KeyError::Symmetric);
@@ -193,7 +195,7 @@ fn public(value: Value<'_>) -> Result<Option<Material>, KeyError> {
     if PRIVATE.into_iter().any(|name| value.get(name).is_some()) {
         return Err(KeyError::Private);
     }
-    if !for_signatures(value)? {
+    if !for_signatures(value, usage)? {
         return Ok(None);
     }
     match kty.as_str() {
@@ -203,9 +205,9 @@ fn public(value: Value<'_>) -> Result<Option<Material>, KeyError> {
     }
 }
 
-/// Whether `use` and `key_ops` let the key verify signatures.
-fn for_signatures(value: Value<'_>) -> Result<bool, KeyError> {
-    let by_use = text(value, "use")?.is_none_or(|name| name == "sig");
+/// Whether `use`, which may have to be said, and `key_ops` let the key verify signatures.
+fn for_signatures(value: Value<'_>, (usage, said): (&str, bool)) -> Result<bool, KeyError> {
+    let by_use = text(value, "use")?.map_or(!said, |name| name == usage);
     let Some(ops) = value.get("key_ops") else { return Ok(by_use) };
     let bad = KeyError::Member("key_ops");
     if ops.kind() != Kind::Array {

@@ -76,6 +76,7 @@ impl Keys {
 pub(super) struct KeySet {
     rules: KeyRules,
     algorithms: Vec<Algorithm>,
+    usage: (&'static str, bool),
     issuer: Box<dyn Fn(&str) -> bool + Send + Sync>,
     outer: Arc<Lease>,
     keys: Arc<Keys>,
@@ -89,16 +90,18 @@ pub(super) struct KeySet {
 }
 
 impl KeySet {
-    /// No keys yet. Keys stand within `outer`; `issuer` says whether a key that names an issuer is meant for this one.
+    /// No keys yet. Keys stand within `outer`; `usage` is what their `use` says, and whether it has to; `issuer` says whether a key that names an issuer is meant for this one.
     pub(super) fn new(
         rules: KeyRules,
         algorithms: Vec<Algorithm>,
+        usage: (&'static str, bool),
         issuer: Box<dyn Fn(&str) -> bool + Send + Sync>,
         outer: Arc<Lease>,
     ) -> Self {
         Self {
             rules,
             algorithms,
+            usage,
             issuer,
             outer,
             keys: Arc::default(),
@@ -134,7 +137,7 @@ impl KeySet {
 
     /// What was fetched. The keys become those of the set, and no others.
     pub(super) fn fetched(&mut self, bytes: &[u8], now: Timestamp) -> Result<KeyReport, SetError> {
-        let (read, refused) = match jwk::read(bytes, &self.algorithms, &self.issuer, &self.outer) {
+        let (read, refused) = match jwk::read(bytes, &self.algorithms, self.usage, &self.issuer, &self.outer) {
             Ok(read) => read,
             Err(error) => {
                 self.failed();

@@ -276,3 +276,58 @@ fn a_key_names_its_issuer_exactly() {
         assert!(profile.fits("anything"));
     }
 }
+
+mod spiffe {
+    use super::*;
+
+    const DOMAIN: &str = "spiffe://bank.example";
+
+    fn workload() -> Object {
+        claims()
+            .without("iss")
+            .without("client_id")
+            .without("scope")
+            .without("jti")
+            .with("sub", "\"spiffe://bank.example/batch/7\"")
+    }
+
+    #[test]
+    fn a_workload_is_its_name() {
+        for typ in [None, Some("JWT"), Some("JOSE")] {
+            let who = super::read(Profile::Spiffe, typ, &workload(), DOMAIN).unwrap();
+            assert_eq!((&*who.id, who.kind), ("spiffe://bank.example/batch/7", PrincipalKind::Service));
+            assert!(who.scopes.is_empty() && who.roles.is_empty());
+        }
+        assert!(super::read(Profile::Spiffe, Some("at+jwt"), &workload(), DOMAIN).is_err());
+    }
+
+    #[test]
+    fn a_workload_is_of_its_trust_domain_alone() {
+        for sub in [
+            "spiffe://evil.example/batch",
+            "spiffe://bank.example.evil/batch",
+            "spiffe://bank.example",
+            "spiffe://bank.example/",
+            "spiffe://bank.example/../x",
+            "spiffe://bank.example@evil/x",
+            "SPIFFE://bank.example/x",
+            "https://bank.example/x",
+            "batch",
+            "",
+        ] {
+            let claims = workload().with("sub", format!("{sub:?}"));
+            assert!(super::read(Profile::Spiffe, None, &claims, DOMAIN).is_err(), "{sub}");
+            let text = claims.text();
+            assert!(!Profile::Spiffe.claims_it(Doc::read(text.as_bytes(), &LIMITS).unwrap().root(), DOMAIN), "{sub}");
+        }
+        let text = workload().text();
+        let doc = Doc::read(text.as_bytes(), &LIMITS).unwrap();
+        assert!(Profile::Spiffe.claims_it(doc.root(), DOMAIN));
+        for other in [Profile::Rfc9068, Profile::Entra, Profile::Okta] {
+            assert!(!other.claims_it(doc.root(), DOMAIN), "only a trust domain is named by a subject");
+        }
+        for url in ["spiffe://", "spiffe://Bank", "spiffe://bank/x", "https://bank.example", "bank.example", ""] {
+            assert!(!Profile::Spiffe.fits(url), "{url}");
+        }
+    }
+}

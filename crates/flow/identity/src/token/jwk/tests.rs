@@ -10,7 +10,7 @@ fn lease() -> Arc<Lease> {
 }
 
 fn read_all(set: &str) -> Result<(Vec<Key>, Vec<RefusedKey>), SetError> {
-    read(set.as_bytes(), &Algorithm::ALL, &|issuer| issuer == "us", &lease())
+    read(set.as_bytes(), &Algorithm::ALL, ("sig", false), &|issuer| issuer == "us", &lease())
 }
 
 /// What becomes of a set of one key: the key, nothing, or a refusal.
@@ -49,7 +49,8 @@ fn every_kind_of_key_verifies_under_its_algorithm_and_no_other() {
 fn a_key_without_alg_is_for_what_the_issuer_uses() {
     let (own, other) = (signer(Algorithm::Rs256), signer(Algorithm::Es256));
     let bare = [own.jwk().without("alg").text(), other.jwk().without("alg").text()];
-    let read = |allowed: &[Algorithm]| read(set_of(&bare).as_bytes(), allowed, &|_| true, &lease()).unwrap().0;
+    let read =
+        |allowed: &[Algorithm]| read(set_of(&bare).as_bytes(), allowed, ("sig", false), &|_| true, &lease()).unwrap().0;
     let keys = read(&[Algorithm::Rs256]);
     assert_eq!(keys.len(), 1, "what no algorithm of the issuer uses is passed over");
     let signature = own.sign(b"m");

@@ -11,7 +11,7 @@ const RULES: KeyRules =
     KeyRules { refresh: Duration::from_secs(600), max_age: Duration::from_secs(3600), pause: Duration::from_secs(10) };
 
 fn empty() -> KeySet {
-    KeySet::new(RULES, Algorithm::ALL.into(), Box::new(|_| true), Arc::new(Lease::new(None)))
+    KeySet::new(RULES, Algorithm::ALL.into(), ("sig", false), Box::new(|_| true), Arc::new(Lease::new(None)))
 }
 
 fn kid(algorithm: Algorithm) -> &'static Signer {
@@ -167,7 +167,8 @@ fn clocks_that_jump_keep_nothing_alive() {
 #[test]
 fn a_new_configuration_takes_over_what_was_fetched() {
     let old = holding(&[kid(Algorithm::Es256), kid(Algorithm::EdDsa)]);
-    let mut new = KeySet::new(RULES, vec![Algorithm::EdDsa], Box::new(|_| true), Arc::new(Lease::new(None)));
+    let mut new =
+        KeySet::new(RULES, vec![Algorithm::EdDsa], ("sig", false), Box::new(|_| true), Arc::new(Lease::new(None)));
     new.adopt(&old);
     assert_eq!((new.keys().len(), new.keys().fetched()), (1, Some(after(0))));
     assert!(new.keys().usable(after(3599)) && !new.keys().usable(after(3600)), "it is no younger for that");

@@ -320,3 +320,73 @@ fn nothing_shows_a_token() {
         assert!(!shown.contains(&part[..16]), "{shown}");
     }
 }
+
+#[test]
+fn a_workload_of_another_trust_domain_and_the_keys_of_certificates() {
+    let (ours, theirs) = (signer(Algorithm::Es256), Signer::new(Algorithm::Es256, "ES256"));
+    let domain = |name: &str| Issuer {
+        name: name.into(),
+        url: format!("spiffe://{name}.example").into(),
+        profile: Profile::Spiffe,
+        ..issuer()
+    };
+    let identity = stage(&[], &[]);
+    identity.tokens().set_issuers(vec![domain("bank"), domain("lab"), issuer_named("plain")]).unwrap();
+    let published = |key: &Signer, usage: &str| set_of(&[key.jwk().with("use", format!("{usage:?}")).text()]);
+    identity.tokens().fetched("bank", published(ours, "jwt-svid").as_bytes(), NOW).unwrap();
+    identity.tokens().fetched("lab", published(&theirs, "jwt-svid").as_bytes(), NOW).unwrap();
+    identity.tokens().fetched("plain", set(&[&theirs]).as_bytes(), NOW).unwrap();
+    let svid = |key: &Signer, sub: &str| {
+        let header = key.header().with("typ", "\"JWT\"").text();
+        let claims = claims().without("iss").without("client_id").with("sub", format!("{sub:?}"));
+        key.token_of(header.as_bytes(), claims.text().as_bytes())
+    };
+    let known = ask(&identity, &svid(ours, "spiffe://bank.example/batch"), NOW).unwrap();
+    assert_eq!(&*known.subject, "bank/spiffe://bank.example/batch");
+    // Another trust domain's keys, another trust domain, one that nobody knows, and another issuer's token that names a workload.
+    assert_eq!(
+        why(&identity, &svid(&theirs, "spiffe://bank.example/batch"), NOW).1,
+        "the token's signature does not verify"
+    );
+    assert_eq!(
+        why(&identity, &svid(ours, "spiffe://lab.example/batch"), NOW).1,
+        "the token's signature does not verify"
+    );
+    assert_eq!(
+        why(&identity, &svid(ours, "spiffe://evil.example/x"), NOW).1,
+        "the token is of no issuer that is known"
+    );
+    let theirs_of_plain =
+        theirs.token(&claims().with("iss", "\"https://plain.example\"").with("sub", "\"spiffe://bank.example/batch\""));
+    assert_eq!(&*ask(&identity, &theirs_of_plain, NOW).unwrap().subject, "plain/spiffe://bank.example/batch");
+    // A bundle's keys of certificates sign no tokens, nor do keys whose use is not said.
+    for usage in ["x509-svid", "sig", ""] {
+        let report = identity.tokens().fetched("bank", published(ours, usage).as_bytes(), NOW).unwrap();
+        assert_eq!(report.new + report.kept, 0, "{usage}");
+    }
+    let report = identity.tokens().fetched("bank", set(&[ours]).as_bytes(), NOW).unwrap();
+    assert_eq!(report.new, 0, "the use has to be said");
+    assert_ne!(why(&identity, &svid(ours, "spiffe://bank.example/batch"), NOW).1, "");
+}
+
+fn issuer_named(name: &str) -> Issuer {
+    Issuer { name: name.into(), url: format!("https://{name}.example").into(), ..issuer() }
+}
+
+#[test]
+fn a_tenant_that_is_not_mapped() {
+    let signer = signer(Algorithm::EdDsa);
+    let by_value = [("org-1".into(), "bank".into()), ("org-2".into(), "lab".into())].into();
+    let mapped = Issuer { tenants: Some(Tenants { claim: "org".into(), by_value }), ..issuer() };
+    let identity = stage(&[mapped], &[signer]);
+    let of = |value: &str| signer.token(&claims().with("org", value));
+    assert_eq!(&*ask(&identity, &of("\"org-1\""), NOW).unwrap().tenant, "bank");
+    assert_eq!(&*ask(&identity, &of("\"org-2\""), NOW).unwrap().tenant, "lab");
+    for other in ["\"org-3\"", "\"ORG-1\"", "\"org-1 \"", "\"bank\""] {
+        assert_eq!(why(&identity, &of(other), NOW).1, "the token is of a tenant that is not mapped", "{other}");
+    }
+    for odd in ["\"\"", "null", "[\"org-1\"]", "{}", "1"] {
+        assert_eq!(why(&identity, &of(odd), NOW).0, Code::BadCredential, "{odd}");
+    }
+    assert_eq!(why(&identity, &signer.token(&claims()), NOW).1, "a required claim is missing from the token");
+}
