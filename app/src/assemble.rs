@@ -14,7 +14,7 @@ use countersign_identity::{
     Identity, Outside,
     key::{self, NewKey},
 };
-use countersign_policy::{Policy, Rates, Rules, Settings, Stage};
+use countersign_policy::{Policy, Rates, Rules, Settings, Stage, budget::Purse};
 use countersign_provider::{Dial, Dialer, Provider, Target};
 use countersign_seal::KeyRing;
 use tracing::instrument::WithSubscriber;
@@ -26,6 +26,7 @@ use crate::{
     config::{Config, Key},
     force::Force,
     issuers::{Issuers, askers},
+    spending::Accounts,
     state::State,
 };
 
@@ -35,6 +36,7 @@ pub(crate) struct Assembly {
     state: Arc<State>,
     force: Arc<Force>,
     issuers: Arc<Issuers>,
+    accounts: Accounts,
 }
 
 impl Assembly {
@@ -45,16 +47,17 @@ impl Assembly {
         let keys = Keys { ring: state.ring().clone(), origin: state.node().to_owned() };
         let issuers = Arc::<Issuers>::default();
         let outside = Outside { introspect: issuers.clone(), ..Outside::default() };
-        let identity =
-            Identity::new(stamps.identify, state.ring(), config.certificates.clone(), outside)?;
+        let identity = Identity::new(stamps.identify, state.ring(), config.certificates.clone(), outside)?;
         let (identity, state) = (Arc::new(identity), Arc::new(state));
         let force = Arc::new(Force::new(state.clone(), identity.clone()));
         force.refresh().await?;
         issuers.set(identity.tokens(), &config.issuers, askers(config, &state)?)?;
         let targets = targets(config, &state)?;
-        let audit = Audit::open(stamps.intend, Arc::new(DiskDir::open(state.audit_dir())?), keys, clock.clone())?;
-        let policy = Arc::new(Stage::new(stamps.permit, stamps.reserve, config.policy.clone()));
-        let audit = Arc::new(audit);
+        let dir = Arc::new(DiskDir::open(state.audit_dir())?);
+        let audit = Arc::new(Audit::open(stamps.intend, dir.clone(), keys, clock.clone())?);
+        let (accounts, book) = Accounts::restore(state.store().clone(), state.node(), &*dir, &audit).await?;
+        let policy = Stage::new(stamps.permit, stamps.reserve, config.policy.clone());
+        let policy = Arc::new(policy.with_till(Arc::new(Purse::new(book))));
         let stages = Stages {
             desk: desk(config, &state, &force, &identity, &policy, &audit),
             identity,
@@ -66,7 +69,7 @@ impl Assembly {
         };
         let gateway = Gateway::new(stamps.speak, stages, Limits::default(), clock, Box::new(clock::random));
         force.tell(&gateway);
-        Ok(Self { gateway, state, force, issuers })
+        Ok(Self { gateway, state, force, issuers, accounts })
     }
 
     /// The gateway.
@@ -89,6 +92,11 @@ impl Assembly {
         &self.force
     }
 
+    /// What budgets have spent.
+    pub(crate) const fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
     /// Puts another configuration in place of the one that runs. Everything that can fail comes first, so that a
     /// configuration that does not hold changes nothing.
     ///
@@ -97,7 +105,7 @@ impl Assembly {
     /// far. A request that comes in between is treated as one in flight: by the new policy, with the guards and targets
     /// that were there when it came.
     pub(crate) async fn apply(&self, config: &Config) -> anyhow::Result<()> {
-        if config.state != self.state.dir() || config.node != self.state.node() {
+        if config.home.dir != self.state.dir() || config.home.node != self.state.node() {
             return Err(Failure {
                 code: Code::ConfigInvalid,
                 what: "`state` or `node` is another than the one that runs".into(),

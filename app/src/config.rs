@@ -14,10 +14,8 @@ pub(crate) use check::{load, place};
 pub(crate) struct Config {
     /// The file it came from.
     pub(crate) file: PathBuf,
-    /// Directory of the state: root key, store, audit log.
-    pub(crate) state: PathBuf,
-    /// Names this gateway in its audit log.
-    pub(crate) node: String,
+    /// Where its state is.
+    pub(crate) home: Home,
     /// Threads that serve requests.
     pub(crate) workers: Option<usize>,
     /// Where requests come in.
@@ -52,6 +50,31 @@ pub(crate) struct Introspection {
     pub(crate) endpoint: Option<crate::fetch::Place>,
     pub(crate) client_id: String,
     pub(crate) secret: Key,
+}
+
+/// Where a gateway's state is.
+pub(crate) struct Home {
+    /// Directory of the root key, the audit log and, where it is a file, the store.
+    pub(crate) dir: PathBuf,
+    /// Names this gateway in its audit log.
+    pub(crate) node: String,
+    /// Where keys, revocations and grants are kept.
+    pub(crate) store: StoreAt,
+}
+
+impl Home {
+    /// One with its store in a file.
+    pub(crate) fn local(dir: impl Into<PathBuf>, node: &str) -> Self {
+        Self { dir: dir.into(), node: node.into(), store: StoreAt::File }
+    }
+}
+
+/// Where the store is.
+pub(crate) enum StoreAt {
+    /// In a file of the state directory.
+    File,
+    /// In a database, whose password may still have to be unsealed.
+    Postgres { postgres: countersign_store::Postgres, password: Option<Key> },
 }
 
 /// A door that can be opened.

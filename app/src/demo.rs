@@ -47,7 +47,7 @@ async fn demonstrate(args: &Demo) -> anyhow::Result<ExitCode> {
     let assistant = bank::open().await?;
     let authority = furnish(folder.path(), assistant)?;
     let config = config::load(&folder.path().join("countersign.toml")).map_err(Problems)?;
-    let state = State::open(&config.state, &config.node).await?;
+    let state = State::open(&config.home).await?;
     let script = script::load()?;
     let keys = keys(&state, &script).await?;
     let running = Running::start(config, state).await?;

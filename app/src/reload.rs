@@ -46,7 +46,9 @@ pub(crate) async fn watch(assembly: Arc<Assembly>, file: PathBuf, opened: Vec<Op
             }
         }
     };
-    tokio::join!(keys(&assembly), strangers(&assembly), issuers::watch(&assembly), configuration);
+    let audit = assembly.gateway().stages().audit.clone();
+    let spending = assembly.accounts().watch(&audit);
+    tokio::join!(keys(&assembly), strangers(&assembly), issuers::watch(&assembly), spending, configuration);
 }
 
 async fn keys(assembly: &Assembly) {

@@ -4,15 +4,22 @@ use std::{
     fs::{self, File},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::Context;
 use countersign_core::{Code, Secret};
 use countersign_identity::key;
 use countersign_seal::{KeyHasher, KeyRing, SecretBook};
-use countersign_store::Store;
+use countersign_store::{Postgres, Store};
+use tokio::time::timeout;
 
-use crate::{cli::WithConfig, cmd::Failure, config, files};
+use crate::{
+    cli::WithConfig,
+    cmd::Failure,
+    config::{self, Home, Key, StoreAt},
+    files,
+};
 
 /// An open state directory.
 pub(crate) struct State {
@@ -25,20 +32,19 @@ pub(crate) struct State {
 impl State {
     /// Opens the state of a configuration, reading no more of the configuration than where it is; makes what is missing.
     pub(crate) async fn of(args: &WithConfig) -> anyhow::Result<Self> {
-        let (dir, node) = config::place(&args.config).map_err(crate::cmd::Problems)?;
-        Self::open(&dir, &node).await
+        Self::open(&config::place(&args.config).map_err(crate::cmd::Problems)?).await
     }
 
     /// As [`State::of`], for commands that only look: a state that is not there is not made.
     pub(crate) async fn existing(args: &WithConfig) -> anyhow::Result<Self> {
-        let (dir, node) = config::place(&args.config).map_err(crate::cmd::Problems)?;
-        if !Self::is_there(&dir) {
+        let home = config::place(&args.config).map_err(crate::cmd::Problems)?;
+        if !Self::is_there(&home.dir) {
             return Err(unusable(
-                format!("there is no state in `{}`", dir.display()),
+                format!("there is no state in `{}`", home.dir.display()),
                 "it begins with the first key or start",
             ));
         }
-        Self::open(&dir, &node).await
+        Self::open(&home).await
     }
 
     /// Whether there is anything to open.
@@ -47,7 +53,8 @@ impl State {
     }
 
     /// Opens a state directory, making what is missing.
-    pub(crate) async fn open(dir: &Path, node: &str) -> anyhow::Result<Self> {
+    pub(crate) async fn open(home: &Home) -> anyhow::Result<Self> {
+        let Home { dir, node, store: at } = home;
         let mode = files::private_folder(dir).map_err(|e| {
             unusable(format!("`{}` cannot be made: {e}", dir.display()), "check the path and its permissions")
         })?;
@@ -55,13 +62,16 @@ impl State {
             return Err(unusable(format!("`{}` is open to others (mode {mode:o})", dir.display()), "chmod 700 it"));
         }
         let ring = Arc::new(ring(dir)?);
-        let store = Store::open(&dir.join(STORE)).await.map_err(|e| {
-            unusable(
-                format!("the key store cannot be opened: {e}"),
-                "check the state directory's permissions and free space",
-            )
-        })?;
-        Ok(Self { dir: dir.into(), node: node.into(), ring, store })
+        let store = match at {
+            StoreAt::File => Store::open(&dir.join(STORE)).await.map_err(|e| {
+                unusable(
+                    format!("the key store cannot be opened: {e}"),
+                    "check the state directory's permissions and free space",
+                )
+            })?,
+            StoreAt::Postgres { postgres, password } => connect(postgres, password.as_ref(), dir, &ring).await?,
+        };
+        Ok(Self { dir: dir.clone(), node: node.clone(), ring, store })
     }
 
     /// Where it is.
@@ -96,14 +106,7 @@ impl State {
 
     /// The sealed secrets; none yet when there is no file.
     pub(crate) fn secrets(&self) -> anyhow::Result<SecretBook> {
-        let path = self.dir.join(SECRETS);
-        match fs::read(&path) {
-            Ok(bytes) => SecretBook::parse(&bytes).map_err(|e| {
-                unusable(format!("`{}` is damaged: {e}", path.display()), "restore it from a backup, or remove it")
-            }),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(SecretBook::default()),
-            Err(e) => Err(unusable(format!("`{}` cannot be read: {e}", path.display()), "check its permissions")),
-        }
+        secrets(&self.dir)
     }
 
     /// Changes the sealed secrets, all or nothing. Another process that changes them meanwhile waits.
@@ -117,6 +120,37 @@ impl State {
         let mut book = self.secrets()?;
         change(&mut book)?;
         files::replace(&self.dir.join(SECRETS), &book.to_bytes(), 0o600)
+    }
+}
+
+/// Opens the store in a database, with the password that may be sealed here.
+async fn connect(postgres: &Postgres, password: Option<&Key>, dir: &Path, ring: &KeyRing) -> anyhow::Result<Store> {
+    let password = match password {
+        None => None,
+        Some(Key::Known(password)) => Some(password.clone()),
+        Some(Key::Sealed(name)) => Some(secrets(dir)?.get(ring, name).map_err(|e| {
+            unusable(format!("the sealed password of the store: {e}"), "see `countersign secret set NAME`")
+        })?),
+    };
+    let connecting = timeout(CONNECT, Store::connect(&Postgres { password, ..postgres.clone() })).await;
+    // What the database says of a failed log-in names the user and no secret.
+    let why = match connecting {
+        Ok(Ok(store)) => return Ok(store),
+        Ok(Err(e)) => format!("{:#}", anyhow::Error::from(e)),
+        Err(_) => "it does not answer".into(),
+    };
+    Err(unusable(format!("the store in PostgreSQL cannot be used: {why}"), "see docs/how-to/cluster.md"))
+}
+
+/// The sealed secrets of a state directory.
+fn secrets(dir: &Path) -> anyhow::Result<SecretBook> {
+    let path = dir.join(SECRETS);
+    match fs::read(&path) {
+        Ok(bytes) => SecretBook::parse(&bytes).map_err(|e| {
+            unusable(format!("`{}` is damaged: {e}", path.display()), "restore it from a backup, or remove it")
+        }),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(SecretBook::default()),
+        Err(e) => Err(unusable(format!("`{}` cannot be read: {e}", path.display()), "check its permissions")),
     }
 }
 
@@ -148,6 +182,9 @@ fn ring(dir: &Path) -> anyhow::Result<KeyRing> {
 fn unusable(what: String, fix: &'static str) -> anyhow::Error {
     Failure { code: Code::StateUnusable, what, fix }.into()
 }
+
+/// How long a database may take to be connected to.
+const CONNECT: Duration = Duration::from_secs(10);
 
 const ROOT: &str = "root.key";
 const STORE: &str = "countersign.db";

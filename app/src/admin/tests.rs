@@ -40,7 +40,7 @@ impl World {
         );
         fs::write(folder.path().join("countersign.toml"), text).unwrap();
         let config = config::load(&folder.path().join("countersign.toml")).map_err(Problems).unwrap();
-        let state = State::open(&config.state, &config.node).await.unwrap();
+        let state = State::open(&config.home).await.unwrap();
         let mut keys = Vec::new();
         for role in ["root", "clerk"] {
             let new = NewKey {

@@ -92,15 +92,15 @@ fn doors(config: &Config, findings: &mut Findings) {
 
 /// The state and what is in it. Looking makes none.
 async fn state(config: &Config, findings: &mut Findings) {
-    if !State::is_there(&config.state) {
-        let what = format!("there is none yet in {}", config.state.display());
+    if !State::is_there(&config.home.dir) {
+        let what = format!("there is none yet in {}", config.home.dir.display());
         return findings.look("state", what, "it begins with the first key or start");
     }
-    let state = match State::open(&config.state, &config.node).await {
+    let state = match State::open(&config.home).await {
         Ok(state) => state,
         Err(e) => return findings.wrong("state", format!("{e:#}"), "nothing can be served without it"),
     };
-    findings.good("state", format!("{} can be used", config.state.display()));
+    findings.good("state", format!("{} can be used", config.home.dir.display()));
     keys(&state, findings).await;
     if let Err(e) = assemble::targets(config, &state) {
         findings.wrong("provider", format!("{e:#}"), "nothing is served until its key can be unsealed");
@@ -179,11 +179,11 @@ async fn providers(config: &Config, findings: &mut Findings) {
 
 /// Asks each issuer that is to be asked about tokens once, about a token that nobody issued.
 async fn questions(config: &Config, findings: &mut Findings) {
-    if !config.issuers.iter().any(|issuer| issuer.introspection.is_some()) || !State::is_there(&config.state) {
+    if !config.issuers.iter().any(|issuer| issuer.introspection.is_some()) || !State::is_there(&config.home.dir) {
         return;
     }
     // A state that cannot be opened was told of.
-    let Ok(state) = State::open(&config.state, &config.node).await else { return };
+    let Ok(state) = State::open(&config.home).await else { return };
     let askers = match askers(config, &state) {
         Ok(askers) => askers,
         Err(e) => {

@@ -4,7 +4,7 @@ use std::{fs, process::ExitCode};
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 
-use crate::{cli::Init, files, state::State, term};
+use crate::{cli::Init, config::Home, files, state::State, term};
 
 pub(crate) async fn run(args: &Init) -> anyhow::Result<ExitCode> {
     let dir = &args.directory;
@@ -24,7 +24,7 @@ pub(crate) async fn run(args: &Init) -> anyhow::Result<ExitCode> {
         files::write_new(&dir.join(name), text.as_bytes(), mode)?;
         term::say(format_args!("wrote {}", dir.join(name).display()));
     }
-    State::open(&dir.join("state"), "countersign").await?;
+    State::open(&Home::local(dir.join("state"), "countersign")).await?;
     term::say(format_args!("wrote {}", dir.join("state").display()));
     term::say(format_args!(
         "\nNext:\n  1. edit {0}: name your provider and its models\n  2. countersign check --config {0}\n  3. countersign key create alice --role staff --config {0}\n  4. countersign serve --config {0}",

@@ -26,7 +26,7 @@ pub(crate) fn run(args: &WithConfig) -> anyhow::Result<ExitCode> {
     let config = cmd::configuration(args)?;
     let _telemetry = telemetry::start(&config.telemetry)?;
     runtime(config.workers)?.block_on(async {
-        let state = State::open(&config.state, &config.node).await?;
+        let state = State::open(&config.home).await?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut running = Running::start(config, state).await?;
         let wanted = tokio::select! {
@@ -124,6 +124,10 @@ impl Running {
         while self.serving.join_next().await.is_some() {}
         self.reloading.abort();
         self.assembly.gateway().account_for_strangers(true).await;
-        self.assembly.gateway().stages().audit.close().await;
+        let audit = self.assembly.gateway().stages().audit.clone();
+        audit.close().await;
+        if let Err(error) = self.assembly.accounts().write(&audit).await {
+            tracing::warn!(error = format!("{error:#}"), "figures of budgets are not written down; the next start does");
+        }
     }
 }

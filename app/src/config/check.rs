@@ -9,17 +9,19 @@ use std::{
 };
 
 use countersign_core::{Code, Secret};
-use countersign_policy::{Policy, Settings};
+use countersign_policy::{Policy, Rates, Settings};
 use toml::Spanned;
 
 use super::{
-    Config, Problem, fields,
+    Config, Home, Problem, fields,
     raw::{RawConfig, RawGuard, RawPolicy},
 };
 use crate::files;
 
+mod budgets;
 mod doors;
 mod issuers;
+mod shared;
 mod targets;
 
 /// Reads and checks a configuration file and every file it names. Touches no network and binds nothing.
@@ -28,10 +30,14 @@ pub(crate) fn load(file: &Path) -> Result<Config, Vec<Problem>> {
     Check { file, text: &text, base: base(file), problems: Vec::new() }.config(raw)
 }
 
-/// Where a configuration's state is, and its node's name, reading nothing else of it.
-pub(crate) fn place(file: &Path) -> Result<(PathBuf, String), Vec<Problem>> {
-    let (_, raw) = parse(file)?;
-    Ok((base(file).join(raw.state.get_ref()), raw.node.into_inner()))
+/// Where a configuration's state is, reading nothing else of it.
+pub(crate) fn place(file: &Path) -> Result<Home, Vec<Problem>> {
+    let (text, raw) = parse(file)?;
+    let mut check = Check { file, text: &text, base: base(file), problems: Vec::new() };
+    match check.store(raw.store) {
+        Some(store) => Ok(Home { dir: check.base.join(raw.state.get_ref()), node: raw.node.into_inner(), store }),
+        None => Err(check.problems),
+    }
 }
 
 fn parse(file: &Path) -> Result<(String, RawConfig), Vec<Problem>> {
@@ -106,14 +112,15 @@ impl Check<'_> {
             raw.certificates.iter().filter_map(|c| self.take(&c.span(), fields::certificate(c.get_ref()))).collect();
         let resource = self.resource(raw.resource.as_ref(), &raw.issuers);
         let issuers = self.issuers(raw.issuers);
-        let rates = fields::rates(&raw.rates);
+        let budgets = self.budgets(raw.budgets, raw.prices, &targets);
+        let rates = Rates { budgets, ..fields::rates(&raw.rates) };
+        let store = self.store(raw.store);
         let guard = self.guard(&raw.guard);
         let state = self.base.join(raw.state.get_ref());
-        match (policy, self.problems.is_empty()) {
-            (Some(policy), true) => Ok(Config {
+        match (policy, store, self.problems.is_empty()) {
+            (Some(policy), Some(store), true) => Ok(Config {
                 file: self.file.into(),
-                state,
-                node: raw.node.into_inner(),
+                home: Home { dir: state, node: raw.node.into_inner(), store },
                 workers: raw.workers.map(Spanned::into_inner),
                 listeners,
                 targets,

@@ -7,6 +7,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
+mod budgets;
+mod shared;
+
+pub(crate) use budgets::{RawBudget, RawBy, RawPrice, RawWindow};
+pub(crate) use shared::RawStore;
+
 /// A Countersign configuration file.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -43,6 +49,17 @@ pub(crate) struct RawConfig {
     /// How many requests a credential may make.
     #[serde(default)]
     pub(crate) rates: RawRates,
+    /// What models cost.
+    #[serde(default, rename = "price")]
+    #[schemars(with = "Vec<RawPrice>")]
+    pub(crate) prices: Vec<Spanned<RawPrice>>,
+    /// What may be spent in a window of the calendar.
+    #[serde(default, rename = "budget")]
+    #[schemars(with = "Vec<RawBudget>")]
+    pub(crate) budgets: Vec<Spanned<RawBudget>>,
+    /// Where keys, revocations and grants are kept.
+    #[schemars(with = "Option<RawStore>")]
+    pub(crate) store: Option<Spanned<RawStore>>,
     /// What the guards know of this deployment.
     #[serde(default)]
     pub(crate) guard: RawGuard,

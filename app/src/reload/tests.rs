@@ -27,7 +27,7 @@ impl Deployment {
         fs::write(folder.path().join("canaries.txt"), "canary-0123456789abcdef\n").unwrap();
         fs::write(folder.path().join("countersign.toml"), text("first")).unwrap();
         let config = config::load(&folder.path().join("countersign.toml")).map_err(Problems).unwrap();
-        let state = State::open(&config.state, &config.node).await.unwrap();
+        let state = State::open(&config.home).await.unwrap();
         let new = NewKey {
             tenant: "default".into(),
             subject: "alice".into(),

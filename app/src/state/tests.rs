@@ -6,6 +6,7 @@ use std::{
 use tempfile::TempDir;
 
 use super::*;
+use crate::config::Home;
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -18,13 +19,13 @@ fn chmod(path: &Path, mode: u32) {
 async fn opened() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("a/state");
-    State::open(&dir, "node").await.unwrap();
+    State::open(&Home::local(&dir, "node")).await.unwrap();
     (folder, dir)
 }
 
 /// What is said when the directory cannot be used.
 async fn complaint(dir: &Path) -> String {
-    let error = State::open(dir, "node").await.err().expect("a refusal");
+    let error = State::open(&Home::local(dir, "node")).await.err().expect("a refusal");
     assert_eq!(error.downcast_ref::<Failure>().unwrap().code, Code::StateUnusable);
     error.to_string()
 }
@@ -35,7 +36,7 @@ async fn what_is_made_is_private_and_stays_what_it_is() {
     assert_eq!(mode(&dir), 0o700);
     assert_eq!(mode(&dir.join(ROOT)), 0o600);
     let root = fs::read(dir.join(ROOT)).unwrap();
-    State::open(&dir, "node").await.unwrap();
+    State::open(&Home::local(&dir, "node")).await.unwrap();
     assert_eq!(fs::read(dir.join(ROOT)).unwrap(), root);
 }
 
@@ -79,7 +80,7 @@ async fn looking_makes_nothing() {
 #[tokio::test]
 async fn secrets_are_changed_whole_or_not_at_all() {
     let (_folder, dir) = opened().await;
-    let state = State::open(&dir, "node").await.unwrap();
+    let state = State::open(&Home::local(&dir, "node")).await.unwrap();
     let put = |name: &'static str| {
         let secret = Secret::new(format!("value of {name}"));
         let ring = state.ring().clone();
@@ -111,7 +112,7 @@ async fn secrets_are_changed_whole_or_not_at_all() {
 #[tokio::test]
 async fn secrets_that_are_a_link_are_replaced_not_followed() {
     let (folder, dir) = opened().await;
-    let state = State::open(&dir, "node").await.unwrap();
+    let state = State::open(&Home::local(&dir, "node")).await.unwrap();
     let aim = folder.path().join("aim");
     fs::write(&aim, SecretBook::default().to_bytes()).unwrap();
     symlink(&aim, dir.join(SECRETS)).unwrap();
@@ -122,7 +123,7 @@ async fn secrets_that_are_a_link_are_replaced_not_followed() {
 #[tokio::test]
 async fn a_damaged_book_is_said_to_be() {
     let (_folder, dir) = opened().await;
-    let state = State::open(&dir, "node").await.unwrap();
+    let state = State::open(&Home::local(&dir, "node")).await.unwrap();
     fs::write(dir.join(SECRETS), "{").unwrap();
     assert!(state.secrets().unwrap_err().to_string().contains("is damaged"));
 }

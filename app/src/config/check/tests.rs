@@ -336,8 +336,8 @@ fn what_is_whole_holds_and_paths_are_relative_to_the_file() {
     let place = Home::new();
     let text = whole().replace("models", "key = { file = \"provider.key\" }\nmodels");
     let config = place.load(&text).map_err(|p| format!("{p:?}")).unwrap();
-    assert_eq!(config.state, place.folder.path().join("state"));
-    assert_eq!((config.node.as_str(), config.workers), ("countersign", None));
+    assert_eq!(config.home.dir, place.folder.path().join("state"));
+    assert_eq!((config.home.node.as_str(), config.workers), ("countersign", None));
     assert!(matches!(&config.listeners[..], [l] if matches!(l.door, Door::Tls { .. })));
     assert!(matches!(&config.targets[0].key, Some(Key::Known(key)) if key.expose() == "sk-1234"));
 }
