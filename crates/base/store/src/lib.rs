@@ -14,6 +14,7 @@
 mod access;
 mod answers;
 mod budgets;
+mod directory;
 mod keys;
 mod postgres;
 mod revocations;
@@ -32,6 +33,7 @@ use sqlx::{
 pub use access::SessionRecord;
 pub use answers::Claim;
 pub use budgets::{Figures, Spent};
+pub use directory::{GroupRecord, MemberRecord, UserRecord, Written};
 pub use keys::KeyRecord;
 pub use postgres::Postgres;
 pub use revocations::RevocationRecord;
@@ -196,6 +198,7 @@ fn migrations() -> Vec<Migration> {
         up(2, "revocations", include_str!("../migrations/0002_revocations.sql")),
         up(3, "budgets", include_str!("../migrations/0003_budgets.sql")),
         up(4, "access", include_str!("../migrations/0004_access.sql")),
+        up(5, "directory", include_str!("../migrations/0005_directory.sql")),
         up(6, "answers", include_str!("../migrations/0006_answers.sql")),
         up(7, "signals", include_str!("../migrations/0007_signals.sql")),
     ]
