@@ -6,10 +6,12 @@
 //! the metadata is ours), answers without end, and keys fetched under a configuration that has been replaced meanwhile.
 
 use std::{
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use anyhow::Context;
 use bytes::Bytes;
 use countersign_core::{Secret, Timestamp};
 use countersign_identity::{
@@ -19,6 +21,7 @@ use countersign_identity::{
 };
 use countersign_provider::Trust;
 use tokio::{
+    io::AsyncReadExt,
     task::JoinSet,
     time::{MissedTickBehavior, interval, timeout},
 };
@@ -48,6 +51,8 @@ pub(crate) struct Source {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Keys {
     At(Place),
+    /// In a file.
+    In(PathBuf),
     /// Named by the metadata in one of these places.
     Discovered([Place; 2]),
 }
@@ -190,6 +195,7 @@ impl Source {
         let trust = trust.as_ref();
         let at = match &self.keys {
             Keys::At(at) => at.clone(),
+            Keys::In(path) => return read(path).await.with_context(|| format!("key set in `{}`", path.display())),
             Keys::Discovered(places) => self.discover(places, trust).await?,
         };
         at.get(trust, MAX_SET).await.map_err(|e| anyhow::anyhow!("key set at {at}: {e}"))
@@ -208,6 +214,13 @@ impl Source {
         anyhow::ensure!(at.is_safe(self.clear), "the metadata lead to {at}, which is not https");
         Ok(at)
     }
+}
+
+/// Reads a key set, of no more bytes than one may have.
+async fn read(path: &Path) -> anyhow::Result<Bytes> {
+    let mut bytes = Vec::new();
+    tokio::fs::File::open(path).await?.take(MAX_SET as u64 + 1).read_to_end(&mut bytes).await?;
+    Ok(bytes.into())
 }
 
 /// How often it is looked whether keys are wanted.

@@ -93,6 +93,10 @@ pub(crate) struct RawListener {
     pub(crate) key: Option<PathBuf>,
     /// PEM file with the authorities of client certificates; clients are asked for one when it is there.
     pub(crate) client_ca: Option<PathBuf>,
+    /// SPIFFE trust domains whose workloads are let in by their X.509-SVIDs: from a name to the PEM file of the authorities that may
+    /// vouch for its workloads, and for nobody else's.
+    #[serde(default)]
+    pub(crate) trust_domains: BTreeMap<String, PathBuf>,
     /// Turn clients without certificate away in the handshake.
     #[serde(default)]
     pub(crate) require_client_certificate: bool,
@@ -308,8 +312,10 @@ pub(crate) struct RawIssuer {
     /// Signature algorithms it may use.
     #[serde(default = "algorithms")]
     pub(crate) algorithms: Vec<String>,
-    /// Where its key set is; found by its metadata when absent.
+    /// Where its key set, or its SPIFFE bundle, is; found by its metadata when absent.
     pub(crate) jwks: Option<String>,
+    /// File with its key set or SPIFFE bundle, instead. It is read again as often as keys are fetched.
+    pub(crate) jwks_file: Option<PathBuf>,
     /// PEM file with the authorities of its certificate, instead of the system's.
     pub(crate) ca: Option<PathBuf>,
     /// Fetch keys in the clear. The only value is `"i-accept-cleartext-on-loopback"`, and only loopback addresses take it.
@@ -365,6 +371,8 @@ pub(crate) enum RawIssuerKind {
     Entra,
     /// A custom authorisation server of Okta.
     Okta,
+    /// A SPIFFE trust domain, `url = "spiffe://NAME"`, whose workloads show JWT-SVIDs.
+    Spiffe,
 }
 
 /// Logs and traces. Neither ever holds a prompt, an answer or a credential.

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, net::SocketAddr};
 
 use countersign_gateway::tls;
+use countersign_identity::spiffe;
 use toml::Spanned;
 
 use super::{
@@ -35,7 +36,7 @@ impl Check<'_> {
 
     fn door(&mut self, at: &Place, raw: &RawListener) -> Option<Door> {
         let has_tls = raw.certificate.is_some() || raw.key.is_some() || raw.client_ca.is_some();
-        let has_tls = has_tls || raw.require_client_certificate;
+        let has_tls = has_tls || !raw.trust_domains.is_empty() || raw.require_client_certificate;
         match (&raw.address, &raw.unix) {
             (Some(_), Some(_)) | (None, None) => {
                 self.wrong(at, "a listener needs exactly one of `address` and `unix`", "keep one of the two")
@@ -79,7 +80,7 @@ impl Check<'_> {
             let fix = "name both PEM files; nothing is served in the clear by default";
             return self.wrong(at, "a TCP listener without `certificate` and `key`", fix);
         };
-        if raw.require_client_certificate && raw.client_ca.is_none() {
+        if raw.require_client_certificate && raw.client_ca.is_none() && raw.trust_domains.is_empty() {
             let fix = "name the PEM file of the authorities that sign your clients";
             return self.wrong(at, "`require_client_certificate` without `client_ca`", fix);
         }
@@ -89,11 +90,21 @@ impl Check<'_> {
             Some(path) => Some(self.read(at, path)?),
             None => None,
         };
+        let mut domains = Vec::new();
+        for (name, path) in &raw.trust_domains {
+            if !spiffe::is_trust_domain(name) {
+                let what = format!("`{name}` in `trust_domains` is not the name of a SPIFFE trust domain");
+                return self.wrong(at, what, "write it without `spiffe://`, in lower case");
+            }
+            domains.push((name.as_str(), self.read(at, path)?));
+        }
+        let domains: Vec<_> = domains.iter().map(|(name, pem)| (*name, pem.as_slice())).collect();
         let (chain, key) = (chain?, countersign_core::Secret::new(key?));
         let material = tls::Material {
             chain: &chain,
             key: key.expose(),
             client_authorities: authorities.as_deref(),
+            trust_domains: &domains,
             require_client: raw.require_client_certificate,
         };
         match tls::server(&material) {

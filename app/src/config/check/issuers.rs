@@ -55,7 +55,9 @@ impl Check<'_> {
         raw: Option<&Spanned<String>>,
         issuers: &[Spanned<RawIssuer>],
     ) -> Option<Resource> {
-        let urls: Vec<&str> = issuers.iter().map(|i| i.get_ref().url.as_str()).collect();
+        // A trust domain gives no tokens to whoever asks.
+        let gives = |issuer: &&Spanned<RawIssuer>| !matches!(issuer.get_ref().kind, RawIssuerKind::Spiffe);
+        let urls: Vec<&str> = issuers.iter().filter(gives).map(|i| i.get_ref().url.as_str()).collect();
         match (raw, issuers.first()) {
             (None, None) => None,
             (None, Some(first)) => self.wrong(
@@ -80,6 +82,7 @@ impl Check<'_> {
             RawIssuerKind::Rfc9068 => Profile::Rfc9068,
             RawIssuerKind::Entra => Profile::Entra,
             RawIssuerKind::Okta => Profile::Okta,
+            RawIssuerKind::Spiffe => Profile::Spiffe,
         };
         let clear = self.in_the_clear(at, &raw)?;
         let keys = self.key_places(at, &raw, clear)?;
@@ -174,6 +177,21 @@ impl Check<'_> {
     }
 
     fn key_places(&mut self, at: &Place, raw: &RawIssuer, clear: bool) -> Option<Keys> {
+        match (&raw.jwks, &raw.jwks_file) {
+            (Some(_), Some(_)) => {
+                return self.wrong(at, "`jwks` and `jwks_file` contradict each other", "keep one of the two");
+            }
+            (None, Some(path)) => {
+                // What cannot be read now is no better later.
+                self.read(at, path)?;
+                return Some(Keys::In(self.base.join(path)));
+            }
+            (None, None) if matches!(raw.kind, RawIssuerKind::Spiffe) => {
+                let fix = "name its bundle: `jwks` with an https address, or `jwks_file`";
+                return self.wrong(at, "a trust domain has no metadata that would say where its keys are", fix);
+            }
+            _ => {}
+        }
         if let Some(jwks) = &raw.jwks {
             return Some(Keys::At(self.address(at, "jwks", jwks, clear)?));
         }

@@ -133,6 +133,13 @@ fn each_problem_has_its_line_and_a_fix() {
             "`open.key` holds a secret and is open to everyone (mode 644)",
         ),
         (
+            door(
+                "address = \"127.0.0.1:1\"\ncertificate = \"chain.pem\"\nkey = \"key.pem\"\ntrust_domains = { \"spiffe://bank\" = \"chain.pem\" }\n",
+            ),
+            2,
+            "is not the name of a SPIFFE trust domain",
+        ),
+        (
             door("address = \"127.0.0.1:1\"\ncertificate = \"chain.pem\"\nkey = \"key.pem\"\nclient_ca = \"empty\"\n"),
             2,
             "the client authority is not usable PEM",
@@ -241,6 +248,18 @@ fn each_problem_has_its_line_and_a_fix() {
         (more_issuer("groups = { \"\" = \"staff\" }\n"), 15, "is empty"),
         (more_issuer("leeway_seconds = 61\n"), 15, "`leeway_seconds` is out of bounds"),
         (more_issuer("refresh_seconds = 0\n"), 15, "`refresh_seconds` is out of bounds"),
+        (
+            more_issuer("jwks = \"https://id.example/keys\"\njwks_file = \"policy.cedar\"\n"),
+            15,
+            "`jwks` and `jwks_file` contradict each other",
+        ),
+        (more_issuer("jwks_file = \"no-such-file\"\n"), 15, "`no-such-file` cannot be read"),
+        (issuer(&ISSUER.replace("rfc9068", "spiffe")), 15, "a trust domain has no metadata"),
+        (
+            issuer(&(ISSUER.replace("rfc9068", "spiffe") + "jwks = \"https://id.example/bundle\"\n")),
+            15,
+            "the URL is not spiffe:// and a trust domain",
+        ),
         (more_issuer("tenants = { \"a\" = \"x\" }\n"), 15, "`tenants` without `tenant_claim`"),
         (more_issuer("tenant_claim = \"tid\"\n"), 15, "`tenant_claim` without `tenants` refuses everybody"),
         (

@@ -1,12 +1,13 @@
 //! TLS for listeners: version 1.3 and nothing else, with the hybrid post-quantum key exchange preferred.
 
+mod clients;
+
 use std::sync::Arc;
 
 use rustls::{
-    RootCertStore, ServerConfig,
+    ServerConfig,
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-    server::{WebPkiClientVerifier, danger::ClientCertVerifier},
     version::TLS13,
 };
 
@@ -18,6 +19,8 @@ pub struct Material<'a> {
     pub key: &'a [u8],
     /// Authorities that client certificates must chain to; `None` asks clients for no certificate.
     pub client_authorities: Option<&'a [u8]>,
+    /// SPIFFE trust domains, each by its name, with the authorities that may vouch for its workloads and for nobody else.
+    pub trust_domains: &'a [(&'a str, &'a [u8])],
     /// Whether a client without certificate is turned away in the handshake, rather than asked for a key.
     pub require_client: bool,
 }
@@ -48,18 +51,9 @@ pub fn server(material: &Material<'_>) -> Result<Arc<ServerConfig>, TlsError> {
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&[&TLS13])
         .map_err(|e| rejected(&e))?;
-    let builder = match material.client_authorities {
+    let builder = match clients::verifier(material, &provider)? {
         None => builder.with_no_client_auth(),
-        Some(pem) => {
-            let mut roots = RootCertStore::empty();
-            for authority in certificates(pem, "client authority")? {
-                roots.add(authority).map_err(|e| rejected(&e))?;
-            }
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-            let verifier = if material.require_client { verifier } else { verifier.allow_unauthenticated() };
-            let verifier: Arc<dyn ClientCertVerifier> = verifier.build().map_err(|e| rejected(&e))?;
-            builder.with_client_cert_verifier(verifier)
-        }
+        Some(verifier) => builder.with_client_cert_verifier(verifier),
     };
     let mut config = builder.with_single_cert(chain, key).map_err(|e| rejected(&e))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];

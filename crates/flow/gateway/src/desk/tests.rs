@@ -87,7 +87,7 @@ async fn a_desk_hears_of_nobody_who_is_not_identified_but_at_its_open_doors() {
     assert_eq!(ask(gateway, "outside", "/open/x", None, "hi").await.0, StatusCode::UNAUTHORIZED);
 
     let records = world.records().await;
-    let done: Vec<_> = records.iter().filter_map(|r| if let Record::Answered(a) = r { Some(&*a.what) } else { None });
+    let done = records.iter().filter_map(|r| if let Record::Answered(a) = r { Some(&*a.what) } else { None });
     assert_eq!(done.collect::<Vec<_>>(), ["echo"]);
     assert_eq!(records.iter().filter(|r| matches!(r, Record::Refused(_))).count(), 4);
 }

@@ -109,6 +109,7 @@ async fn a_flood_of_tokens_that_cannot_be_confirmed_fills_no_log() {
         name: "bank".into(),
         url: "https://id.example".into(),
         tenant: "bank".into(),
+        tenants: None,
         audiences: vec!["https://ai.example".into()],
         algorithms: vec![Algorithm::Es256],
         profile: Profile::Rfc9068,
@@ -117,6 +118,7 @@ async fn a_flood_of_tokens_that_cannot_be_confirmed_fills_no_log() {
         leeway: Duration::ZERO,
         max_lifetime: Duration::from_hours(1),
         keys: KeyRules::default(),
+        introspection: None,
     };
     world.gateway.stages().identity.tokens().set_issuers(vec![issuer]).unwrap();
     // Nobody signed it, which nobody can know while the issuer's keys are not there. It is `{"alg":"ES256","kid":"k","typ":"at+jwt"}`

@@ -47,6 +47,7 @@ async fn open(world: &World, bounds: Bounds, with_tls: bool) -> Open {
             chain: chain.as_bytes(),
             key: key.as_bytes(),
             client_authorities: None,
+            trust_domains: &[],
             require_client: false,
         };
         let config = Arc::new(ArcSwap::new(tls::server(&material).unwrap()));
