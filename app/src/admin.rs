@@ -15,17 +15,19 @@ use countersign_audit::Audit;
 use countersign_core::{Code, Refusal, RequestId};
 use countersign_gateway::{Asked, Desk, Door, Said};
 use countersign_identity::Identity;
-use countersign_policy::Stage as Policy;
+use countersign_policy::{Stage as Policy, access::Access};
 use http::{HeaderMap, Method, header};
 
-use crate::{force::Force, state::State};
+use crate::{config::Signals, force::Force, state::State};
 
 pub(crate) use ask::Ask;
 pub(crate) use reply::Reply;
-pub(crate) use route::{Gives, Param, Permit, Route, schema};
+pub(crate) use route::{Form, Gives, Param, Permit, Route, schema};
 
-mod ask;
+mod access;
+pub(crate) mod ask;
 mod checkpoint;
+mod exchange;
 mod keys;
 mod once;
 pub(crate) mod openapi;
@@ -33,14 +35,18 @@ mod page;
 mod reply;
 pub(crate) mod revocations;
 mod route;
+mod signals;
 mod status;
 
-/// Every group of routes: the path it begins with, its routes, and how it says a refusal.
+/// Every group of routes.
 pub(crate) const GROUPS: &[Group] = &[
-    Group { path: "/admin/v1/", routes: keys::ROUTES, says: reply::problem },
-    Group { path: "/admin/v1/", routes: revocations::ROUTES, says: reply::problem },
-    Group { path: "/admin/v1/", routes: status::ROUTES, says: reply::problem },
-    Group { path: "/admin/v1/", routes: checkpoint::ROUTES, says: reply::problem },
+    Group { path: "/admin/v1/", routes: keys::ROUTES, words: &reply::PROBLEMS },
+    Group { path: "/admin/v1/", routes: revocations::ROUTES, words: &reply::PROBLEMS },
+    Group { path: "/admin/v1/", routes: status::ROUTES, words: &reply::PROBLEMS },
+    Group { path: "/admin/v1/", routes: checkpoint::ROUTES, words: &reply::PROBLEMS },
+    Group { path: "/admin/v1/", routes: access::ROUTES, words: &reply::PROBLEMS },
+    Group { path: exchange::PATH, routes: exchange::ROUTES, words: &exchange::WORDS },
+    Group { path: "/ssf/", routes: signals::ROUTES, words: &signals::WORDS },
 ];
 
 /// Routes that belong together.
@@ -48,8 +54,17 @@ pub(crate) struct Group {
     /// What their paths begin with. A path that begins so and is none of theirs is refused in their words.
     pub(crate) path: &'static str,
     pub(crate) routes: &'static [Route],
-    /// How a refusal is said: the content type and the body.
-    pub(crate) says: fn(&Refusal, RequestId) -> (&'static str, Bytes),
+    pub(crate) words: &'static Words,
+}
+
+/// How refusals are said.
+pub(crate) struct Words {
+    /// What they are called in the OpenAPI document.
+    pub(crate) name: &'static str,
+    /// Their content type and form.
+    pub(crate) kind: &'static str,
+    pub(crate) form: Form,
+    pub(crate) say: fn(&Refusal, RequestId) -> Bytes,
 }
 
 /// The desk.
@@ -61,6 +76,12 @@ pub(crate) struct Admin {
     pub(crate) identity: Arc<Identity>,
     pub(crate) policy: Arc<Policy>,
     pub(crate) audit: Arc<Audit>,
+    /// Access that can be asked for.
+    pub(crate) access: Vec<Access>,
+    /// Whose security events are taken in.
+    pub(crate) signals: Vec<Signals>,
+    /// What callers know the gateway by.
+    pub(crate) origin: Option<Box<str>>,
 }
 
 impl Desk for Admin {
@@ -82,8 +103,9 @@ impl Desk for Admin {
     }
 
     fn refusal(&self, path: &str, refusal: &Refusal, request: RequestId) -> (&'static str, Bytes) {
-        let says = GROUPS.iter().find(|group| path.starts_with(group.path)).map_or(reply::problem as _, |g| g.says);
-        says(refusal, request)
+        let group = GROUPS.iter().find(|group| path.starts_with(group.path));
+        let words = group.map_or(&reply::PROBLEMS, |group| group.words);
+        (words.kind, (words.say)(refusal, request))
     }
 }
 

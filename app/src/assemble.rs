@@ -69,6 +69,8 @@ impl Assembly {
         };
         let gateway = Gateway::new(stamps.speak, stages, Limits::default(), clock, Box::new(clock::random));
         force.tell(&gateway);
+        // What only the gateway's policy can hold.
+        force.refresh().await?;
         Ok(Self { gateway, state, force, issuers, accounts })
     }
 
@@ -155,6 +157,9 @@ fn desk(
         identity: identity.clone(),
         policy: policy.clone(),
         audit: audit.clone(),
+        access: config.access.clone(),
+        signals: config.issuers.iter().filter_map(|issuer| issuer.signals.clone()).collect(),
+        origin: config.resource.as_ref().map(|resource| resource.origin().into()),
     }))
 }
 

@@ -119,7 +119,7 @@ pub(crate) struct KeyCreate {
     /// Role, as policies name it; may be repeated
     #[arg(long = "role", required = true)]
     pub(crate) roles: Vec<String>,
-    /// Restriction beyond policy, `model:NAME` or `format:NAME`; may be repeated
+    /// Restriction beyond policy, `model:NAME`, `format:NAME` or `tool:NAME`; may be repeated
     #[arg(long = "scope")]
     pub(crate) scopes: Vec<String>,
     /// What the key's holder is
@@ -223,6 +223,15 @@ pub(crate) enum PolicyCommand {
     Explain {
         /// File with one case (TOML)
         case: PathBuf,
+        #[command(flatten)]
+        config: WithConfig,
+    },
+    /// Say which requests on record other policies would decide otherwise; exits with 1 when there are any
+    Diff {
+        /// The policies in force: a file, or a folder of `.cedar` files
+        old: PathBuf,
+        /// Those that would take their place
+        new: PathBuf,
         #[command(flatten)]
         config: WithConfig,
     },

@@ -29,7 +29,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Key(command) => wait(key::run(command)),
         Command::Revoke(args) => wait(revoke::run(args)),
         Command::Secret(command) => wait(secret::run(command)),
-        Command::Policy(command) => policy::run(command),
+        Command::Policy(command) => wait(policy::run(command)),
         Command::Explain(args) => wait(explain::run(&args)),
         Command::Audit(command) => wait(audit::run(command)),
         Command::Schema => meta::schema(),

@@ -32,6 +32,8 @@ pub(crate) struct Config {
     pub(crate) issuers: Vec<Issuer>,
     /// What clients find the issuers by; there where there are any.
     pub(crate) resource: Option<countersign_gateway::Resource>,
+    /// Access that can be asked for.
+    pub(crate) access: Vec<countersign_policy::access::Access>,
     /// Logs and traces.
     pub(crate) telemetry: raw::Telemetry,
 }
@@ -42,6 +44,8 @@ pub(crate) struct Issuer {
     pub(crate) source: crate::issuers::Source,
     /// How it is asked about tokens that say nothing by themselves.
     pub(crate) introspection: Option<Introspection>,
+    /// Its security events, where any are taken in.
+    pub(crate) signals: Option<Signals>,
 }
 
 /// Where an issuer is asked about tokens, and as whom.
@@ -75,6 +79,17 @@ pub(crate) enum StoreAt {
     File,
     /// In a database, whose password may still have to be unsealed.
     Postgres { postgres: countersign_store::Postgres, password: Option<Key> },
+}
+
+/// Which security events of an issuer are taken in.
+#[derive(Clone)]
+pub(crate) struct Signals {
+    /// The issuer's name.
+    pub(crate) issuer: Box<str>,
+    /// What `aud` of its security event tokens may be.
+    pub(crate) audiences: Vec<String>,
+    /// What `aud` of its logout tokens may be.
+    pub(crate) logout: Vec<String>,
 }
 
 /// A door that can be opened.

@@ -15,6 +15,7 @@ mod files;
 mod force;
 mod issuers;
 mod reload;
+mod signals;
 mod spending;
 mod state;
 mod telemetry;

@@ -4,10 +4,14 @@ use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use countersign_audit::record::{Changed, Members};
-use countersign_core::{Code, Refusal, Timestamp, life::Identified};
+use countersign_core::{
+    Code, Refusal, RequestId, Timestamp,
+    life::{Identified, Peer},
+};
 use countersign_gateway::Asked;
 use countersign_policy::Administer;
 use countersign_store::StoreError;
+use http::HeaderMap;
 use serde::de::DeserializeOwned;
 
 use super::{Admin, Permit, Route, nobody, page::Page};
@@ -64,6 +68,20 @@ impl<'a> Ask<'a> {
     /// Which page of a list is asked for.
     pub(crate) fn page(&self) -> Result<Page, Refusal> {
         Page::read(self)
+    }
+
+    /// The request's id.
+    pub(crate) const fn request(&self) -> RequestId {
+        self.asked.id
+    }
+
+    /// Where it came from.
+    pub(crate) const fn peer(&self) -> &Peer {
+        &self.asked.peer
+    }
+
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        self.asked.request.headers()
     }
 
     pub(crate) fn body(&self) -> &Bytes {
@@ -126,7 +144,7 @@ pub(crate) fn unkept(error: StoreError) -> Refusal {
 }
 
 /// A query of `name=value` pairs; a value may be percent-encoded.
-fn read_query(query: &str) -> Result<BTreeMap<String, String>, Refusal> {
+pub(crate) fn read_query(query: &str) -> Result<BTreeMap<String, String>, Refusal> {
     let mut read = BTreeMap::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').ok_or_else(|| malformed("the query is not made of pairs"))?;

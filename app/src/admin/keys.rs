@@ -102,7 +102,7 @@ struct Key {
 /// What a caller is.
 #[derive(Clone, Copy, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "kebab-case")]
-enum Kind {
+pub(crate) enum Kind {
     /// A human.
     Person,
     /// A program acting for itself.
@@ -133,7 +133,7 @@ struct New {
     /// Roles, as policies name them.
     #[schemars(length(min = 1, max = 64), inner(length(min = 1, max = 128), regex(pattern = r"^[A-Za-z0-9._/:-]+$")))]
     roles: Vec<String>,
-    /// Restrictions beyond policy: `model:NAME`, `format:NAME`.
+    /// Restrictions beyond policy: `model:NAME`, `format:NAME`, `tool:NAME`.
     #[serde(default)]
     #[schemars(length(max = 64))]
     scopes: Vec<String>,
@@ -199,7 +199,7 @@ async fn create(ask: &Ask<'_>) -> Result<Reply, Refusal> {
     let hasher = ask.admin.state.hasher().map_err(|_| Refusal::new(Code::Internal, "the key ring gave no hasher"))?;
     let (secret, record) = key::create(&hasher, spec).map_err(|error| match error {
         // Not with the text: a key may have been written in its place.
-        NewKeyError::Scope(_) => malformed("a scope is neither `model:NAME` nor `format:NAME`"),
+        NewKeyError::Scope(_) => malformed("a scope is none of `model:NAME`, `format:NAME` and `tool:NAME`"),
         NewKeyError::Seal(_) => Refusal::new(Code::Internal, "no random bytes are to be had"),
         other => malformed(other.to_string()),
     })?;

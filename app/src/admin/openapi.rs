@@ -5,9 +5,7 @@ use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Permit, Route, once,
-    reply::{PROBLEM, Problem},
-    routes,
+    GROUPS, Permit, Route, Words, once,
 };
 
 /// The document.
@@ -18,12 +16,17 @@ pub(crate) fn document() -> Value {
     });
     let mut generator = settings.into_generator();
     let mut paths = Map::new();
-    for route in routes() {
-        let operation = operation(route, &mut generator);
-        let path = paths.entry(route.path).or_insert_with(|| json!({}));
-        path[route.method.as_str().to_ascii_lowercase()] = operation;
+    let mut refused = Map::new();
+    for group in GROUPS {
+        for route in group.routes {
+            let operation = operation(route, group.words, &mut generator);
+            let path = paths.entry(route.path).or_insert_with(|| json!({}));
+            path[route.method.as_str().to_ascii_lowercase()] = operation;
+        }
+        let Words { name, kind, form, .. } = group.words;
+        let content = json!({ *kind: { "schema": form(&mut generator) } });
+        refused.insert((*name).into(), json!({ "description": "The request was refused.", "content": content }));
     }
-    let problem = generator.subschema_for::<Problem>();
     let schemas = generator.take_definitions(true);
     json!({
         "openapi": "3.1.0",
@@ -41,18 +44,13 @@ pub(crate) fn document() -> Value {
                 "bearer": { "type": "http", "scheme": "bearer", "description": "An API key or an access token." },
                 "certificate": { "type": "mutualTLS", "description": "A client certificate." },
             },
-            "responses": {
-                "refused": {
-                    "description": "The request was refused.",
-                    "content": { PROBLEM: { "schema": problem } },
-                },
-            },
+            "responses": refused,
             "schemas": schemas,
         },
     })
 }
 
-fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
+fn operation(route: &Route, words: &Words, generator: &mut SchemaGenerator) -> Value {
     let mut operation = json!({ "operationId": route.name, "summary": route.what });
     let names = route.path.split('/').filter_map(|piece| piece.strip_prefix('{')?.strip_suffix('}'));
     let mut parameters: Vec<Value> = names
@@ -92,8 +90,9 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         }
         answers.insert(gives.status.to_string(), answer);
     }
+    let refused = json!({ "$ref": format!("#/components/responses/{}", words.name) });
     for status in refusals(route) {
-        answers.entry(status.to_string()).or_insert_with(|| json!({ "$ref": "#/components/responses/refused" }));
+        answers.entry(status.to_string()).or_insert_with(|| refused.clone());
     }
     operation["responses"] = answers.into();
     operation

@@ -6,6 +6,8 @@ use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::{Words, schema};
+
 /// An answer.
 #[derive(Debug)]
 pub(crate) struct Reply {
@@ -19,7 +21,7 @@ pub(crate) struct Reply {
 
 /// Why a request was refused.
 #[derive(Debug, JsonSchema, Serialize)]
-pub(crate) struct Problem {
+struct Problem {
     /// Names the code as a URI: `urn:countersign:CS0101`.
     #[serde(rename = "type")]
     kind: String,
@@ -47,6 +49,11 @@ impl Reply {
         Ok(Self { kept: Some(json(kept)?), ..Self::json(status, value)? })
     }
 
+    /// Nothing but a status.
+    pub(crate) const fn empty(status: u16) -> Self {
+        Self { status, kind: "", body: Bytes::new(), headers: Vec::new(), kept: None }
+    }
+
     /// Bytes of another type.
     pub(crate) const fn of(status: u16, kind: &'static str, body: Bytes) -> Self {
         Self { status, kind, body, headers: Vec::new(), kept: None }
@@ -69,7 +76,9 @@ impl Reply {
         *response.status_mut() =
             StatusCode::from_u16(self.status).map_err(|_| Refusal::new(Code::Internal, "an answer has no status"))?;
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.kind));
+        if !self.kind.is_empty() {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.kind));
+        }
         // It may be a key.
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert("x-request-id", HeaderValue::try_from(request.to_string()).map_err(wrong)?);
@@ -78,10 +87,14 @@ impl Reply {
     }
 }
 
+/// Refusals as RFC 9457 has them.
+pub(crate) static PROBLEMS: Words =
+    Words { name: "refused", kind: "application/problem+json", form: schema::<Problem>, say: problem };
+
 /// A refusal as RFC 9457 has it. Reasons are for the record, but for those that say what is wrong with what the caller wrote.
-pub(crate) fn problem(refusal: &Refusal, request: RequestId) -> (&'static str, Bytes) {
+fn problem(refusal: &Refusal, request: RequestId) -> Bytes {
     let code = refusal.code;
-    let theirs = matches!(code, Code::Malformed | Code::NoSuchThing | Code::Conflict | Code::KeyReused);
+    let theirs = matches!(code, Code::Malformed | Code::NoSuchThing | Code::Conflict | Code::KeyReused | Code::AccessRule);
     let problem = Problem {
         kind: format!("urn:countersign:{}", code.id()),
         title: code.message(),
@@ -90,7 +103,7 @@ pub(crate) fn problem(refusal: &Refusal, request: RequestId) -> (&'static str, B
         detail: theirs.then(|| refusal.reason.clone().into_owned()),
         request: request.to_string(),
     };
-    (PROBLEM, json(&problem).unwrap_or_default())
+    json(&problem).unwrap_or_default()
 }
 
 fn json<T: Serialize>(value: &T) -> Result<Bytes, Refusal> {
@@ -99,4 +112,3 @@ fn json<T: Serialize>(value: &T) -> Result<Bytes, Refusal> {
 }
 
 pub(crate) const JSON: &str = "application/json";
-pub(crate) const PROBLEM: &str = "application/problem+json";

@@ -26,7 +26,12 @@ permit (principal, action in [Countersign::Action::"ask", Countersign::Action::"
 "#;
 
 impl World {
-    pub(super) async fn new(more: &str) -> Self {
+    pub(super) async fn new(top: &str) -> Self {
+        Self::with(top, "").await
+    }
+
+    /// With more of a configuration at its top and at its end.
+    pub(super) async fn with(top: &str, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let actions: Vec<_> =
             Administer::ALL.iter().map(|a| format!("Countersign::Action::\"{}\"", a.as_str())).collect();
@@ -34,9 +39,9 @@ impl World {
             format!("permit (principal in Countersign::Role::\"root\", action in [{}], resource);", actions.join(", "));
         fs::write(folder.path().join("policy.cedar"), format!("{POLICY}{root}")).unwrap();
         let text = format!(
-            "state = \"state\"\n{more}\n[[listener]]\nname = \"inside\"\nunix = \"a\"\nadmin = true\n\
+            "state = \"state\"\n{top}\n[[listener]]\nname = \"inside\"\nunix = \"a\"\nadmin = true\n\
              [[listener]]\nname = \"outside\"\nunix = \"b\"\n[[target]]\nname = \"t\"\nspeaks = \"openai\"\n\
-             url = \"http://127.0.0.1:9\"\nmodels = [\"m\"]\n[policy]\nfiles = [\"policy.cedar\"]\n[rates]\nper_minute = 100000\nburst = 100000\n"
+             url = \"http://127.0.0.1:9\"\nmodels = [\"m\"]\n[policy]\nfiles = [\"policy.cedar\"]\n[rates]\nper_minute = 100000\nburst = 100000\n{more}\n"
         );
         fs::write(folder.path().join("countersign.toml"), text).unwrap();
         let config = config::load(&folder.path().join("countersign.toml")).map_err(Problems).unwrap();

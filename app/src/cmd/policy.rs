@@ -7,10 +7,13 @@ use countersign_policy::cases::{Cases, Decision, Explanation};
 
 use crate::{cli::PolicyCommand, cmd, term};
 
-pub(crate) fn run(command: PolicyCommand) -> anyhow::Result<ExitCode> {
+mod diff;
+
+pub(crate) async fn run(command: PolicyCommand) -> anyhow::Result<ExitCode> {
     let (file, config) = match &command {
         PolicyCommand::Test { cases, config } => (cases, config),
         PolicyCommand::Explain { case, config } => (case, config),
+        PolicyCommand::Diff { old, new, config } => return diff::run(old, new, config).await,
     };
     let text = fs::read_to_string(file).with_context(|| format!("`{}` cannot be read", file.display()))?;
     let cases: Cases = toml::from_str(&text).with_context(|| format!("`{}` holds no cases", file.display()))?;

@@ -18,10 +18,12 @@ use super::{
 };
 use crate::files;
 
+mod access;
 mod budgets;
 mod doors;
 mod issuers;
 mod shared;
+mod signals;
 mod targets;
 
 /// Reads and checks a configuration file and every file it names. Touches no network and binds nothing.
@@ -110,8 +112,9 @@ impl Check<'_> {
         let rules = raw.rules.iter().filter_map(|r| self.take(&r.span(), fields::rule(r.get_ref()))).collect();
         let certificates =
             raw.certificates.iter().filter_map(|c| self.take(&c.span(), fields::certificate(c.get_ref()))).collect();
-        let resource = self.resource(raw.resource.as_ref(), &raw.issuers);
+        let resource = self.resource(raw.resource.as_ref(), &raw.issuers, &raw.access);
         let issuers = self.issuers(raw.issuers);
+        let access = self.access(raw.access);
         let budgets = self.budgets(raw.budgets, raw.prices, &targets);
         let rates = Rates { budgets, ..fields::rates(&raw.rates) };
         let store = self.store(raw.store);
@@ -129,6 +132,7 @@ impl Check<'_> {
                 certificates,
                 issuers,
                 resource,
+                access,
                 telemetry: raw.telemetry.into_inner(),
             }),
             _ => Err(self.problems),

@@ -9,9 +9,11 @@ use toml::Spanned;
 
 mod budgets;
 mod shared;
+mod signals;
 
 pub(crate) use budgets::{RawBudget, RawBy, RawPrice, RawWindow};
 pub(crate) use shared::RawStore;
+pub(crate) use signals::RawSignals;
 
 /// A Countersign configuration file.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -27,8 +29,8 @@ pub(crate) struct RawConfig {
     /// Threads that serve requests; one for each processor when absent.
     #[schemars(with = "Option<usize>")]
     pub(crate) workers: Option<Spanned<usize>>,
-    /// The https URL that callers know this gateway by, without a path. Needed where there is an `[[issuer]]`: clients find
-    /// out by it where to get tokens (RFC 9728).
+    /// The https URL that callers know this gateway by, without a path. Needed where there is an `[[issuer]]` or `[[access]]`: clients
+    /// find out by it where to get tokens (RFC 9728), and proofs of possession name it.
     #[schemars(with = "Option<String>")]
     pub(crate) resource: Option<Spanned<String>>,
     /// Where requests come in.
@@ -71,6 +73,10 @@ pub(crate) struct RawConfig {
     #[serde(default, rename = "issuer")]
     #[schemars(with = "Vec<RawIssuer>")]
     pub(crate) issuers: Vec<Spanned<RawIssuer>>,
+    /// Access that is asked for, approved and over by itself.
+    #[serde(default)]
+    #[schemars(with = "Vec<RawAccess>")]
+    pub(crate) access: Vec<Spanned<RawAccess>>,
     /// Logs and traces.
     #[serde(default = "telemetry")]
     #[schemars(with = "Telemetry")]
@@ -309,6 +315,8 @@ pub(crate) struct RawIssuer {
     pub(crate) tenants: BTreeMap<String, String>,
     /// Ask it about tokens that say nothing by themselves (RFC 7662).
     pub(crate) introspect: Option<RawIntrospect>,
+    /// Security events of its that are taken in.
+    pub(crate) signals: Option<RawSignals>,
     /// Signature algorithms it may use.
     #[serde(default = "algorithms")]
     pub(crate) algorithms: Vec<String>,
@@ -361,6 +369,29 @@ pub(crate) struct RawIntrospect {
     pub(crate) seconds: u64,
 }
 
+/// One kind of access for a purpose and a time.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawAccess {
+    /// What it is asked for by.
+    pub(crate) name: String,
+    /// The roles that its holders have meanwhile, and alone.
+    pub(crate) roles: Vec<String>,
+    /// What it can be asked for: `model:NAME`, `tool:NAME`, `data:NAME`; a trailing `*` matches any rest.
+    #[serde(rename = "for")]
+    pub(crate) things: Vec<String>,
+    /// Minutes for which it is granted at most, up to a day.
+    pub(crate) longest_minutes: u64,
+    /// How many have to approve.
+    #[serde(default = "one")]
+    pub(crate) approvals: u32,
+    /// Roles of those who may approve, deny and review; never about their own.
+    pub(crate) approvers: Vec<String>,
+    /// Roles of those who may have it without approval, to be reviewed afterwards.
+    #[serde(default)]
+    pub(crate) break_glass: Vec<String>,
+}
+
 /// How an identity provider writes access tokens.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
 #[serde(rename_all = "kebab-case")]
@@ -405,6 +436,10 @@ pub(crate) enum LogFormat {
 
 const fn seconds<const N: u64>() -> u64 {
     N
+}
+
+const fn one() -> u32 {
+    1
 }
 
 const fn connections() -> usize {

@@ -38,6 +38,7 @@ fn issuer(keys: &str) -> config::Issuer {
             clear: false,
         },
         introspection: None,
+        signals: None,
     }
 }
 

@@ -15,7 +15,7 @@ use toml::Spanned;
 use super::{
     super::{
         Introspection as AskedIssuer, Issuer,
-        raw::{RawIntrospect, RawIssuer, RawIssuerKind},
+        raw::{RawAccess, RawIntrospect, RawIssuer, RawIssuerKind},
     },
     Check, Place,
 };
@@ -54,21 +54,22 @@ impl Check<'_> {
         &mut self,
         raw: Option<&Spanned<String>>,
         issuers: &[Spanned<RawIssuer>],
+        access: &[Spanned<RawAccess>],
     ) -> Option<Resource> {
         // A trust domain gives no tokens to whoever asks.
         let gives = |issuer: &&Spanned<RawIssuer>| !matches!(issuer.get_ref().kind, RawIssuerKind::Spiffe);
         let urls: Vec<&str> = issuers.iter().filter(gives).map(|i| i.get_ref().url.as_str()).collect();
-        match (raw, issuers.first()) {
+        match (raw, issuers.first().map(Spanned::span).or_else(|| access.first().map(Spanned::span))) {
             (None, None) => None,
             (None, Some(first)) => self.wrong(
-                &first.span(),
-                "there is an [[issuer]] and no `resource`",
+                &first,
+                "there is an [[issuer]] or [[access]] and no `resource`",
                 "write the https URL that callers know this gateway by, above the first section: resource = \"https://ai.example.com\"",
             ),
             (Some(url), None) => self.wrong(
                 &url.span(),
-                "`resource` without an [[issuer]] has no effect",
-                "leave it out, or add an issuer",
+                "`resource` without an [[issuer]] or [[access]] has no effect",
+                "leave it out, or add one",
             ),
             (Some(url), Some(_)) => Resource::new(url.get_ref(), &urls).or_else(|| {
                 let fix = "write https, a host and perhaps a port, as in \"https://ai.example.com\"";
@@ -104,6 +105,7 @@ impl Check<'_> {
                 (Some(how), Some(asked))
             }
         };
+        let signals = self.signals(at, &raw.name, raw.signals);
         let issuer = TokenIssuer {
             name: raw.name.into(),
             url: raw.url.into(),
@@ -124,7 +126,7 @@ impl Check<'_> {
             return self.wrong(at, e.to_string(), "see `countersign schema` for what each field of an issuer may be");
         }
         let source = Source { name: issuer.name.clone(), url: issuer.url.clone(), keys, ca, clear };
-        Some(Issuer { issuer, source, introspection: asked })
+        Some(Issuer { issuer, source, introspection: asked, signals })
     }
 
     fn tenants(&mut self, at: &Place, raw: &RawIssuer) -> Option<(Arc<str>, Option<Tenants>)> {

@@ -1,0 +1,160 @@
+//! What is done with users and groups. Both are the same to it but for their kind.
+
+use countersign_audit::record::Members;
+use countersign_core::{Refusal, RequestId};
+use countersign_scim::{Fault, Filter, Kind, Patch, Projection, read};
+use http::{HeaderName, HeaderValue, header};
+use serde_json::Value;
+
+use super::{
+    JSON, answer, faulty,
+    held::{self, Held},
+    listed,
+};
+use crate::{
+    admin::{Ask, Reply},
+    clock,
+};
+
+pub(super) async fn list(ask: &Ask<'_>, kind: Kind) -> Result<Reply, Refusal> {
+    let (filter, projection, start, count) = match asked_for(ask) {
+        Ok(asked_for) => asked_for,
+        Err(fault) => return Ok(faulty(fault)),
+    };
+    let all = held::all(ask, kind).await?;
+    let groups = groups(ask, kind).await?;
+    let shown = all.iter().map(|held| held.shown(kind, &groups));
+    let found: Vec<_> = shown.filter(|shown| filter.as_ref().is_none_or(|filter| filter.fits(kind, shown))).collect();
+    let total = found.len();
+    let page = found.into_iter().skip(start - 1).take(count);
+    Ok(answer(200, &listed(total, start, page.map(|shown| projection.of(shown).into()).collect())))
+}
+
+pub(super) async fn get(ask: &Ask<'_>, kind: Kind) -> Result<Reply, Refusal> {
+    let Some(held) = held::find(ask, kind).await? else { return Ok(faulty(Fault::Missing)) };
+    if ask.headers().get(header::IF_NONE_MATCH).is_some_and(|tag| matches(tag, &held)) {
+        return tagged(Reply::of(304, JSON, "".into()), &held);
+    }
+    show(ask, kind, 200, &held).await
+}
+
+pub(super) async fn create(ask: &Ask<'_>, kind: Kind) -> Result<Reply, Refusal> {
+    let resource = match read(ask.body()).and_then(|body| kind.resource(&body)) {
+        Ok(resource) => resource,
+        Err(fault) => return Ok(faulty(fault)),
+    };
+    let prefix = if kind == Kind::User { "usr_" } else { "grp_" };
+    let id = RequestId::new(ask.now(), clock::random()).to_string().replacen("req_", prefix, 1);
+    let held = Held { id: id.into(), resource, created: ask.now(), modified: ask.now(), version: 1 };
+    ask.record(&held.id, Members::new(), held.recorded(kind)).await?;
+    match held::write(ask, kind, &held).await? {
+        Ok(()) => show(ask, kind, 201, &held).await,
+        Err(fault) => Ok(faulty(fault)),
+    }
+}
+
+pub(super) async fn replace(ask: &Ask<'_>, kind: Kind) -> Result<Reply, Refusal> {
+    change(ask, kind, |body, _| kind.resource(body)).await
+}
+
+pub(super) async fn patch(ask: &Ask<'_>, kind: Kind) -> Result<Reply, Refusal> {
+    change(ask, kind, |body, held| Patch::read(body)?.apply(kind, &held.resource)).await
+}
+
+pub(super) async fn delete(ask: &Ask<'_>, kind: Kind) -> Result<Reply, Refusal> {
+    let Some(held) = held::find(ask, kind).await? else { return Ok(faulty(Fault::Missing)) };
+    if changed_since(ask, &held) {
+        return Ok(faulty(Fault::Changed));
+    }
+    ask.record(&held.id, held.recorded(kind), Members::new()).await?;
+    match held::delete(ask, kind, &held).await? {
+        Ok(()) => Ok(Reply::of(204, JSON, "".into())),
+        Err(fault) => Ok(faulty(fault)),
+    }
+}
+
+/// Puts in place of a resource what `becomes` makes of it and the body.
+async fn change(
+    ask: &Ask<'_>,
+    kind: Kind,
+    becomes: impl FnOnce(&Value, &Held) -> Result<countersign_scim::Resource, Fault>,
+) -> Result<Reply, Refusal> {
+    let Some(before) = held::find(ask, kind).await? else { return Ok(faulty(Fault::Missing)) };
+    if changed_since(ask, &before) {
+        return Ok(faulty(Fault::Changed));
+    }
+    let resource = match read(ask.body()).and_then(|body| becomes(&body, &before)) {
+        Ok(resource) => resource,
+        Err(fault) => return Ok(faulty(fault)),
+    };
+    // Directories repeat themselves; what changes nothing is no change.
+    if resource == before.resource {
+        return show(ask, kind, 200, &before).await;
+    }
+    let after = Held { resource, modified: ask.now(), version: before.version.saturating_add(1), ..before.clone() };
+    ask.record(&after.id, before.recorded(kind), after.recorded(kind)).await?;
+    match held::write(ask, kind, &after).await? {
+        Ok(()) => show(ask, kind, 200, &after).await,
+        Err(fault) => Ok(faulty(fault)),
+    }
+}
+
+async fn show(ask: &Ask<'_>, kind: Kind, status: u16, held: &Held) -> Result<Reply, Refusal> {
+    let projection = match projection(ask) {
+        Ok(projection) => projection,
+        Err(fault) => return Ok(faulty(fault)),
+    };
+    let shown = held.shown(kind, &groups(ask, kind).await?);
+    let place = shown.get("meta").and_then(|meta| meta.get("location")?.as_str()).unwrap_or_default().to_owned();
+    let reply = tagged(answer(status, &projection.of(shown).into()), held)?;
+    Ok(if status == 201 { reply.with(header::LOCATION, value(place)?) } else { reply })
+}
+
+/// The tenant's groups, where a user's answer names those that it is in.
+async fn groups(ask: &Ask<'_>, kind: Kind) -> Result<Vec<Held>, Refusal> {
+    match kind {
+        Kind::User => held::all(ask, Kind::Group).await,
+        Kind::Group => Ok(Vec::new()),
+    }
+}
+
+fn tagged(reply: Reply, held: &Held) -> Result<Reply, Refusal> {
+    const TAG: HeaderName = header::ETAG;
+    Ok(reply.with(TAG, value(held.tag())?))
+}
+
+fn value(text: String) -> Result<HeaderValue, Refusal> {
+    HeaderValue::try_from(text).map_err(|_| Refusal::new(countersign_core::Code::Internal, "a header cannot be written"))
+}
+
+/// Whether the client saw another version than that which is kept.
+fn changed_since(ask: &Ask<'_>, held: &Held) -> bool {
+    ask.headers().get(header::IF_MATCH).is_some_and(|tag| !matches(tag, held))
+}
+
+fn matches(tags: &HeaderValue, held: &Held) -> bool {
+    let tag = held.tag();
+    let strong = tag.trim_start_matches("W/");
+    let same = |one: &str| one == "*" || one == tag || one == strong;
+    tags.to_str().is_ok_and(|tags| tags.split(',').any(|one| same(one.trim())))
+}
+
+type AskedFor = (Option<Filter>, Projection, usize, usize);
+
+/// What of a list is asked for. Numbers out of bounds count as the nearest within (RFC 7644, section 3.4.2.4).
+fn asked_for(ask: &Ask<'_>) -> Result<AskedFor, Fault> {
+    let number = |name: &str, usual: i64| match ask.parameter(name) {
+        None => Ok(usual),
+        Some(text) => text.parse::<i64>().map_err(|_| Fault::Value("a number is expected")),
+    };
+    let start = usize::try_from(number("startIndex", 1)?.max(1)).unwrap_or(usize::MAX);
+    let count = usize::try_from(number("count", USUAL)?.clamp(0, MOST)).unwrap_or_default();
+    Ok((ask.parameter("filter").map(Filter::parse).transpose()?, projection(ask)?, start, count))
+}
+
+fn projection(ask: &Ask<'_>) -> Result<Projection, Fault> {
+    Projection::parse(ask.parameter("attributes"), ask.parameter("excludedAttributes"))
+}
+
+const USUAL: i64 = 100;
+const MOST: i64 = 200;
