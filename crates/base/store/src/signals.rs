@@ -35,6 +35,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn receiver(&self, name: &str) -> Result<i64, StoreError> {
+        if let Some(done) = self.done(name).await? {
+            return Ok(done);
+        }
         sqlx::query(
             "INSERT INTO signal_receiver (name, done, held) \
              SELECT $1, number, 0 FROM revision WHERE part = 'revocations' ON CONFLICT DO NOTHING",
@@ -42,8 +45,12 @@ impl Store {
         .bind(name)
         .execute(&self.pool)
         .await?;
+        self.done(name).await?.ok_or_else(|| sqlx::Error::RowNotFound.into())
+    }
+
+    async fn done(&self, name: &str) -> Result<Option<i64>, StoreError> {
         let done = sqlx::query_scalar("SELECT done FROM signal_receiver WHERE name = $1").bind(name);
-        Ok(done.fetch_one(&self.pool).await?)
+        Ok(done.fetch_optional(&self.pool).await?)
     }
 
     /// Holds a receiver until `until`, so that no other node delivers to it; false when another does.

@@ -376,7 +376,8 @@ impl Gateway {
     /// told to slow down.
     fn stranger(&self, refusal: Refusal, from: Option<IpAddr>, now: Timestamp, ledger: &mut Ledger) -> Refusal {
         let unconfirmed = matches!(refusal.code, Code::UnconfirmedCredential | Code::NonceNeeded);
-        let counts = unconfirmed || refusal.code.status() == 401;
+        // At an open door everything that is refused was a proof that did not hold.
+        let counts = unconfirmed || matches!(refusal.code.status(), 400..500);
         let Some(wait) = counts.then(|| self.strangers.refused(from, now)).flatten() else {
             return refusal;
         };
