@@ -22,7 +22,9 @@ mod gate;
 pub mod h2;
 mod home;
 mod http;
+mod link;
 mod postgres;
+mod redis;
 mod siege;
 mod upstream;
 
@@ -32,7 +34,9 @@ pub use deployment::Deployment;
 pub use gate::{Gate, until};
 pub use home::{Home, Plan, binary};
 pub use http::{Answer, request};
+pub use link::Link;
 pub use postgres::Postgres;
+pub use redis::Redis;
 pub use siege::{Must, Siege, ended};
 pub use upstream::{Asked, Reply, Upstream, chunked, event_stream, with_length};
 
