@@ -12,6 +12,7 @@ mod algorithm;
 mod bearer;
 mod cache;
 mod claims;
+mod directory;
 mod introspection;
 mod issuer;
 mod jwk;
@@ -30,6 +31,7 @@ use countersign_wire::json::Doc;
 
 pub use adapter::Profile;
 pub use algorithm::Algorithm;
+pub use directory::Directory;
 pub use introspection::{
     Asking, Introspect, Introspection, MAX_ANSWER, MAX_OPAQUE, MAX_REMEMBERED, NoAnswer, NobodyAsks,
 };
@@ -42,6 +44,7 @@ pub use set::{About, Event, Signal, SignalError};
 
 use cache::{Cache, Entry, Place};
 use claims::Fault;
+use directory::Groups;
 use issuer::Service;
 use jwk::Key;
 
@@ -55,6 +58,7 @@ pub struct Tokens {
     setting: Mutex<()>,
     cache: Cache,
     board: Arc<Board>,
+    directory: ArcSwap<Directory>,
 }
 
 /// How an issuer's keys stand.
@@ -79,7 +83,13 @@ impl Default for Tokens {
 impl Tokens {
     /// No issuers yet; `board` revokes what they issued.
     pub(crate) fn new(board: Arc<Board>) -> Self {
-        Self { services: ArcSwap::default(), setting: Mutex::default(), cache: Cache::new(REMEMBERED), board }
+        Self {
+            services: ArcSwap::default(),
+            setting: Mutex::default(),
+            cache: Cache::new(REMEMBERED),
+            board,
+            directory: ArcSwap::default(),
+        }
     }
 
     /// Replaces the issuers. One that is configured as before keeps its keys, and its tokens their leases. The leases of one that
@@ -101,6 +111,12 @@ impl Tokens {
             old.lease.end();
         }
         Ok(())
+    }
+
+    /// Replaces what a directory says of subjects. It counts from the next request on; tokens that were remembered with other groups are
+    /// read anew.
+    pub fn set_directory(&self, directory: Directory) {
+        self.directory.store(Arc::new(directory));
     }
 
     /// The issuers whose keys are to be fetched now. Each is named once, and again when it was not answered for a minute.
@@ -157,7 +173,8 @@ impl Tokens {
         let service = service.ok_or_else(|| bad("the credential is neither an API key nor an access token"))?;
         let Some(token) = introspection::plain(token) else { return Err(bad("the token is malformed")) };
         let hash = digest(&SHA256, token.as_bytes()).as_ref().first_chunk().copied().unwrap_or_default();
-        let entry = introspection::ask(service, &self.board, token, hash, outside, now).await?;
+        let entry =
+            introspection::ask(service, &self.board, self.directory.load_full(), token, hash, outside, now).await?;
         let principal = entry.principal;
         if principal.lease.ended() {
             return Err(Refusal::new(Code::RevokedCredential, "the token's lease has ended"));
@@ -199,7 +216,9 @@ impl Tokens {
 
     /// The token as it is remembered, verified first if it is not.
     fn recall(&self, token: &[u8], place: &Place, now: Timestamp) -> Result<Entry, Refusal> {
-        if let Some(known) = self.cache.get(place).filter(|known| !known.is_orphan(now)) {
+        let as_known = |known: &Entry| self.groups(&known.principal) == known.groups;
+        let current = |known: &Entry| !known.is_orphan(now) && (known.principal.lease.ended() || as_known(known));
+        if let Some(known) = self.cache.get(place).filter(current) {
             return Ok(known);
         }
         let entry = self.cache.put(place, token.len(), self.verify(token, now)?, now);
@@ -232,10 +251,17 @@ impl Tokens {
             let issuer = &service.issuer;
             let span = claims::check(claims, issuer, now)?;
             let who = issuer.profile.read(jws.typ(), claims, &issuer.url)?;
-            let principal = bearer::principal(issuer, key.lease.clone(), &self.board, who, span, claims)?;
-            Ok(Entry { principal: Arc::new(principal), service: service.clone(), begins: span.begins })
+            let directory = self.directory.load();
+            let principal = bearer::principal(issuer, key.lease.clone(), &self.board, &directory, who, span, claims)?;
+            let groups = groups(&directory, &principal);
+            Ok(Entry { principal: Arc::new(principal), service: service.clone(), begins: span.begins, groups })
         };
         read().map_err(refused)
+    }
+
+    /// What the directory says of a bearer's groups now.
+    fn groups(&self, of: &Principal) -> Option<Groups> {
+        groups(&self.directory.load(), of)
     }
 
     fn service(&self, name: &str) -> Option<Arc<Service>> {
@@ -247,6 +273,11 @@ impl std::fmt::Debug for Tokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tokens").field("issuers", &self.services.load().len()).finish_non_exhaustive()
     }
+}
+
+fn groups(directory: &Directory, of: &Principal) -> Option<Groups> {
+    let claims = of.claims.as_deref()?;
+    directory.groups(&claims.issuer, &of.tenant, &claims.subject).cloned()
 }
 
 /// The issuer's key that the token names.

@@ -2,28 +2,34 @@
 
 use std::sync::Arc;
 
-use countersign_core::{Board, Claims, Lease, Principal, Target, Timestamp, principal::Method};
+use countersign_core::{Board, Claims, Groups, Lease, Principal, Target, Timestamp, principal::Method};
 use countersign_wire::json::Value;
 
 use super::{
     Issuer,
     claims::{self, Fault, Span, Subject},
+    directory::Directory,
 };
 
-/// The bearer of a token whose claims were found good. Its lease lies within `outer`.
+/// The bearer of a token whose claims were found good. Its lease lies within `outer`; what the directory knows of its groups goes before
+/// what the token says.
 pub(super) fn principal(
     issuer: &Issuer,
     outer: Arc<Lease>,
     board: &Arc<Board>,
-    who: Subject,
+    directory: &Directory,
+    mut who: Subject,
     span: Span,
     claims: Value<'_>,
 ) -> Result<Principal, Fault> {
     let subject: Arc<str> = format!("{}/{}", issuer.name, who.id).into();
     let restricts = |scope: &&Arc<str>| scope.starts_with("model:") || scope.starts_with("format:");
     let credential: Arc<str> = format!("token:{subject}").into();
-    let roles = issuer.roles_of(&who)?;
     let tenant = issuer.tenant_of(claims)?;
+    if let Some(groups) = directory.groups(&issuer.name, &tenant, &who.id) {
+        who.groups = Groups::Listed(groups.to_vec());
+    }
+    let roles = issuer.roles_of(&who)?;
     let said = Claims {
         issuer: issuer.name.clone(),
         subject: who.id,

@@ -11,7 +11,7 @@ use ahash::AHashMap;
 use aws_lc_rs::digest::{Context, Digest, SHA256};
 use countersign_core::{Principal, Timestamp};
 
-use super::issuer::Service;
+use super::{directory::Groups, issuer::Service};
 
 /// What a token is remembered by.
 #[derive(Clone, Copy)]
@@ -46,6 +46,8 @@ pub(super) struct Entry {
     pub(super) service: Arc<Service>,
     /// Not before. Asked again each time, for clocks go back.
     pub(super) begins: Timestamp,
+    /// What the directory said of its bearer's groups.
+    pub(super) groups: Option<Groups>,
 }
 
 impl Entry {
@@ -76,12 +78,13 @@ impl Cache {
     }
 
     /// Remembers a verified token of `length` bytes. What stands there already wins: what was signed once has one lease, and a
-    /// lease that was ended stays ended.
+    /// lease that was ended stays ended. What was made of other groups gives way; its lease stands or falls by the same board.
     pub(super) fn put(&self, place: &Place, length: usize, entry: Entry, now: Timestamp) -> Entry {
         let Some(shard) = self.shard(place) else { return entry };
         let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(there) = shard.entries.get(&place.signed)
             && !there.entry.is_orphan(now)
+            && (there.entry.principal.lease.ended() || there.entry.groups == entry.groups)
         {
             return there.entry.clone();
         }

@@ -29,7 +29,7 @@ use futures_util::{
 };
 
 use super::{
-    Profile, RETRY, bad, bearer,
+    Directory, Profile, RETRY, bad, bearer,
     cache::Entry,
     claims::{self, Fault, Subject},
     issuer::Service,
@@ -110,6 +110,7 @@ pub(super) fn plain(token: &[u8]) -> Option<&str> {
 pub(super) async fn ask(
     service: &Arc<Service>,
     board: &Arc<Board>,
+    directory: Arc<Directory>,
     token: &str,
     hash: [u8; 32],
     outside: &dyn Introspect,
@@ -126,7 +127,7 @@ pub(super) async fn ask(
             None => {
                 state.admit(now).map_err(|why| unanswered(service, why))?;
                 let asking = outside.introspect(service.issuer.name.clone(), Secret::new(token.to_owned()));
-                let flight = land(service.clone(), board.clone(), hash, asking, now).boxed().shared();
+                let flight = land(service.clone(), board.clone(), directory, hash, asking, now).boxed().shared();
                 if let Some(weak) = flight.downgrade() {
                     state.flights.insert(hash, weak);
                 }
@@ -141,6 +142,7 @@ pub(super) async fn ask(
 async fn land(
     service: Arc<Service>,
     board: Arc<Board>,
+    directory: Arc<Directory>,
     hash: [u8; 32],
     asking: Asking,
     now: Timestamp,
@@ -149,7 +151,7 @@ async fn land(
     let Some(opaque) = &service.opaque else { return Err(bad("the issuer is not asked about tokens")) };
     let worth = answer
         .map_err(|_| unanswered(&service, "does not say what its tokens are worth"))
-        .and_then(|said| read(&said, &service, &board, &hash, now));
+        .and_then(|said| read(&said, &service, &board, &directory, &hash, now));
     let mut state = opaque.state();
     state.flights.remove(&hash);
     match worth {
@@ -245,6 +247,7 @@ fn read(
     said: &[u8],
     service: &Arc<Service>,
     board: &Arc<Board>,
+    directory: &Directory,
     hash: &[u8; 32],
     now: Timestamp,
 ) -> Result<Entry, Refusal> {
@@ -266,7 +269,7 @@ fn read(
         }
         let span = claims::check_but_issuer(claims, issuer, now)?;
         let who = subject(claims, issuer.profile, hash)?;
-        let principal = bearer::principal(issuer, service.lease.clone(), board, who, span, claims)?;
+        let principal = bearer::principal(issuer, service.lease.clone(), board, directory, who, span, claims)?;
         let bound = principal.claims.as_deref().and_then(|claims| claims.confirmation);
         // A refresh token has no type (RFC 7662, section 2.2).
         let kind = claims::required(claims, "token_type")?.to_ascii_lowercase();
@@ -274,7 +277,7 @@ fn read(
             ("bearer", None | Some(Confirmation::Certificate(_))) | ("dpop", Some(Confirmation::Key(_))) => {}
             _ => return Err(Fault::Bad("the token's type is not that of an access token, or not what it is bound to")),
         }
-        Ok(Entry { principal: Arc::new(principal), service: service.clone(), begins: span.begins })
+        Ok(Entry { principal: Arc::new(principal), service: service.clone(), begins: span.begins, groups: None })
     };
     read().map_err(refused)
 }

@@ -25,7 +25,7 @@ fn entry(service: &Arc<Service>, ends: Timestamp) -> Entry {
         session: None,
         lease: Arc::new(Lease::within(service.lease.clone(), Some(ends))),
     };
-    Entry { principal: Arc::new(principal), service: service.clone(), begins: NOW }
+    Entry { principal: Arc::new(principal), service: service.clone(), begins: NOW, groups: None }
 }
 
 fn place(token: usize) -> Place {

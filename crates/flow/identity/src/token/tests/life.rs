@@ -290,3 +290,67 @@ fn a_token_is_revoked_by_all_that_it_is_and_the_next_one_stands() {
         assert!(ask(&identity, &token, later).is_ok(), "{other}");
     }
 }
+
+/// What the directory of an issuer says of `u-4711` in the tenant `bank`.
+fn directory(issuer: &str, groups: &[&str]) -> Directory {
+    let groups = groups.iter().map(|group| Arc::from(*group)).collect();
+    Directory::new(issuer.into(), [("bank".into(), "u-4711".into(), groups)])
+}
+
+#[test]
+fn groups_of_the_directory_outrank_those_of_tokens_from_the_next_request_on() {
+    let signer = signer(Algorithm::EdDsa);
+    let rule = |group: &str| RoleRule { claim: RoleClaim::Group, value: group.into(), role: group.into() };
+    let identity = stage(&[Issuer { roles: vec![rule("staff"), rule("night")], ..issuer() }], &[signer]);
+    let token = signer.token(&claims().with("groups", "[\"staff\"]"));
+    let roles = || ask(&identity, &token, NOW).unwrap().roles.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(roles(), ["staff"]);
+    let before = ask(&identity, &token, NOW).unwrap();
+    identity.tokens().set_directory(directory("bank", &["night"]));
+    assert_eq!(roles(), ["night"]);
+    // Roles that the directory gave can be revoked as well.
+    identity.board().revoke("role:night".parse().unwrap(), Timestamp::MAX);
+    assert_eq!(ask(&identity, &token, NOW).unwrap_err().code, Code::RevokedCredential);
+    identity.board().replace([]);
+    identity.tokens().set_directory(directory("bank", &[]));
+    assert_eq!(roles(), Vec::<String>::new());
+    // Whom the directory does not know is as the token says: nobody there, another issuer's, another tenant's.
+    identity.tokens().set_directory(directory("other", &["night"]));
+    assert_eq!(roles(), ["staff"]);
+    let elsewhere = [("shop".into(), "u-4711".into(), vec!["night".into()])];
+    identity.tokens().set_directory(Directory::new("bank".into(), elsewhere));
+    assert_eq!(roles(), ["staff"]);
+    assert!(before.lease.stands(NOW), "what was in flight under other groups is cut by revocation alone");
+}
+
+#[test]
+fn a_token_whose_lease_was_ended_stays_ended_whatever_the_directory_says() {
+    let signer = signer(Algorithm::EdDsa);
+    let identity = stage(&[issuer()], &[signer]);
+    let token = signer.token(&claims());
+    ask(&identity, &token, NOW).unwrap().lease.end();
+    identity.tokens().set_directory(directory("bank", &["night"]));
+    assert_eq!(ask(&identity, &token, NOW).unwrap_err().code, Code::RevokedCredential);
+}
+
+#[test]
+fn the_directory_says_which_groups_there_are_where_a_token_could_not_hold_them() {
+    let signer = signer(Algorithm::Rs256);
+    let rule = RoleRule { claim: RoleClaim::Group, value: "night".into(), role: "night".into() };
+    let url = format!("https://login.microsoftonline.com/{TENANT}/v2.0");
+    let entra = Issuer { url: url.clone().into(), profile: Profile::Entra, roles: vec![rule], ..issuer() };
+    let identity = stage(&[entra], &[signer]);
+    let claims = claims()
+        .with("iss", format!("{url:?}"))
+        .with("tid", format!("{TENANT:?}"))
+        .with("ver", "\"2.0\"")
+        .with("azp", "\"c\"")
+        .with("oid", "\"o-1\"")
+        .with("scp", "\"ask\"")
+        .with("_claim_names", "{\"groups\":\"src1\"}");
+    let token = signer.token_of(signer.header().with("typ", "\"JWT\"").text().as_bytes(), claims.text().as_bytes());
+    assert!(ask(&identity, &token, NOW).is_err());
+    let known = [("bank".into(), "o-1".into(), vec!["night".into()])];
+    identity.tokens().set_directory(Directory::new("bank".into(), known));
+    assert_eq!(&*ask(&identity, &token, NOW).unwrap().roles, &["night".into()][..]);
+}
