@@ -20,7 +20,11 @@ mod jws;
 mod keyset;
 mod set;
 #[cfg(test)]
-pub(crate) mod testing;
+mod testing;
+#[cfg(test)]
+pub(crate) mod support {
+    pub(crate) use super::testing::*;
+}
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -18,7 +18,7 @@ use crate::{
     Identity, Presented,
     token::{
         Algorithm,
-        testing::{NOW, Object, Signer, after, claims, issuer, object, signer, stage, unsigned},
+        support::{NOW, Object, Signer, after, claims, issuer, object, signer, stage, unsigned},
     },
 };
 
