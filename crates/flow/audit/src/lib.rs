@@ -30,7 +30,7 @@ pub use dir::{Dir, DiskDir, MemoryDir, Tail};
 pub use note::Checkpoint;
 pub use publisher::Signed;
 pub use queue::Settled;
-pub use spending::Spending;
+pub use spending::{Spending, endings};
 
 /// The log cannot be opened.
 #[derive(Debug, thiserror::Error)]

@@ -3,7 +3,12 @@
 //! The log is the truth: whoever keeps figures elsewhere keeps with them the record that they count up to, and adds what
 //! follows it. So a crash at any moment loses nothing and counts nothing twice.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+use countersign_core::RequestId;
 
 use crate::{
     AuditError, Dir,
@@ -29,33 +34,8 @@ impl Spending {
     /// # Errors
     /// When they cannot be read, or any of them is damaged or missing.
     pub fn between(dir: &dyn Dir, from: u64, until: u64) -> Result<Self, AuditError> {
-        let mut spending = Self { from, next: from, amounts: Amounts::new() };
-        let segments = segments(dir)?;
-        for (i, (start, path)) in segments.iter().enumerate() {
-            let over = segments.get(i + 1).is_some_and(|(end, _)| *end <= from);
-            if over || *start >= until {
-                continue;
-            }
-            let bytes = dir.read(path).map_err(AuditError::Directory)?;
-            for step in Walk::new(&bytes, *start) {
-                match step {
-                    Step::Whole(frame) if frame.index >= until => return Ok(spending),
-                    Step::Whole(frame) if frame.index == spending.next => {
-                        spending.next += 1;
-                        if is_about_money(frame.entry) {
-                            let record = Entry::read(frame.entry).map_err(|e| damaged(frame.index, e))?.record;
-                            spending.add(amounts(&record));
-                        }
-                    }
-                    Step::Whole(_) => {}
-                    Step::Stray(frame) => return Err(damaged(frame.index, "it is there twice")),
-                    Step::Missing { from, what, .. } => return Err(damaged(from, what)),
-                }
-            }
-        }
-        if spending.next < until {
-            return Err(damaged(spending.next, "it is not there"));
-        }
+        let mut spending = Self { from, next: until, amounts: Amounts::new() };
+        each(dir, from, until, |record| spending.add(amounts(&record)))?;
         Ok(spending)
     }
 
@@ -71,6 +51,59 @@ impl Spending {
             *sum = sum.saturating_add(amount);
         }
     }
+}
+
+/// What became of requests that had something set aside, as far as the records of a log from one index up to, not including,
+/// another tell: none for one that is on record as having left and no more, amounts to give back for one that ended. A request
+/// that is not here never left.
+///
+/// # Errors
+/// As [`Spending::between`].
+pub fn endings(dir: &dyn Dir, from: u64, until: u64) -> Result<BTreeMap<RequestId, Option<Amounts>>, AuditError> {
+    let mut endings = BTreeMap::new();
+    each(dir, from, until, |record| match record {
+        Record::Intent(intent) if !intent.charge.is_empty() => {
+            endings.entry(intent.request).or_insert(None);
+        }
+        Record::Outcome(outcome) if !outcome.back.is_empty() => {
+            endings.insert(outcome.request, Some(outcome.back));
+        }
+        _ => {}
+    })?;
+    Ok(endings)
+}
+
+/// Hands over every record that could be about money.
+fn each(dir: &dyn Dir, from: u64, until: u64, mut each: impl FnMut(Record)) -> Result<(), AuditError> {
+    let mut next = from;
+    let segments = segments(dir)?;
+    for (i, (start, path)) in segments.iter().enumerate() {
+        let over = segments.get(i + 1).is_some_and(|(end, _)| *end <= from);
+        if over || *start >= until {
+            continue;
+        }
+        let bytes = dir.read(path).map_err(AuditError::Directory)?;
+        for step in Walk::new(&bytes, *start) {
+            if next >= until {
+                break;
+            }
+            match step {
+                Step::Whole(frame) if frame.index == next => {
+                    next += 1;
+                    if is_about_money(frame.entry) {
+                        each(Entry::read(frame.entry).map_err(|e| damaged(frame.index, e))?.record);
+                    }
+                }
+                Step::Whole(_) => {}
+                Step::Stray(frame) => return Err(damaged(frame.index, "it is there twice")),
+                Step::Missing { from, what, .. } => return Err(damaged(from, what)),
+            }
+        }
+    }
+    if next < until {
+        return Err(damaged(next, "it is not there"));
+    }
+    Ok(())
 }
 
 /// What has been put on record since somebody last asked.

@@ -123,3 +123,18 @@ async fn no_crash_loses_or_doubles_what_was_spent() {
     }
     assert!(crashes > 10, "{crashes}");
 }
+
+#[tokio::test]
+async fn the_records_tell_what_became_of_each_request() {
+    let dir = MemoryDir::default();
+    let audit = open(dir.clone()).unwrap();
+    live(&audit, 0..8, |_| {}).await;
+    audit.close().await;
+    let endings = endings(&dir, 0, audit.spending().next).unwrap();
+    let of = |n| endings.get(&support::id(n));
+    assert_eq!(of(3), Some(&None), "it left, and nobody knows more");
+    assert_eq!(of(0), Some(&None), "all that was set aside counts as used");
+    assert_eq!(of(1), Some(&Some(charge(1).back(Ending::Stayed).into_iter().collect())));
+    assert_eq!(of(2).unwrap().as_ref().unwrap().get("all@1/requests"), None);
+    assert_eq!(of(99), None);
+}
