@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use ahash::AHashMap;
@@ -139,8 +140,8 @@ impl Identity {
         self.dpop.introduce(presented, now).await.map(Confirmation::Key)
     }
 
-    /// Refuses every API key and session until the next [`Identity::load`]. For when the store cannot be read, so that nobody can say
-    /// whether a key has been revoked meanwhile. Answers in flight run on, as far as their lease goes.
+    /// Refuses every credential until the next [`Identity::load`]. For when the store cannot be read, so that nobody can say
+    /// what has been revoked meanwhile. Answers in flight run on, as far as their lease goes.
     pub fn suspend(&self) {
         let _one_at_a_time = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
         self.suspended.store(true, Ordering::Release);
@@ -174,7 +175,7 @@ impl Identity {
     ///
     /// # Errors
     /// `CS0201` when nothing is presented, `CS0202` when it is malformed, unknown or contradicts itself, `CS0203` when it
-    /// has expired, `CS0204` when it was revoked, `CS0205` while the issuer's keys are not at hand, `CS0901` while API keys are
+    /// has expired, `CS0204` when it was revoked, `CS0205` while the issuer's keys are not at hand, `CS0404` while all are
     /// suspended, `CS0402` when more certificates are in use at once, or more proofs remembered, than can be held, `CS0206` when the
     /// key that a token is bound to is not proved, `CS0207` when the proof holds no nonce.
     pub async fn identify(
@@ -184,7 +185,11 @@ impl Identity {
         peer: Peer,
         presented: &Presented<'_>,
     ) -> Result<Identified, Refusal> {
-        let principal = match (presented.shown()?, presented.certificate) {
+        let shown = presented.shown()?;
+        if shown.is_some() || presented.certificate.is_some() {
+            self.confirm_store()?;
+        }
+        let principal = match (shown, presented.certificate) {
             (Some(Shown::Key(key)), _) => self.by_key(key, now)?,
             (Some(Shown::Token { text, scheme }), _) => self.by_token(text, scheme, presented, now).await?,
             (None, Some(certificate)) => self.certificates.principal(certificate, now)?,
@@ -201,7 +206,6 @@ impl Identity {
         now: Timestamp,
     ) -> Result<Arc<Principal>, Refusal> {
         let (principal, token) = if text.starts_with(session::PREFIX.as_bytes()) {
-            self.confirm_store()?;
             let hash = digest(&SHA256, text).as_ref().first_chunk().copied().unwrap_or_default();
             (self.sessions.principal(text, now)?, hash)
         } else if memchr::memchr_iter(b'.', text).take(3).count() == 2 {
@@ -233,7 +237,6 @@ impl Identity {
         if !key::is_well_formed(text) {
             return Err(Refusal::new(Code::BadCredential, "the credential is neither an API key nor an access token"));
         }
-        self.confirm_store()?;
         let keys = self.keys.load();
         let entry = self
             .hasher
@@ -253,7 +256,8 @@ impl Identity {
 
     fn confirm_store(&self) -> Result<(), Refusal> {
         if self.suspended.load(Ordering::Acquire) {
-            return Err(Refusal::new(Code::Internal, "the key store cannot be read, so no key can be confirmed"));
+            let away = Refusal::new(Code::OutOfTouch, "the store cannot be read, so no credential can be confirmed");
+            return Err(Refusal { retry_after: Some(Duration::from_secs(1)), ..away });
         }
         Ok(())
     }

@@ -150,7 +150,7 @@ pub(crate) const CELLS: &[Cell] = &[
     before("identify", "malformed", "a credential that is not a bearer key", &[Code::BadCredential], |_, ask| {
         ask.authorization = Some("Basic YTpi".into());
     }),
-    before("identify", "down", "the key store cannot be read", &[Code::Internal], |world, _| {
+    before("identify", "down", "the key store cannot be read", &[Code::OutOfTouch], |world, _| {
         world.gateway.stages().identity.suspend();
     }),
     // What for.

@@ -181,7 +181,7 @@ fn while_the_store_cannot_be_read_no_key_passes() {
     identity.load(vec![record.clone()]);
     let held = by_key(&identity, NOW, &text).unwrap();
     identity.suspend();
-    assert_eq!(by_key(&identity, NOW, &text).unwrap_err(), Code::Internal);
+    assert_eq!(by_key(&identity, NOW, &text).unwrap_err(), Code::OutOfTouch);
     identity.load(vec![record]);
     assert!(Arc::ptr_eq(&by_key(&identity, NOW, &text).unwrap(), &held));
 }
