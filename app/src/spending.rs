@@ -21,6 +21,7 @@ use crate::{clock, cmd::Failure};
 pub(crate) struct Accounts {
     store: Store,
     log: String,
+    opened: u64,
     /// On record, and not in the store yet.
     waiting: Mutex<Spending>,
 }
@@ -50,7 +51,12 @@ impl Accounts {
         // Less than nothing would be room that nobody gave.
         let book = Book::with(sums.into_iter().map(|(cell, spent)| (cell, u64::try_from(spent).unwrap_or_default())));
         let waiting = Spending { from: opened, next: opened, ..Spending::default() };
-        Ok((Self { store, log: log.to_owned(), waiting: Mutex::new(waiting) }, book))
+        Ok((Self { store, log: log.to_owned(), opened, waiting: Mutex::new(waiting) }, book))
+    }
+
+    /// Index of the record that the log was opened with: no two lives of a node have the same.
+    pub(crate) const fn opened(&self) -> u64 {
+        self.opened
     }
 
     /// Writes figures down every second, until aborted.

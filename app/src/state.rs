@@ -104,6 +104,11 @@ impl State {
         Ok(self.ring.hasher(key::PURPOSE)?)
     }
 
+    /// A password, unsealed where it is sealed.
+    pub(crate) fn secret(&self, key: &Key) -> anyhow::Result<Secret<String>> {
+        unsealed(key, &self.dir, &self.ring)
+    }
+
     /// The sealed secrets; none yet when there is no file.
     pub(crate) fn secrets(&self) -> anyhow::Result<SecretBook> {
         secrets(&self.dir)
@@ -125,13 +130,7 @@ impl State {
 
 /// Opens the store in a database, with the password that may be sealed here.
 async fn connect(postgres: &Postgres, password: Option<&Key>, dir: &Path, ring: &KeyRing) -> anyhow::Result<Store> {
-    let password = match password {
-        None => None,
-        Some(Key::Known(password)) => Some(password.clone()),
-        Some(Key::Sealed(name)) => Some(secrets(dir)?.get(ring, name).map_err(|e| {
-            unusable(format!("the sealed password of the store: {e}"), "see `countersign secret set NAME`")
-        })?),
-    };
+    let password = password.map(|key| unsealed(key, dir, ring)).transpose()?;
     let connecting = timeout(CONNECT, Store::connect(&Postgres { password, ..postgres.clone() })).await;
     // What the database says of a failed log-in names the user and no secret.
     let why = match connecting {
@@ -140,6 +139,16 @@ async fn connect(postgres: &Postgres, password: Option<&Key>, dir: &Path, ring: 
         Err(_) => "it does not answer".into(),
     };
     Err(unusable(format!("the store in PostgreSQL cannot be used: {why}"), "see docs/how-to/cluster.md"))
+}
+
+/// A password, unsealed where it is sealed.
+fn unsealed(key: &Key, dir: &Path, ring: &KeyRing) -> anyhow::Result<Secret<String>> {
+    match key {
+        Key::Known(password) => Ok(password.clone()),
+        Key::Sealed(name) => secrets(dir)?
+            .get(ring, name)
+            .map_err(|e| unusable(format!("a sealed password: {e}"), "see `countersign secret set NAME`")),
+    }
 }
 
 /// The sealed secrets of a state directory.
