@@ -35,6 +35,7 @@ mod page;
 mod reply;
 pub(crate) mod revocations;
 mod route;
+mod scim;
 mod signals;
 mod status;
 
@@ -47,6 +48,7 @@ pub(crate) const GROUPS: &[Group] = &[
     Group { path: "/admin/v1/", routes: access::ROUTES, words: &reply::PROBLEMS },
     Group { path: exchange::PATH, routes: exchange::ROUTES, words: &exchange::WORDS },
     Group { path: "/ssf/", routes: signals::ROUTES, words: &signals::WORDS },
+    Group { path: "/scim/v2", routes: scim::ROUTES, words: &scim::WORDS },
 ];
 
 /// Routes that belong together.

@@ -50,6 +50,7 @@ impl Assembly {
         let identity = Identity::new(stamps.identify, state.ring(), config.certificates.clone(), outside)?;
         let (identity, state) = (Arc::new(identity), Arc::new(state));
         let force = Arc::new(Force::new(state.clone(), identity.clone()));
+        force.provision(config.directory());
         force.refresh().await?;
         issuers.set(identity.tokens(), &config.issuers, askers(config, &state)?)?;
         let targets = targets(config, &state)?;
@@ -123,6 +124,7 @@ impl Assembly {
         let old = self.gateway.stages();
         self.issuers.set(old.identity.tokens(), &config.issuers, askers(config, &self.state)?)?;
         old.identity.set_rules(config.certificates.clone());
+        self.force.provision(config.directory());
         old.policy.replace(config.policy.clone());
         self.gateway.replace(Stages {
             desk: desk(config, &self.state, &self.force, &old.identity, &old.policy, &old.audit),

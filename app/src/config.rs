@@ -38,6 +38,14 @@ pub(crate) struct Config {
     pub(crate) telemetry: raw::Telemetry,
 }
 
+impl Config {
+    /// The issuer whose users and groups a directory keeps in step here.
+    pub(crate) fn directory(&self) -> Option<std::sync::Arc<str>> {
+        let provisioned = self.issuers.iter().find(|issuer| issuer.directory);
+        provisioned.map(|issuer| issuer.issuer.name.clone())
+    }
+}
+
 /// An issuer of access tokens, and where its keys come from.
 pub(crate) struct Issuer {
     pub(crate) issuer: countersign_identity::token::Issuer,
@@ -46,6 +54,8 @@ pub(crate) struct Issuer {
     pub(crate) introspection: Option<Introspection>,
     /// Its security events, where any are taken in.
     pub(crate) signals: Option<Signals>,
+    /// Whether a directory keeps its users and groups in step here.
+    pub(crate) directory: bool,
 }
 
 /// Where an issuer is asked about tokens, and as whom.

@@ -1,16 +1,16 @@
-//! Keeps what is in force here in step with what the store holds: API keys, sessions and revocations.
+//! Keeps what is in force here in step with what the store holds: API keys, sessions, revocations and the directory.
 //!
 //! A change that is made here holds at once; one that another process made, at the next look. INVARIANT: one at a time. What is read from
 //! the store and then put in force never runs beside a change made here, or it could take away what was added in between.
 
 use std::sync::{
-    Arc, OnceLock, Weak,
+    Arc, OnceLock, PoisonError, Weak,
     atomic::{AtomicBool, Ordering},
 };
 
 use countersign_core::{Target, Timestamp, access::Case};
 use countersign_gateway::Gateway;
-use countersign_identity::{Identity, KeyRecord};
+use countersign_identity::{Identity, KeyRecord, token::Directory};
 use countersign_policy::Risk;
 use countersign_store::{Revision, RevocationRecord, SessionRecord, StandingRecord, StoreError};
 use tokio::sync::Mutex;
@@ -23,6 +23,8 @@ pub(crate) struct Force {
     identity: Arc<Identity>,
     gateway: OnceLock<Weak<Gateway>>,
     doubted: AtomicBool,
+    /// The issuer whose users a directory keeps in step here.
+    issuer: std::sync::Mutex<Option<Arc<str>>>,
     seen: Mutex<Seen>,
 }
 
@@ -33,6 +35,13 @@ struct Seen {
     revocations: Revision,
     access: Revision,
     standings: Revision,
+    directory: Revision,
+    /// For which issuer the directory was read.
+    issuer: Option<Arc<str>>,
+    /// What the store has revoked. INVARIANT: with `shut_out` it is all that stands on the board.
+    revoked: Vec<(Target, Timestamp)>,
+    /// Whom the directory has deactivated or deleted.
+    shut_out: Vec<Target>,
     /// When the first of the sessions in force is over.
     first_end: Option<Timestamp>,
 }
@@ -40,7 +49,18 @@ struct Seen {
 impl Force {
     /// Nothing is in force until the first [`Force::refresh`].
     pub(crate) fn new(state: Arc<State>, identity: Arc<Identity>) -> Self {
-        Self { state, identity, gateway: OnceLock::new(), doubted: AtomicBool::new(false), seen: Mutex::default() }
+        let (gateway, doubted) = (OnceLock::new(), AtomicBool::new(false));
+        Self { state, identity, gateway, doubted, issuer: std::sync::Mutex::default(), seen: Mutex::default() }
+    }
+
+    /// Has the directory count for the issuer of that name, or for none, from the next look on.
+    pub(crate) fn provision(&self, issuer: Option<Arc<str>>) {
+        *self.issuer.lock().unwrap_or_else(PoisonError::into_inner) = issuer;
+    }
+
+    /// The issuer whose users the directory is of.
+    pub(crate) fn provisioned(&self) -> Option<Arc<str>> {
+        self.issuer.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The gateway whose answers in flight are to be told.
@@ -53,45 +73,87 @@ impl Force {
     pub(crate) async fn refresh(&self) -> anyhow::Result<bool> {
         let mut seen = self.seen.lock().await;
         if self.doubted.swap(false, Ordering::AcqRel) {
-            *seen = Seen::default();
+            // The lists stay until they are read again: nothing that is revoked is let in meanwhile.
+            let (revoked, shut_out) = (std::mem::take(&mut seen.revoked), std::mem::take(&mut seen.shut_out));
+            *seen = Seen { revoked, shut_out, ..Seen::default() };
         }
         let store = self.state.store();
-        let revocations = store.revocations_if_changed(&mut seen.revocations, clock::now()).await?;
-        let keys = store.keys_if_changed(&mut seen.keys).await?;
         let now = clock::now();
+        // Each is put in force before the next is read: what has been seen and was not put in force would not be read again.
+        let mut changed = self.reload_revocations(&mut seen, now).await?;
+        changed |= self.reload_keys(&mut seen).await?;
+        changed |= self.reload_directory(&mut seen).await?;
         if seen.first_end.is_some_and(|end| end <= now) {
             store.end_sessions(now).await?;
         }
-        let sessions = store.sessions_if_changed(&mut seen.access, now).await?;
-        let changed = revocations.is_some() || keys.is_some() || sessions.is_some();
-        if let Some(all) = revocations {
-            self.identity.board().replace(all.into_iter().map(on_the_board));
-        }
-        if let Some(keys) = keys {
-            self.identity.load(keys);
-        }
-        if let Some(sessions) = sessions {
-            self.put_sessions(&mut seen, sessions);
-        }
-        if changed {
-            self.recheck();
-        }
+        changed |= self.reload_sessions(&mut seen).await?;
         self.reload_standings(&mut seen).await?;
         Ok(changed)
     }
 
-    /// Refuses every key until [`Force::refresh`] has read them again: a revocation may have gone unnoticed.
+    /// Something in the directory was written here.
+    pub(crate) async fn directory_changed(&self) -> Result<(), StoreError> {
+        let mut seen = self.seen.lock().await;
+        self.reload_directory(&mut seen).await.map(drop)
+    }
+
+    async fn reload_directory(&self, seen: &mut Seen) -> Result<bool, StoreError> {
+        let issuer = self.provisioned();
+        if seen.issuer != issuer {
+            seen.directory = Revision::default();
+        }
+        let Some(members) = self.state.store().directory_if_changed(&mut seen.directory).await? else {
+            return Ok(false);
+        };
+        seen.issuer = issuer;
+        let (mut groups, mut shut_out) = (Vec::new(), Vec::new());
+        if let Some(issuer) = &seen.issuer {
+            for member in members {
+                if !member.active {
+                    let subject = format!("{issuer}/{}", member.external_id);
+                    shut_out.push(Target::Principal(member.tenant.clone(), subject.into()));
+                }
+                groups.push((member.tenant, member.external_id, member.groups));
+            }
+            self.identity.tokens().set_directory(Directory::new(issuer.clone(), groups));
+        } else {
+            self.identity.tokens().set_directory(Directory::default());
+        }
+        seen.shut_out = shut_out;
+        self.put_on_board(seen);
+        Ok(true)
+    }
+
+    async fn reload_revocations(&self, seen: &mut Seen, now: Timestamp) -> Result<bool, StoreError> {
+        let all = self.state.store().revocations_if_changed(&mut seen.revocations, now).await?;
+        let Some(all) = all else { return Ok(false) };
+        seen.revoked = all.into_iter().map(on_the_board).collect();
+        self.put_on_board(seen);
+        Ok(true)
+    }
+
+    fn put_on_board(&self, seen: &Seen) {
+        let shut_out = seen.shut_out.iter().map(|target| (target.clone(), Timestamp::MAX));
+        self.identity.board().replace(seen.revoked.iter().cloned().chain(shut_out));
+        self.recheck();
+    }
+
+    /// Refuses everybody and cuts every answer until [`Force::refresh`] has read the store again: a revocation may have gone
+    /// unnoticed.
     pub(crate) fn distrust(&self) {
         // Without waiting for whoever waits for the store.
         self.doubted.store(true, Ordering::Release);
         self.identity.suspend();
+        // Taken off the board again by the next good look, which replaces all of it.
+        self.identity.board().revoke(Target::Everything, Timestamp::MAX);
+        self.recheck();
     }
 
     /// Adds a key, which opens the door from now on.
     pub(crate) async fn add_key(&self, key: &KeyRecord) -> Result<(), StoreError> {
         let mut seen = self.seen.lock().await;
         self.state.store().insert_key(key).await?;
-        self.reload_keys(&mut seen).await
+        self.reload_keys(&mut seen).await.map(drop)
     }
 
     /// Revokes a key; whether it stood until now.
@@ -106,7 +168,8 @@ impl Force {
     pub(crate) async fn revoke(&self, target: Target, record: &RevocationRecord) -> Result<(), StoreError> {
         let mut seen = self.seen.lock().await;
         self.state.store().insert_revocation(record, &mut seen.revocations).await?;
-        self.identity.board().revoke(target, record.before);
+        self.identity.board().revoke(target.clone(), record.before);
+        seen.revoked.push((target, record.before));
         self.recheck();
         Ok(())
     }
@@ -121,9 +184,7 @@ impl Force {
         let mut seen = self.seen.lock().await;
         let store = self.state.store();
         let lifted = store.lift_revocation(id, by, now).await?;
-        if let Some(all) = store.revocations_if_changed(&mut seen.revocations, now).await? {
-            self.identity.board().replace(all.into_iter().map(on_the_board));
-        }
+        self.reload_revocations(&mut seen, now).await?;
         Ok(lifted.map(|(record, _)| record))
     }
 
@@ -144,20 +205,16 @@ impl Force {
     pub(crate) async fn add_session(&self, session: &SessionRecord) -> Result<(), StoreError> {
         let mut seen = self.seen.lock().await;
         self.state.store().insert_session(session).await?;
-        self.reload_sessions(&mut seen).await
+        self.reload_sessions(&mut seen).await.map(drop)
     }
 
-    async fn reload_sessions(&self, seen: &mut Seen) -> Result<(), StoreError> {
-        if let Some(sessions) = self.state.store().sessions_if_changed(&mut seen.access, clock::now()).await? {
-            self.put_sessions(seen, sessions);
-            self.recheck();
-        }
-        Ok(())
-    }
-
-    fn put_sessions(&self, seen: &mut Seen, sessions: Vec<SessionRecord>) {
+    async fn reload_sessions(&self, seen: &mut Seen) -> Result<bool, StoreError> {
+        let sessions = self.state.store().sessions_if_changed(&mut seen.access, clock::now()).await?;
+        let Some(sessions) = sessions else { return Ok(false) };
         seen.first_end = sessions.iter().map(|session| session.expires).min();
         self.identity.load_sessions(sessions);
+        self.recheck();
+        Ok(true)
     }
 
     /// Keeps what was said of somebody at `said`, unless something newer was; policies read it from now on.
@@ -183,12 +240,11 @@ impl Force {
         Ok(())
     }
 
-    async fn reload_keys(&self, seen: &mut Seen) -> Result<(), StoreError> {
-        if let Some(keys) = self.state.store().keys_if_changed(&mut seen.keys).await? {
-            self.identity.load(keys);
-            self.recheck();
-        }
-        Ok(())
+    async fn reload_keys(&self, seen: &mut Seen) -> Result<bool, StoreError> {
+        let Some(keys) = self.state.store().keys_if_changed(&mut seen.keys).await? else { return Ok(false) };
+        self.identity.load(keys);
+        self.recheck();
+        Ok(true)
     }
 
     fn recheck(&self) {

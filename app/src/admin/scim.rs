@@ -12,38 +12,62 @@ use http::Method;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use super::{Ask, Gives, Param, Permit, Reply, Route, schema};
+use super::{Ask, Gives, Param, Permit, Reply, Route, Words, route::Run, schema};
 
 mod held;
 mod resources;
 
-/// Where the API is.
-pub(crate) const ROOT: &str = "/scim/v2";
-
 pub(crate) const ROUTES: &[Route] = &[
-    said("/scim/v2/ServiceProviderConfig", "scimServiceProvider", |ask| Box::pin(async { Ok(provider(ask)) })),
-    said("/scim/v2/ResourceTypes", "scimResourceTypes", |ask| Box::pin(async { Ok(list(ask, resource_types(ROOT))) })),
-    said("/scim/v2/ResourceTypes/{id}", "scimResourceType", |ask| Box::pin(async { Ok(one(ask, resource_types(ROOT))) })),
-    said("/scim/v2/Schemas", "scimSchemas", |ask| Box::pin(async { Ok(list(ask, schemas(ROOT))) })),
-    said("/scim/v2/Schemas/{id}", "scimSchema", |ask| Box::pin(async { Ok(one(ask, schemas(ROOT))) })),
-    of(Method::GET, "/scim/v2/Users", "scimUsers", |ask| Box::pin(resources::list(ask, Kind::User))),
-    of(Method::POST, "/scim/v2/Users", "scimCreateUser", |ask| Box::pin(resources::create(ask, Kind::User))),
-    of(Method::GET, "/scim/v2/Users/{id}", "scimUser", |ask| Box::pin(resources::get(ask, Kind::User))),
-    of(Method::PUT, "/scim/v2/Users/{id}", "scimReplaceUser", |ask| Box::pin(resources::replace(ask, Kind::User))),
-    of(Method::PATCH, "/scim/v2/Users/{id}", "scimPatchUser", |ask| Box::pin(resources::patch(ask, Kind::User))),
-    of(Method::DELETE, "/scim/v2/Users/{id}", "scimDeleteUser", |ask| Box::pin(resources::delete(ask, Kind::User))),
-    of(Method::GET, "/scim/v2/Groups", "scimGroups", |ask| Box::pin(resources::list(ask, Kind::Group))),
-    of(Method::POST, "/scim/v2/Groups", "scimCreateGroup", |ask| Box::pin(resources::create(ask, Kind::Group))),
-    of(Method::GET, "/scim/v2/Groups/{id}", "scimGroup", |ask| Box::pin(resources::get(ask, Kind::Group))),
-    of(Method::PUT, "/scim/v2/Groups/{id}", "scimReplaceGroup", |ask| Box::pin(resources::replace(ask, Kind::Group))),
-    of(Method::PATCH, "/scim/v2/Groups/{id}", "scimPatchGroup", |ask| Box::pin(resources::patch(ask, Kind::Group))),
-    of(Method::DELETE, "/scim/v2/Groups/{id}", "scimDeleteGroup", |ask| Box::pin(resources::delete(ask, Kind::Group))),
+    reads(&[FILTER], "/scim/v2/ServiceProviderConfig", "scimServiceProvider", |ask| {
+        Box::pin(async { Ok(provider(ask)) })
+    }),
+    reads(&[FILTER], "/scim/v2/ResourceTypes", "scimResourceTypes", |ask| {
+        Box::pin(async { Ok(list(ask, resource_types(&root(ask)))) })
+    }),
+    reads(&[FILTER], "/scim/v2/ResourceTypes/{id}", "scimResourceType", |ask| {
+        Box::pin(async { Ok(one(ask, resource_types(&root(ask)))) })
+    }),
+    reads(&[FILTER], "/scim/v2/Schemas", "scimSchemas", |ask| Box::pin(async { Ok(list(ask, schemas(&root(ask)))) })),
+    reads(&[FILTER], "/scim/v2/Schemas/{id}", "scimSchema", |ask| {
+        Box::pin(async { Ok(one(ask, schemas(&root(ask)))) })
+    }),
+    reads(QUERY, "/scim/v2/Users", "scimUsers", |ask| Box::pin(resources::list(ask, Kind::User))),
+    writes(Method::POST, CREATES, "/scim/v2/Users", "scimCreateUser", |ask| {
+        Box::pin(resources::create(ask, Kind::User))
+    }),
+    reads(QUERY, "/scim/v2/Users/{id}", "scimUser", |ask| Box::pin(resources::get(ask, Kind::User))),
+    writes(Method::PUT, ANSWERS, "/scim/v2/Users/{id}", "scimReplaceUser", |ask| {
+        Box::pin(resources::replace(ask, Kind::User))
+    }),
+    writes(Method::PATCH, ANSWERS, "/scim/v2/Users/{id}", "scimPatchUser", |ask| {
+        Box::pin(resources::patch(ask, Kind::User))
+    }),
+    deletes("/scim/v2/Users/{id}", "scimDeleteUser", |ask| Box::pin(resources::delete(ask, Kind::User))),
+    reads(QUERY, "/scim/v2/Groups", "scimGroups", |ask| Box::pin(resources::list(ask, Kind::Group))),
+    writes(Method::POST, CREATES, "/scim/v2/Groups", "scimCreateGroup", |ask| {
+        Box::pin(resources::create(ask, Kind::Group))
+    }),
+    reads(QUERY, "/scim/v2/Groups/{id}", "scimGroup", |ask| Box::pin(resources::get(ask, Kind::Group))),
+    writes(Method::PUT, ANSWERS, "/scim/v2/Groups/{id}", "scimReplaceGroup", |ask| {
+        Box::pin(resources::replace(ask, Kind::Group))
+    }),
+    writes(Method::PATCH, ANSWERS, "/scim/v2/Groups/{id}", "scimPatchGroup", |ask| {
+        Box::pin(resources::patch(ask, Kind::Group))
+    }),
+    deletes("/scim/v2/Groups/{id}", "scimDeleteGroup", |ask| Box::pin(resources::delete(ask, Kind::Group))),
 ];
 
-/// A refusal in SCIM's form.
-pub(crate) fn says(refusal: &Refusal, request: RequestId) -> (&'static str, Bytes) {
+/// Refusals in SCIM's form.
+pub(crate) static WORDS: Words = Words { name: "scimRefused", kind: JSON, form: anything, say };
+
+fn say(refusal: &Refusal, request: RequestId) -> Bytes {
     let detail = format!("{} ({}, request {request})", refusal.code.message(), refusal.code.id());
-    (JSON, message(refusal.code.status(), None, &detail).to_string().into())
+    message(refusal.code.status(), None, &detail).to_string().into()
+}
+
+/// Where the API is, as callers know it; a reference within the server where the configuration does not say.
+fn root(ask: &Ask<'_>) -> String {
+    format!("{}/scim/v2", ask.admin.origin.as_deref().unwrap_or_default())
 }
 
 /// A fault as an answer.
@@ -55,28 +79,42 @@ fn answer(status: u16, value: &Value) -> Reply {
     Reply::of(status, JSON, value.to_string().into())
 }
 
-/// What the server says of itself.
-const fn said(path: &'static str, name: &'static str, run: super::route::Run) -> Route {
-    Route { query: &[FILTER], ..of(Method::GET, path, name, run) }
+const fn reads(query: &'static [Param], path: &'static str, name: &'static str, run: Run) -> Route {
+    of(Method::GET, ANSWERS, false, query, path, name, run)
 }
 
-const fn of(method: Method, path: &'static str, name: &'static str, run: super::route::Run) -> Route {
-    let writes = matches!(method, Method::POST | Method::PUT | Method::PATCH);
+const fn writes(method: Method, gives: &'static [Gives], path: &'static str, name: &'static str, run: Run) -> Route {
+    of(method, gives, true, QUERY, path, name, run)
+}
+
+const fn deletes(path: &'static str, name: &'static str, run: Run) -> Route {
+    of(Method::DELETE, DELETES, false, &[], path, name, run)
+}
+
+const fn of(
+    method: Method,
+    gives: &'static [Gives],
+    takes: bool,
+    query: &'static [Param],
+    path: &'static str,
+    name: &'static str,
+    run: Run,
+) -> Route {
     Route {
         method,
         path,
         permit: Permit::Action(Administer::Provision),
         name,
-        what: "Keeps users and groups in step with a directory (RFC 7644).",
-        query: QUERY,
-        takes: if writes { Some((JSON, anything)) } else { None },
-        gives: &[Gives { status: 200, what: "What was asked for.", body: Some((JSON, anything)) }],
+        what: "Keep users and groups in step with a directory (RFC 7644).",
+        query,
+        takes: if takes { Some((JSON, anything)) } else { None },
+        gives,
         run,
     }
 }
 
 fn provider(ask: &Ask<'_>) -> Reply {
-    unfiltered(ask).unwrap_or_else(|| answer(200, &service_provider(ROOT)))
+    unfiltered(ask).unwrap_or_else(|| answer(200, &service_provider(&root(ask))))
 }
 
 fn list(ask: &Ask<'_>, all: Vec<(&'static str, Value)>) -> Reply {
@@ -111,6 +149,17 @@ fn anything(_: &mut SchemaGenerator) -> Schema {
 }
 
 const JSON: &str = "application/scim+json";
+const CREATES: &[Gives] =
+    &[Gives { status: 201, what: "The resource that was made.", body: Some((JSON, anything)) }, TAKEN];
+const DELETES: &[Gives] = &[Gives { status: 204, what: "It is gone.", body: None }, CHANGED];
+const ANSWERS: &[Gives] = &[
+    Gives { status: 200, what: "What was asked for.", body: Some((JSON, anything)) },
+    Gives { status: 304, what: "It is as the client knows it.", body: None },
+    TAKEN,
+    CHANGED,
+];
+const TAKEN: Gives = Gives { status: 409, what: "Another has that name or id.", body: Some((JSON, anything)) };
+const CHANGED: Gives = Gives { status: 412, what: "It has changed since.", body: Some((JSON, anything)) };
 const FILTER: Param = Param { name: "filter", what: "Which resources.", form: schema::<String> };
 const QUERY: &[Param] = &[
     FILTER,
@@ -118,7 +167,11 @@ const QUERY: &[Param] = &[
     Param { name: "count", what: "How many resources at most.", form: schema::<i64> },
     Param { name: "attributes", what: "The attributes to answer.", form: schema::<String> },
     Param { name: "excludedAttributes", what: "The attributes not to answer.", form: schema::<String> },
-    Param { name: "sortBy", what: "Passed over: resources are in the order in which they were made.", form: schema::<String> },
+    Param {
+        name: "sortBy",
+        what: "Passed over: resources are in the order in which they were made.",
+        form: schema::<String>,
+    },
     Param { name: "sortOrder", what: "Passed over.", form: schema::<String> },
 ];
 

@@ -317,6 +317,10 @@ pub(crate) struct RawIssuer {
     pub(crate) introspect: Option<RawIntrospect>,
     /// Security events of its that are taken in.
     pub(crate) signals: Option<RawSignals>,
+    /// A directory keeps its users and groups in step here, by SCIM: whom it deactivates is refused, and its groups outrank those of
+    /// tokens. One issuer at most.
+    #[serde(default)]
+    pub(crate) directory: bool,
     /// Signature algorithms it may use.
     #[serde(default = "algorithms")]
     pub(crate) algorithms: Vec<String>,

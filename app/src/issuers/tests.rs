@@ -39,6 +39,7 @@ fn issuer(keys: &str) -> config::Issuer {
         },
         introspection: None,
         signals: None,
+        directory: false,
     }
 }
 

@@ -8,7 +8,6 @@ use countersign_scim::{Fault, Kind, Resource};
 use countersign_store::{GroupRecord, UserRecord, Written};
 use serde_json::{Value, json};
 
-use super::ROOT;
 use crate::{
     admin::{Ask, ask::unkept},
     clock,
@@ -101,9 +100,9 @@ async fn conclude(ask: &Ask<'_>, written: Written) -> Result<Result<(), Fault>, 
 
 impl Held {
     /// The resource as it is answered. `groups` are those of the tenant, for who is in which.
-    pub(super) fn shown(&self, kind: Kind, groups: &[Self]) -> Resource {
+    pub(super) fn shown(&self, kind: Kind, groups: &[Self], root: &str) -> Resource {
         let mut shown = self.resource.clone();
-        let reference = |kind: Kind, id: &str| json!({ "value": id, "$ref": place(kind, id) });
+        let reference = |kind: Kind, id: &str| json!({ "value": id, "$ref": place(root, kind, id) });
         match kind {
             Kind::User => {
                 let within = groups.iter().filter(|group| group.members().contains(&&*self.id));
@@ -125,7 +124,7 @@ impl Held {
             "resourceType": kind.name(),
             "created": clock::rfc3339(self.created),
             "lastModified": clock::rfc3339(self.modified),
-            "location": place(kind, &self.id),
+            "location": place(root, kind, &self.id),
             "version": self.tag(),
         });
         shown.insert("meta".into(), meta);
@@ -166,9 +165,9 @@ impl Held {
     }
 }
 
-/// Where a resource is, as RFC 3986 has references within one server.
-fn place(kind: Kind, id: &str) -> String {
-    format!("{ROOT}{}/{id}", kind.endpoint())
+/// Where a resource is.
+fn place(root: &str, kind: Kind, id: &str) -> String {
+    format!("{root}{}/{id}", kind.endpoint())
 }
 
 impl From<UserRecord> for Held {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{
     JSON, answer, faulty,
     held::{self, Held},
-    listed,
+    listed, root,
 };
 use crate::{
     admin::{Ask, Reply},
@@ -23,7 +23,8 @@ pub(super) async fn list(ask: &Ask<'_>, kind: Kind) -> Result<Reply, Refusal> {
     };
     let all = held::all(ask, kind).await?;
     let groups = groups(ask, kind).await?;
-    let shown = all.iter().map(|held| held.shown(kind, &groups));
+    let root = root(ask);
+    let shown = all.iter().map(|held| held.shown(kind, &groups, &root));
     let found: Vec<_> = shown.filter(|shown| filter.as_ref().is_none_or(|filter| filter.fits(kind, shown))).collect();
     let total = found.len();
     let page = found.into_iter().skip(start - 1).take(count);
@@ -39,6 +40,9 @@ pub(super) async fn get(ask: &Ask<'_>, kind: Kind) -> Result<Reply, Refusal> {
 }
 
 pub(super) async fn create(ask: &Ask<'_>, kind: Kind) -> Result<Reply, Refusal> {
+    if let Some(reply) = no_issuer(ask) {
+        return Ok(reply);
+    }
     let resource = match read(ask.body()).and_then(|body| kind.resource(&body)) {
         Ok(resource) => resource,
         Err(fault) => return Ok(faulty(fault)),
@@ -73,6 +77,12 @@ pub(super) async fn delete(ask: &Ask<'_>, kind: Kind) -> Result<Reply, Refusal> 
     }
 }
 
+/// What is written counts for the subjects of one issuer; without one it would count for nobody.
+fn no_issuer(ask: &Ask<'_>) -> Option<Reply> {
+    let fault = Fault::Forbidden("no issuer has `directory = true`, so that there is nobody whom it could count for");
+    ask.admin.force.provisioned().is_none().then(|| faulty(fault))
+}
+
 /// Puts in place of a resource what `becomes` makes of it and the body.
 async fn change(
     ask: &Ask<'_>,
@@ -104,7 +114,7 @@ async fn show(ask: &Ask<'_>, kind: Kind, status: u16, held: &Held) -> Result<Rep
         Ok(projection) => projection,
         Err(fault) => return Ok(faulty(fault)),
     };
-    let shown = held.shown(kind, &groups(ask, kind).await?);
+    let shown = held.shown(kind, &groups(ask, kind).await?, &root(ask));
     let place = shown.get("meta").and_then(|meta| meta.get("location")?.as_str()).unwrap_or_default().to_owned();
     let reply = tagged(answer(status, &projection.of(shown).into()), held)?;
     Ok(if status == 201 { reply.with(header::LOCATION, value(place)?) } else { reply })
@@ -124,7 +134,8 @@ fn tagged(reply: Reply, held: &Held) -> Result<Reply, Refusal> {
 }
 
 fn value(text: String) -> Result<HeaderValue, Refusal> {
-    HeaderValue::try_from(text).map_err(|_| Refusal::new(countersign_core::Code::Internal, "a header cannot be written"))
+    HeaderValue::try_from(text)
+        .map_err(|_| Refusal::new(countersign_core::Code::Internal, "a header cannot be written"))
 }
 
 /// Whether the client saw another version than that which is kept.

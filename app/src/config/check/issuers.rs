@@ -34,6 +34,10 @@ impl Check<'_> {
             if issuers.iter().any(|other| other.issuer.url == issuer.issuer.url) {
                 self.report(&at, format!("two issuers have the url `{}`", issuer.issuer.url), "keep one of the two");
             }
+            if issuer.directory && issuers.iter().any(|other| other.directory) {
+                let fix = "keep `directory = true` with the one that SCIM provisions";
+                self.report(&at, "two issuers have a directory", fix);
+            }
             let pair = |other: &Issuer| vec![other.issuer.clone(), issuer.issuer.clone()];
             let told = |other: &&Issuer| other.issuer.introspection.is_none() || issuer.introspection.is_none();
             for other in issuers.iter().filter(|other| !told(other)) {
@@ -126,7 +130,7 @@ impl Check<'_> {
             return self.wrong(at, e.to_string(), "see `countersign schema` for what each field of an issuer may be");
         }
         let source = Source { name: issuer.name.clone(), url: issuer.url.clone(), keys, ca, clear };
-        Some(Issuer { issuer, source, introspection: asked, signals })
+        Some(Issuer { issuer, source, introspection: asked, signals, directory: raw.directory })
     }
 
     fn tenants(&mut self, at: &Place, raw: &RawIssuer) -> Option<(Arc<str>, Option<Tenants>)> {
