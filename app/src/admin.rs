@@ -18,7 +18,7 @@ use countersign_identity::Identity;
 use countersign_policy::{Stage as Policy, access::Access};
 use http::{HeaderMap, Method, header};
 
-use crate::{config::Signals, force::Force, state::State};
+use crate::{config::Signals, force::Force, signals::send::Receiver, state::State, unused::Given};
 
 pub(crate) use ask::Ask;
 pub(crate) use reply::Reply;
@@ -32,6 +32,7 @@ mod keys;
 mod once;
 pub(crate) mod openapi;
 mod page;
+mod receivers;
 mod reply;
 pub(crate) mod revocations;
 mod route;
@@ -48,6 +49,8 @@ pub(crate) const GROUPS: &[Group] = &[
     Group { path: "/admin/v1/", routes: access::ROUTES, words: &reply::PROBLEMS },
     Group { path: exchange::PATH, routes: exchange::ROUTES, words: &exchange::WORDS },
     Group { path: "/ssf/", routes: signals::ROUTES, words: &signals::WORDS },
+    Group { path: "/ssf/", routes: receivers::ROUTES, words: &signals::WORDS },
+    Group { path: receivers::CONFIGURATION, routes: receivers::KNOWN, words: &reply::PROBLEMS },
     Group { path: "/scim/v2", routes: scim::ROUTES, words: &scim::WORDS },
 ];
 
@@ -80,8 +83,12 @@ pub(crate) struct Admin {
     pub(crate) audit: Arc<Audit>,
     /// Access that can be asked for.
     pub(crate) access: Vec<Access>,
+    /// What the configuration gives, for the report of what nobody uses.
+    pub(crate) given: Given,
     /// Whose security events are taken in.
     pub(crate) signals: Vec<Signals>,
+    /// Who is told what is revoked here.
+    pub(crate) receivers: Vec<Arc<Receiver>>,
     /// What callers know the gateway by.
     pub(crate) origin: Option<Box<str>>,
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use countersign_audit::{Audit, DiskDir, Keys, MemoryDir};
 use countersign_core::{
     Action, Code, Secret,
@@ -14,7 +15,10 @@ use countersign_identity::{
     Identity, Outside,
     key::{self, NewKey},
 };
-use countersign_policy::{Policy, Rates, Rules, Settings, Stage, budget::Purse};
+use countersign_policy::{
+    Policy, Rates, Rules, Settings, Stage,
+    budget::{Purse, Till},
+};
 use countersign_provider::{Dial, Dialer, Provider, Target};
 use countersign_seal::KeyRing;
 use tracing::instrument::WithSubscriber;
@@ -22,12 +26,15 @@ use tracing::instrument::WithSubscriber;
 use crate::{
     admin::Admin,
     clock,
+    cluster::Cluster,
     cmd::Failure,
-    config::{Config, Key},
+    config::{self, Config, Key, Told},
     force::Force,
     issuers::{Issuers, askers},
+    signals::send::{Push, Receiver, Speaker, Way},
     spending::Accounts,
     state::State,
+    unused::Given,
 };
 
 /// The running whole: the gateway, what it was configured with, and the state that outlives both.
@@ -37,6 +44,8 @@ pub(crate) struct Assembly {
     force: Arc<Force>,
     issuers: Arc<Issuers>,
     accounts: Accounts,
+    cluster: Option<Cluster>,
+    receivers: ArcSwap<Vec<Arc<Receiver>>>,
 }
 
 impl Assembly {
@@ -46,7 +55,11 @@ impl Assembly {
         let stamps = Stamps::issue();
         let keys = Keys { ring: state.ring().clone(), origin: state.node().to_owned() };
         let issuers = Arc::<Issuers>::default();
-        let outside = Outside { introspect: issuers.clone(), ..Outside::default() };
+        let cluster = config.cluster.as_ref().map(|redis| Cluster::new(redis, &state)).transpose()?;
+        let mut outside = Outside { introspect: issuers.clone(), ..Outside::default() };
+        if let Some(cluster) = &cluster {
+            outside.replays = cluster.replays();
+        }
         let identity = Identity::new(stamps.identify, state.ring(), config.certificates.clone(), outside)?;
         let (identity, state) = (Arc::new(identity), Arc::new(state));
         let force = Arc::new(Force::new(state.clone(), identity.clone()));
@@ -54,13 +67,21 @@ impl Assembly {
         force.refresh().await?;
         issuers.set(identity.tokens(), &config.issuers, askers(config, &state)?)?;
         let targets = targets(config, &state)?;
+        let receivers = receivers(config, &state)?;
         let dir = Arc::new(DiskDir::open(state.audit_dir())?);
         let audit = Arc::new(Audit::open(stamps.intend, dir.clone(), keys, clock.clone())?);
         let (accounts, book) = Accounts::restore(state.store().clone(), state.node(), &*dir, &audit).await?;
         let policy = Stage::new(stamps.permit, stamps.reserve, config.policy.clone());
-        let policy = Arc::new(policy.with_till(Arc::new(Purse::new(book))));
+        let till: Arc<dyn Till> = match &cluster {
+            Some(cluster) => {
+                force.tell_others(cluster.announce());
+                cluster.till(state.node(), accounts.opened(), dir, audit.clone())
+            }
+            None => Arc::new(Purse::new(book)),
+        };
+        let policy = Arc::new(policy.with_till(till));
         let stages = Stages {
-            desk: desk(config, &state, &force, &identity, &policy, &audit),
+            desk: desk(config, &state, &force, &identity, &policy, &audit, &receivers),
             identity,
             policy,
             guard: Arc::new(guards(stamps.screen, config.guard.clone())?),
@@ -72,7 +93,7 @@ impl Assembly {
         force.tell(&gateway);
         // What only the gateway's policy can hold.
         force.refresh().await?;
-        Ok(Self { gateway, state, force, issuers, accounts })
+        Ok(Self { gateway, state, force, issuers, accounts, cluster, receivers: ArcSwap::from_pointee(receivers) })
     }
 
     /// The gateway.
@@ -93,6 +114,16 @@ impl Assembly {
     /// What of the store is in force here.
     pub(crate) const fn force(&self) -> &Arc<Force> {
         &self.force
+    }
+
+    /// Who is told what is revoked here.
+    pub(crate) fn receivers(&self) -> Arc<Vec<Arc<Receiver>>> {
+        self.receivers.load_full()
+    }
+
+    /// What is shared with other nodes, where there are any.
+    pub(crate) const fn cluster(&self) -> Option<&Cluster> {
+        self.cluster.as_ref()
     }
 
     /// What budgets have spent.
@@ -119,6 +150,7 @@ impl Assembly {
         prove(config).await?;
         let stamps = Stamps::issue();
         let targets = targets(config, &self.state)?;
+        let receivers = receivers(config, &self.state)?;
         let guard = Arc::new(guards(stamps.screen, config.guard.clone())?);
         let provider = Provider::new(stamps.dispatch, targets.clone(), dialer(&targets)?, clock::system())?;
         let old = self.gateway.stages();
@@ -127,7 +159,7 @@ impl Assembly {
         self.force.provision(config.directory());
         old.policy.replace(config.policy.clone());
         self.gateway.replace(Stages {
-            desk: desk(config, &self.state, &self.force, &old.identity, &old.policy, &old.audit),
+            desk: desk(config, &self.state, &self.force, &old.identity, &old.policy, &old.audit, &receivers),
             identity: old.identity.clone(),
             policy: old.policy.clone(),
             guard,
@@ -135,6 +167,7 @@ impl Assembly {
             audit: old.audit.clone(),
             resource: config.resource.clone(),
         });
+        self.receivers.store(Arc::new(receivers));
         Ok(())
     }
 }
@@ -147,6 +180,7 @@ fn desk(
     identity: &Arc<Identity>,
     policy: &Arc<Stage>,
     audit: &Arc<Audit>,
+    receivers: &[Arc<Receiver>],
 ) -> Option<Arc<dyn Desk>> {
     let listeners: Vec<_> = config.listeners.iter().filter(|l| l.admin).map(|l| l.name.clone()).collect();
     if listeners.is_empty() {
@@ -160,9 +194,37 @@ fn desk(
         policy: policy.clone(),
         audit: audit.clone(),
         access: config.access.clone(),
+        given: Given::by(config),
+        receivers: receivers.to_vec(),
         signals: config.issuers.iter().filter_map(|issuer| issuer.signals.clone()).collect(),
         origin: config.resource.as_ref().map(|resource| resource.origin().into()),
     }))
+}
+
+/// Who is told what is revoked here, with their tokens, unsealed where they are sealed.
+fn receivers(config: &Config, state: &State) -> anyhow::Result<Vec<Arc<Receiver>>> {
+    let Some(resource) = &config.resource else { return Ok(Vec::new()) };
+    let issuers = config.issuers.iter().map(|i| (i.issuer.name.clone(), i.issuer.url.clone())).collect();
+    let words = Arc::new(Speaker { origin: resource.origin().into(), issuers, ring: state.ring().clone() });
+    let receiver = |r: &config::Receiver| {
+        let way = match &r.way {
+            Told::Polled(who) => Way::Polled(who.clone()),
+            Told::Pushed { at, token, ca } => {
+                let token = match token {
+                    None => None,
+                    Some(Key::Known(token)) => Some(token.clone()),
+                    Some(Key::Sealed(name)) => Some(state.secrets()?.get(state.ring(), name).map_err(|e| Failure {
+                        code: Code::ConfigInvalid,
+                        what: format!("receiver `{}`: its sealed token: {e}", r.name),
+                        fix: "see `countersign secret list`, and `countersign secret set NAME`",
+                    })?),
+                };
+                Way::Push(Push { at: at.clone(), token, ca: ca.clone() })
+            }
+        };
+        Ok(Arc::new(Receiver::new(r.name.clone(), r.audience.clone(), way, words.clone())))
+    };
+    config.receivers.iter().map(receiver).collect()
 }
 
 /// Looks whether the guards can work with what is configured for them.

@@ -29,6 +29,9 @@ pub(crate) enum Command {
     Key(Key),
     /// Refuse credentials from now on, cut their streams, and take that back
     Revoke(Revoke),
+    /// Ask for access for a purpose and a time, and decide on what others ask for
+    #[command(subcommand)]
+    Access(AccessCommand),
     /// Keep provider keys sealed in the state directory
     #[command(subcommand)]
     Secret(SecretCommand),
@@ -185,6 +188,133 @@ pub(crate) enum RevokeCommand {
         #[command(flatten)]
         config: WithConfig,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccessCommand {
+    /// Ask for access; others have to approve
+    Request {
+        #[command(flatten)]
+        wish: Wish,
+        /// Whom to act for: their subject id
+        #[arg(long)]
+        holder: Option<String>,
+        /// What they are
+        #[arg(long, value_enum, default_value_t = Kind::Person)]
+        holder_kind: Kind,
+        /// Who is to act for you: their subject id
+        #[arg(long, conflicts_with = "holder")]
+        actor: Option<String>,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Take access at once, without approval; somebody else has to review it
+    BreakGlass {
+        #[command(flatten)]
+        wish: Wish,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// List what was asked for and what became of it, newest first
+    List {
+        /// Only what concerns you
+        #[arg(long)]
+        mine: bool,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Look at one case
+    Show {
+        /// Its id, `acc_...`
+        id: String,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Approve what somebody else asked for
+    Approve {
+        /// Its id, `acc_...`
+        id: String,
+        /// Why
+        #[arg(long, default_value = "")]
+        note: String,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Deny what somebody else asked for
+    Deny {
+        /// Its id, `acc_...`
+        id: String,
+        /// Why
+        #[arg(long, default_value = "")]
+        note: String,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Review access that somebody else took without approval; what was not justified is ended
+    Review {
+        /// Its id, `acc_...`
+        id: String,
+        /// There was reason enough not to wait
+        #[arg(long)]
+        justified: bool,
+        /// Why
+        #[arg(long, default_value = "")]
+        note: String,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// End what was granted to somebody, or close their request
+    End {
+        /// Its id, `acc_...`
+        id: String,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Give back what was granted to you, or take back what you asked for
+    GiveBack {
+        /// Its id, `acc_...`
+        id: String,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Say which permissions nobody has used
+    Unused {
+        /// How many days to look back
+        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=366))]
+        days: u64,
+        #[command(flatten)]
+        reach: Reach,
+    },
+}
+
+/// What is asked for.
+#[derive(Debug, Args)]
+pub(crate) struct Wish {
+    /// The access, by the name that the gateway's configuration gives it
+    pub(crate) access: String,
+    /// What for: `model:NAME`, `tool:NAME` or `data:NAME`; may be repeated
+    #[arg(long = "for", required = true)]
+    pub(crate) things: Vec<String>,
+    /// Why, for whoever decides and reads it later
+    #[arg(long)]
+    pub(crate) purpose: String,
+    /// For how many minutes
+    #[arg(long, default_value_t = 60)]
+    pub(crate) minutes: u64,
+}
+
+/// Where the admin API is. The caller's API key or access token stands in the environment variable `COUNTERSIGN_CREDENTIAL`.
+#[derive(Debug, Args)]
+pub(crate) struct Reach {
+    /// The gateway: `https://HOST[:PORT]`, `http://127.0.0.1:PORT` or `unix:/PATH`, of a listener with `admin = true`
+    #[arg(long, env = "COUNTERSIGN_GATEWAY")]
+    pub(crate) gateway: String,
+    /// PEM file with the authorities of its certificate, instead of the system's
+    #[arg(long)]
+    pub(crate) ca: Option<PathBuf>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) format: Output,
 }
 
 #[derive(Debug, Subcommand)]

@@ -6,6 +6,7 @@ use countersign_core::Code;
 
 use crate::{cli::Command, config::Problem, demo, term};
 
+mod access;
 mod audit;
 mod check;
 mod doctor;
@@ -28,6 +29,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Doctor(args) => wait(doctor::run(&args)),
         Command::Key(command) => wait(key::run(command)),
         Command::Revoke(args) => wait(revoke::run(args)),
+        Command::Access(command) => wait(access::run(command)),
         Command::Secret(command) => wait(secret::run(command)),
         Command::Policy(command) => wait(policy::run(command)),
         Command::Explain(args) => wait(explain::run(&args)),

@@ -18,6 +18,8 @@ pub(crate) struct Config {
     pub(crate) home: Home,
     /// Threads that serve requests.
     pub(crate) workers: Option<usize>,
+    /// What several nodes share, where there are several.
+    pub(crate) cluster: Option<Redis>,
     /// Where requests come in.
     pub(crate) listeners: Vec<Listener>,
     /// Who answers.
@@ -34,6 +36,8 @@ pub(crate) struct Config {
     pub(crate) resource: Option<countersign_gateway::Resource>,
     /// Access that can be asked for.
     pub(crate) access: Vec<countersign_policy::access::Access>,
+    /// Who is told what is revoked here.
+    pub(crate) receivers: Vec<Receiver>,
     /// Logs and traces.
     pub(crate) telemetry: raw::Telemetry,
 }
@@ -100,6 +104,29 @@ pub(crate) struct Signals {
     pub(crate) audiences: Vec<String>,
     /// What `aud` of its logout tokens may be.
     pub(crate) logout: Vec<String>,
+}
+
+/// Somebody who is told what is revoked here.
+pub(crate) struct Receiver {
+    pub(crate) name: String,
+    pub(crate) audience: String,
+    pub(crate) way: Told,
+}
+
+/// How a receiver is told.
+pub(crate) enum Told {
+    /// Its token may still have to be unsealed.
+    Pushed { at: crate::fetch::Place, token: Option<Key>, ca: Option<Vec<u8>> },
+    /// By this principal.
+    Polled(String),
+}
+
+/// A Redis server, whose password may still have to be unsealed.
+pub(crate) struct Redis {
+    pub(crate) address: countersign_cluster::Address,
+    pub(crate) password: Option<Key>,
+    /// PEM certificates of its authorities, instead of the system's.
+    pub(crate) ca: Option<Vec<u8>>,
 }
 
 /// A door that can be opened.

@@ -70,6 +70,25 @@ impl Place {
         self.exchange(trust, &head, form, limit).await
     }
 
+    /// Hands in a document of type `kind`, with a bearer token where one is asked for; the status of the answer.
+    pub(crate) async fn hand_in(
+        &self,
+        trust: Option<&Trust>,
+        token: Option<&Secret<String>>,
+        kind: &str,
+        document: Bytes,
+    ) -> Result<u16, FetchError> {
+        let mut head = RequestHead::new("POST", &self.target, &self.base.host())?
+            .header("accept", "application/json")?
+            .header("content-type", kind)?
+            .header("user-agent", "countersign")?;
+        if let Some(token) = token {
+            head = head.credential("authorization", "Bearer ", token.expose())?;
+        }
+        let mut connection = Connection::new(open(&self.base, trust).await?);
+        Ok(connection.send(&head, document).await?.status())
+    }
+
     async fn exchange(
         &self,
         trust: Option<&Trust>,

@@ -15,7 +15,7 @@ use countersign_policy::Risk;
 use countersign_store::{Revision, RevocationRecord, SessionRecord, StandingRecord, StoreError};
 use tokio::sync::Mutex;
 
-use crate::{clock, state::State};
+use crate::{clock, cluster::Tell, state::State};
 
 /// What is in force.
 pub(crate) struct Force {
@@ -25,6 +25,8 @@ pub(crate) struct Force {
     doubted: AtomicBool,
     /// The issuer whose users a directory keeps in step here.
     issuer: std::sync::Mutex<Option<Arc<str>>>,
+    /// Tells other nodes that something changed.
+    others: Tell,
     seen: Mutex<Seen>,
 }
 
@@ -50,7 +52,14 @@ impl Force {
     /// Nothing is in force until the first [`Force::refresh`].
     pub(crate) fn new(state: Arc<State>, identity: Arc<Identity>) -> Self {
         let (gateway, doubted) = (OnceLock::new(), AtomicBool::new(false));
-        Self { state, identity, gateway, doubted, issuer: std::sync::Mutex::default(), seen: Mutex::default() }
+        let (issuer, others) = (std::sync::Mutex::default(), OnceLock::new());
+        Self { state, identity, gateway, doubted, issuer, others, seen: Mutex::default() }
+    }
+
+    /// Has other nodes told whenever something is changed here.
+    pub(crate) fn tell_others(&self, tell: impl Fn() + Send + Sync + 'static) {
+        // There is one cluster, and it is told once.
+        let _ = self.others.set(Box::new(tell));
     }
 
     /// Has the directory count for the issuer of that name, or for none, from the next look on.
@@ -93,6 +102,8 @@ impl Force {
 
     /// Something in the directory was written here.
     pub(crate) async fn directory_changed(&self) -> Result<(), StoreError> {
+        self.changed_here();
+        self.changed_here();
         let mut seen = self.seen.lock().await;
         self.reload_directory(&mut seen).await.map(drop)
     }
@@ -153,6 +164,7 @@ impl Force {
     pub(crate) async fn add_key(&self, key: &KeyRecord) -> Result<(), StoreError> {
         let mut seen = self.seen.lock().await;
         self.state.store().insert_key(key).await?;
+        self.changed_here();
         self.reload_keys(&mut seen).await.map(drop)
     }
 
@@ -160,6 +172,7 @@ impl Force {
     pub(crate) async fn revoke_key(&self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
         let mut seen = self.seen.lock().await;
         let stood = self.state.store().revoke_key(id, now).await?;
+        self.changed_here();
         self.reload_keys(&mut seen).await?;
         Ok(stood)
     }
@@ -168,6 +181,7 @@ impl Force {
     pub(crate) async fn revoke(&self, target: Target, record: &RevocationRecord) -> Result<(), StoreError> {
         let mut seen = self.seen.lock().await;
         self.state.store().insert_revocation(record, &mut seen.revocations).await?;
+        self.changed_here();
         self.identity.board().revoke(target.clone(), record.before);
         seen.revoked.push((target, record.before));
         self.recheck();
@@ -184,6 +198,7 @@ impl Force {
         let mut seen = self.seen.lock().await;
         let store = self.state.store();
         let lifted = store.lift_revocation(id, by, now).await?;
+        self.changed_here();
         self.reload_revocations(&mut seen, now).await?;
         Ok(lifted.map(|(record, _)| record))
     }
@@ -197,6 +212,7 @@ impl Force {
     pub(crate) async fn replace_case(&self, before: &Case, after: &Case) -> Result<bool, StoreError> {
         let mut seen = self.seen.lock().await;
         let replaced = self.state.store().replace_case(before, after).await?;
+        self.changed_here();
         self.reload_sessions(&mut seen).await?;
         Ok(replaced)
     }
@@ -205,6 +221,7 @@ impl Force {
     pub(crate) async fn add_session(&self, session: &SessionRecord) -> Result<(), StoreError> {
         let mut seen = self.seen.lock().await;
         self.state.store().insert_session(session).await?;
+        self.changed_here();
         self.reload_sessions(&mut seen).await.map(drop)
     }
 
@@ -221,6 +238,7 @@ impl Force {
     pub(crate) async fn stand(&self, standing: &StandingRecord, said: Timestamp) -> Result<(), StoreError> {
         let mut seen = self.seen.lock().await;
         self.state.store().set_standing(standing, said).await?;
+        self.changed_here();
         self.reload_standings(&mut seen).await
     }
 
@@ -245,6 +263,12 @@ impl Force {
         self.identity.load(keys);
         self.recheck();
         Ok(true)
+    }
+
+    fn changed_here(&self) {
+        if let Some(tell) = self.others.get() {
+            tell();
+        }
     }
 
     fn recheck(&self) {

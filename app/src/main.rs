@@ -7,6 +7,7 @@ mod assemble;
 mod bind;
 mod cli;
 mod clock;
+mod cluster;
 mod cmd;
 mod config;
 mod demo;
@@ -20,6 +21,7 @@ mod spending;
 mod state;
 mod telemetry;
 mod term;
+mod unused;
 
 use std::process::ExitCode;
 

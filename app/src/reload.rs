@@ -17,7 +17,7 @@ use crate::{
     assemble::Assembly,
     cmd::Problems,
     config::{self, Config, Door},
-    issuers,
+    issuers, signals,
 };
 
 /// A listener that was opened at the start.
@@ -48,7 +48,15 @@ pub(crate) async fn watch(assembly: Arc<Assembly>, file: PathBuf, opened: Vec<Op
     };
     let audit = assembly.gateway().stages().audit.clone();
     let spending = assembly.accounts().watch(&audit);
-    tokio::join!(keys(&assembly), strangers(&assembly), issuers::watch(&assembly), spending, configuration);
+    tokio::join!(
+        keys(&assembly),
+        strangers(&assembly),
+        issuers::watch(&assembly),
+        signals::send::watch(&assembly),
+        spending,
+        others(&assembly),
+        configuration
+    );
 }
 
 async fn keys(assembly: &Assembly) {
@@ -75,6 +83,13 @@ async fn keys(assembly: &Assembly) {
                 }
             }
         }
+    }
+}
+
+/// Looks at the store whenever another node says that something changed.
+async fn others(assembly: &Assembly) {
+    if let Some(cluster) = assembly.cluster() {
+        cluster.listen(assembly.force()).await;
     }
 }
 

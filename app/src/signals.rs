@@ -4,6 +4,8 @@
 //! acknowledged and lost (it is acknowledged when all it leads to is kept); one that takes away what an administrator needs to see
 //! (each is on record, and its revocations can be lifted like any other).
 
+pub(crate) mod send;
+
 use countersign_audit::record::{Changed, Members, Place, Who};
 use countersign_core::{Code, Refusal, RequestId, Target, Timestamp};
 use countersign_identity::token::{Event, Signal};

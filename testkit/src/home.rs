@@ -24,6 +24,7 @@ pub struct Plan {
     telemetry: Option<String>,
     policy: Option<String>,
     client_ca: Option<String>,
+    admin: bool,
     top: String,
     more: String,
     env: Vec<(String, String)>,
@@ -97,6 +98,13 @@ impl Plan {
         self
     }
 
+    /// Serves the admin API on both listeners.
+    #[must_use]
+    pub const fn admin(mut self) -> Self {
+        self.admin = true;
+        self
+    }
+
     /// Adds text before the first section: `workers = 1`.
     #[must_use]
     pub fn top(mut self, toml: &str) -> Self {
@@ -161,6 +169,7 @@ impl Plan {
         let guard = guard.as_deref().unwrap_or_default();
         let telemetry = telemetry.as_deref().unwrap_or("level = \"debug\"");
         let client_ca = if self.client_ca.is_some() { "client_ca = \"tls/clients.pem\"\n" } else { "" };
+        let admin = if self.admin { "admin = true\n" } else { "" };
         format!(
             r#"state = "state"
 {top}
@@ -169,12 +178,12 @@ name = "tls"
 address = "127.0.0.1:{tls}"
 certificate = "tls/chain.pem"
 key = "tls/key.pem"
-{client_ca}
+{client_ca}{admin}
 [[listener]]
 name = "clear"
 address = "127.0.0.1:{clear}"
 cleartext = "i-accept-cleartext-on-loopback"
-
+{admin}
 {targets}
 [policy]
 files = ["policy.cedar"]

@@ -5,10 +5,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use countersign_audit::record::Members;
+use countersign_audit::{DiskDir, record::Members, show};
 use countersign_core::{
     Code, Refusal, RequestId, Timestamp,
-    access::{Being, Case, Decision},
+    access::{Being, Case, Decision, Stand},
 };
 use countersign_policy::{
     Administer,
@@ -19,14 +19,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Ask, Gives, Permit, Reply, Route,
+    Ask, Gives, Param, Permit, Reply, Route,
     ask::{malformed, nothing, unkept},
     keys::Kind,
     page::{self, List},
     reply::JSON,
     schema,
 };
-use crate::clock;
+use crate::{
+    clock,
+    unused::{Held, Unused, Uses},
+};
 
 pub(crate) const ROUTES: &[Route] = &[
     Route {
@@ -150,6 +153,17 @@ pub(crate) const ROUTES: &[Route] = &[
         gives: &[Gives { status: 200, what: "What is granted.", body: Some((JSON, schema::<Granted>)) }],
         run: |ask| Box::pin(grants(ask)),
     },
+    Route {
+        method: Method::GET,
+        path: "/admin/v1/unused",
+        permit: Permit::Action(Administer::ReportUnused),
+        name: "reportUnused",
+        what: "Report the permissions that nobody has used: keys, scopes, roles, policies and granted access.",
+        query: &[Param { name: "days", what: "How many days to look back.", form: days }],
+        takes: None,
+        gives: &[Gives { status: 200, what: "What was not used.", body: Some((JSON, schema::<Report>)) }],
+        run: |ask| Box::pin(unused(ask)),
+    },
 ];
 
 const CASE: &[Gives] = &[Gives { status: 200, what: "The case.", body: Some((JSON, schema::<View>)) }];
@@ -224,6 +238,15 @@ struct Said {
 struct Granted {
     /// The cases, newest first.
     items: Vec<View>,
+}
+
+/// What nobody has used.
+#[derive(JsonSchema, Serialize)]
+struct Report {
+    /// Since when, RFC 3339.
+    from: String,
+    /// The permissions.
+    items: Vec<Unused>,
 }
 
 /// What is asked for.
@@ -325,8 +348,40 @@ async fn page_of(ask: &Ask<'_>, of: Option<&Being>) -> Result<Reply, Refusal> {
 }
 
 async fn grants(ask: &Ask<'_>) -> Result<Reply, Refusal> {
-    let cases = ask.admin.state.store().granted(ask.now()).await.map_err(unkept)?;
-    Reply::json(200, &Granted { items: cases.iter().map(|case| View::of(case, ask.now())).collect() })
+    let cases = ask.admin.state.store().granted_since(ask.now()).await.map_err(unkept)?;
+    let granted = cases.iter().filter(|case| case.stand(ask.now()) == Stand::Granted);
+    Reply::json(200, &Granted { items: granted.map(|case| View::of(case, ask.now())).collect() })
+}
+
+async fn unused(ask: &Ask<'_>) -> Result<Reply, Refusal> {
+    let days = match ask.parameter("days") {
+        None => USUAL_DAYS,
+        Some(text) => {
+            let days = text.parse().ok().filter(|days| (1..=366).contains(days));
+            days.ok_or_else(|| malformed("`days` is not a number from 1 to 366"))?
+        }
+    };
+    let now = ask.now();
+    let back = u64::try_from(Duration::from_hours(24 * days).as_micros()).unwrap_or(u64::MAX);
+    let from = Timestamp(now.0.saturating_sub(back));
+    let store = ask.admin.state.store();
+    let keys = store.keys().await.map_err(unkept)?;
+    let cases = store.granted_since(from).await.map_err(unkept)?;
+    let log = ask.admin.state.audit_dir();
+    // The log may be long, and reading it is no work for the threads that serve.
+    let uses = tokio::task::spawn_blocking(move || {
+        let mut uses = Uses::default();
+        for shown in show::records(&DiskDir::read_only(&log)?)? {
+            uses.take(&shown?.record, from);
+        }
+        anyhow::Ok(uses)
+    });
+    let uses = uses.await.map_err(anyhow::Error::from).flatten().map_err(|error| {
+        tracing::error!(error = format!("{error:#}"), "the audit log could not be read");
+        Refusal::new(Code::StoreFailed, "the audit log could not be read")
+    })?;
+    let held = Held { keys: &keys, cases: &cases, given: &ask.admin.given };
+    Reply::json(200, &Report { from: clock::rfc3339(from), items: uses.unused(&held, from, now) })
 }
 
 async fn request(ask: &Ask<'_>) -> Result<Reply, Refusal> {
@@ -419,6 +474,10 @@ async fn change(ask: &Ask<'_>, step: impl FnOnce(&mut Case) -> Result<(), Refusa
 
 async fn find(ask: &Ask<'_>) -> Result<Case, Refusal> {
     ask.admin.state.store().case(ask.id()).await.map_err(unkept)?.ok_or_else(nothing)
+}
+
+fn days(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "type": "integer", "minimum": 1, "maximum": 366, "default": USUAL_DAYS })
 }
 
 fn named<'a>(ask: &Ask<'a>, name: &str) -> Result<&'a Access, Refusal> {
@@ -515,6 +574,8 @@ impl View {
         }
     }
 }
+
+const USUAL_DAYS: u64 = 30;
 
 #[cfg(test)]
 mod tests;

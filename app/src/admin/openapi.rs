@@ -4,9 +4,7 @@ use countersign_core::Code;
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::{
-    GROUPS, Permit, Route, Words, once,
-};
+use super::{GROUPS, Permit, Route, Words, once};
 
 /// The document.
 pub(crate) fn document() -> Value {

@@ -67,6 +67,7 @@ struct Poll {
     max_events: usize,
     /// Whether to wait for events when there are none. The gateway never waits.
     #[serde(default)]
+    #[expect(dead_code, reason = "either is answered at once, as the standard permits")]
     return_immediately: bool,
     /// Events that were taken, by their `jti`.
     #[serde(default)]
@@ -174,3 +175,6 @@ const fn many() -> usize {
 
 const MOST: usize = 100;
 const BATCH: u32 = 100;
+
+#[cfg(test)]
+mod tests;

@@ -94,7 +94,8 @@ pub(crate) static PROBLEMS: Words =
 /// A refusal as RFC 9457 has it. Reasons are for the record, but for those that say what is wrong with what the caller wrote.
 fn problem(refusal: &Refusal, request: RequestId) -> Bytes {
     let code = refusal.code;
-    let theirs = matches!(code, Code::Malformed | Code::NoSuchThing | Code::Conflict | Code::KeyReused | Code::AccessRule);
+    let theirs =
+        matches!(code, Code::Malformed | Code::NoSuchThing | Code::Conflict | Code::KeyReused | Code::AccessRule);
     let problem = Problem {
         kind: format!("urn:countersign:{}", code.id()),
         title: code.message(),

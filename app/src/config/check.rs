@@ -112,18 +112,21 @@ impl Check<'_> {
         let rules = raw.rules.iter().filter_map(|r| self.take(&r.span(), fields::rule(r.get_ref()))).collect();
         let certificates =
             raw.certificates.iter().filter_map(|c| self.take(&c.span(), fields::certificate(c.get_ref()))).collect();
-        let resource = self.resource(raw.resource.as_ref(), &raw.issuers, &raw.access);
+        let resource = self.resource(raw.resource.as_ref(), &raw.issuers, &raw.access, &raw.receivers);
+        let receivers = self.receivers(raw.receivers);
         let issuers = self.issuers(raw.issuers);
         let access = self.access(raw.access);
         let budgets = self.budgets(raw.budgets, raw.prices, &targets);
         let rates = Rates { budgets, ..fields::rates(&raw.rates) };
         let store = self.store(raw.store);
+        let cluster = self.cluster(raw.cluster, &raw.node);
         let guard = self.guard(&raw.guard);
         let state = self.base.join(raw.state.get_ref());
         match (policy, store, self.problems.is_empty()) {
             (Some(policy), Some(store), true) => Ok(Config {
                 file: self.file.into(),
                 home: Home { dir: state, node: raw.node.into_inner(), store },
+                cluster,
                 workers: raw.workers.map(Spanned::into_inner),
                 listeners,
                 targets,
@@ -132,6 +135,7 @@ impl Check<'_> {
                 certificates,
                 issuers,
                 resource,
+                receivers,
                 access,
                 telemetry: raw.telemetry.into_inner(),
             }),

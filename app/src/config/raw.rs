@@ -12,8 +12,8 @@ mod shared;
 mod signals;
 
 pub(crate) use budgets::{RawBudget, RawBy, RawPrice, RawWindow};
-pub(crate) use shared::RawStore;
-pub(crate) use signals::RawSignals;
+pub(crate) use shared::{RawCluster, RawStore};
+pub(crate) use signals::{RawReceiver, RawSignals};
 
 /// A Countersign configuration file.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -62,6 +62,9 @@ pub(crate) struct RawConfig {
     /// Where keys, revocations and grants are kept.
     #[schemars(with = "Option<RawStore>")]
     pub(crate) store: Option<Spanned<RawStore>>,
+    /// What several nodes count and hear together.
+    #[schemars(with = "Option<RawCluster>")]
+    pub(crate) cluster: Option<Spanned<RawCluster>>,
     /// What the guards know of this deployment.
     #[serde(default)]
     pub(crate) guard: RawGuard,
@@ -77,6 +80,10 @@ pub(crate) struct RawConfig {
     #[serde(default)]
     #[schemars(with = "Vec<RawAccess>")]
     pub(crate) access: Vec<Spanned<RawAccess>>,
+    /// Who is told what is revoked here.
+    #[serde(default, rename = "receiver")]
+    #[schemars(with = "Vec<RawReceiver>")]
+    pub(crate) receivers: Vec<Spanned<RawReceiver>>,
     /// Logs and traces.
     #[serde(default = "telemetry")]
     #[schemars(with = "Telemetry")]

@@ -15,7 +15,7 @@ use toml::Spanned;
 use super::{
     super::{
         Introspection as AskedIssuer, Issuer,
-        raw::{RawAccess, RawIntrospect, RawIssuer, RawIssuerKind},
+        raw::{RawAccess, RawIntrospect, RawIssuer, RawIssuerKind, RawReceiver},
     },
     Check, Place,
 };
@@ -59,20 +59,23 @@ impl Check<'_> {
         raw: Option<&Spanned<String>>,
         issuers: &[Spanned<RawIssuer>],
         access: &[Spanned<RawAccess>],
+        receivers: &[Spanned<RawReceiver>],
     ) -> Option<Resource> {
         // A trust domain gives no tokens to whoever asks.
         let gives = |issuer: &&Spanned<RawIssuer>| !matches!(issuer.get_ref().kind, RawIssuerKind::Spiffe);
         let urls: Vec<&str> = issuers.iter().filter(gives).map(|i| i.get_ref().url.as_str()).collect();
-        match (raw, issuers.first().map(Spanned::span).or_else(|| access.first().map(Spanned::span))) {
+        let first = issuers.first().map(Spanned::span).or_else(|| access.first().map(Spanned::span));
+        let first = first.or_else(|| receivers.first().map(Spanned::span));
+        match (raw, first) {
             (None, None) => None,
             (None, Some(first)) => self.wrong(
                 &first,
-                "there is an [[issuer]] or [[access]] and no `resource`",
+                "there is an [[issuer]], [[access]] or [[receiver]] and no `resource`",
                 "write the https URL that callers know this gateway by, above the first section: resource = \"https://ai.example.com\"",
             ),
             (Some(url), None) => self.wrong(
                 &url.span(),
-                "`resource` without an [[issuer]] or [[access]] has no effect",
+                "`resource` without an [[issuer]], [[access]] or [[receiver]] has no effect",
                 "leave it out, or add one",
             ),
             (Some(url), Some(_)) => Resource::new(url.get_ref(), &urls).or_else(|| {

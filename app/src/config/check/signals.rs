@@ -1,9 +1,15 @@
 //! Security events: nothing is taken in that nobody asked for.
 
+use toml::Spanned;
+
 use super::{
-    super::{Signals, raw::RawSignals},
+    super::{
+        Receiver, Signals, Told,
+        raw::{RawReceiver, RawSignals},
+    },
     Check, Place,
 };
+use crate::fetch;
 
 impl Check<'_> {
     pub(super) fn signals(&mut self, at: &Place, issuer: &str, raw: Option<RawSignals>) -> Option<Signals> {
@@ -18,5 +24,63 @@ impl Check<'_> {
             return self.wrong(at, "`signals` names an audience that is empty", "write what `aud` of its tokens holds");
         }
         Some(signals)
+    }
+
+    pub(super) fn receivers(&mut self, raw: Vec<Spanned<RawReceiver>>) -> Vec<Receiver> {
+        self.distinct("receiver", raw.iter().map(|r| (r.get_ref().name.as_str(), r.span())));
+        raw.into_iter().filter_map(|receiver| self.receiver(&receiver.span(), receiver.into_inner())).collect()
+    }
+
+    fn receiver(&mut self, at: &Place, raw: RawReceiver) -> Option<Receiver> {
+        let is_name = |name: &str| {
+            (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        };
+        if !is_name(&raw.name) || raw.audience.is_empty() {
+            let fix = "a name is 1 to 64 letters, digits, `-`, `_` and `.`; the audience is what the receiver expects as `aud`";
+            return self.wrong(at, "a receiver needs a `name` and an `audience`", fix);
+        }
+        let way = match (raw.push, raw.polled_by) {
+            (Some(url), None) => {
+                let clear = match raw.cleartext.as_deref() {
+                    None => false,
+                    Some("i-accept-cleartext-on-loopback") => true,
+                    Some(_) => {
+                        return self.wrong(at, "`cleartext` has another value than the one it takes", "leave it out");
+                    }
+                };
+                let place = url.parse::<fetch::Place>().ok().filter(|place| place.is_safe(clear));
+                let Some(place) = place else {
+                    return self.wrong(
+                        at,
+                        "`push` is not an address that events can be pushed to",
+                        "write an https URL",
+                    );
+                };
+                let token = match &raw.token {
+                    Some(key) => Some(self.key(at, key)?),
+                    None => None,
+                };
+                let ca = match &raw.ca {
+                    Some(path) => Some(self.read(at, path)?),
+                    None => None,
+                };
+                if let Some(Err(e)) = ca.as_deref().map(countersign_provider::Trust::given) {
+                    return self.wrong(at, format!("`ca`: {e}"), "name a PEM file of certificates");
+                }
+                Told::Pushed { at: place, token, ca }
+            }
+            (None, Some(_)) if raw.token.is_some() || raw.ca.is_some() || raw.cleartext.is_some() => {
+                let what = "`token`, `ca` and `cleartext` are for receivers that are pushed to";
+                return self.wrong(at, what, "leave them out: who polls shows a credential like every caller");
+            }
+            (None, Some(who)) if who.contains('/') => Told::Polled(who),
+            (None, Some(_)) => {
+                return self.wrong(at, "`polled_by` names no principal", "write `TENANT/SUBJECT`, as audit records do");
+            }
+            _ => {
+                return self.wrong(at, "a receiver needs exactly one of `push` and `polled_by`", "keep one of the two");
+            }
+        };
+        Some(Receiver { name: raw.name, audience: raw.audience, way })
     }
 }

@@ -1,7 +1,11 @@
-//! Security events: whose are taken in.
+//! Security events: whose are taken in, and who is told of ours.
+
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+
+use super::RawKey;
 
 /// Which security events of an issuer are taken in, on listeners with `admin = true`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -12,4 +16,24 @@ pub(crate) struct RawSignals {
     pub(crate) audiences: Vec<String>,
     /// The gateway's client id at the issuer, which is what `aud` of its logout tokens has to hold. They are posted to `/ssf/logout`.
     pub(crate) logout: Option<String>,
+}
+
+/// Somebody who is told what is revoked here. Exactly one of `push` and `polled_by`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawReceiver {
+    /// Names the receiver. What it has acknowledged is kept under this name.
+    pub(crate) name: String,
+    /// What `aud` of its events says.
+    pub(crate) audience: String,
+    /// Where events are pushed to (RFC 8935).
+    pub(crate) push: Option<String>,
+    /// Who fetches them at `/ssf/poll/NAME` (RFC 8936): `TENANT/SUBJECT`.
+    pub(crate) polled_by: Option<String>,
+    /// Where the bearer token for `push` comes from, where it takes one.
+    pub(crate) token: Option<RawKey>,
+    /// PEM file with the authorities of its certificate, instead of the system's.
+    pub(crate) ca: Option<PathBuf>,
+    /// Push in the clear. The only value is `"i-accept-cleartext-on-loopback"`, and only loopback addresses take it.
+    pub(crate) cleartext: Option<String>,
 }
