@@ -42,6 +42,11 @@ pub struct Rate {
 }
 
 impl Rates {
+    /// Whether anybody has a rate.
+    pub(crate) fn is_set(&self) -> bool {
+        self.default != Rate::default() || !self.roles.is_empty()
+    }
+
     /// The rate for a caller.
     #[must_use]
     pub fn of(&self, who: &Principal) -> Rate {
