@@ -32,6 +32,8 @@ pub(crate) enum Command {
     /// Ask for access for a purpose and a time, and decide on what others ask for
     #[command(subcommand)]
     Access(AccessCommand),
+    /// Show what has been spent, of which budgets, and by whom
+    Budget(BudgetArgs),
     /// Keep provider keys sealed in the state directory
     #[command(subcommand)]
     Secret(SecretCommand),
@@ -78,6 +80,15 @@ pub(crate) struct WithConfig {
     /// The configuration file
     #[arg(short, long, default_value = "countersign.toml", env = "COUNTERSIGN_CONFIG")]
     pub(crate) config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BudgetArgs {
+    #[command(flatten)]
+    pub(crate) config: WithConfig,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) format: Output,
 }
 
 #[derive(Debug, Args)]

@@ -8,6 +8,7 @@ use crate::{cli::Command, config::Problem, demo, term};
 
 mod access;
 mod audit;
+mod budget;
 mod check;
 mod doctor;
 mod explain;
@@ -30,6 +31,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Key(command) => wait(key::run(command)),
         Command::Revoke(args) => wait(revoke::run(args)),
         Command::Access(command) => wait(access::run(command)),
+        Command::Budget(args) => wait(budget::run(&args)),
         Command::Secret(command) => wait(secret::run(command)),
         Command::Policy(command) => wait(policy::run(command)),
         Command::Explain(args) => wait(explain::run(&args)),

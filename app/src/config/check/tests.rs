@@ -221,8 +221,16 @@ fn each_problem_has_its_line_and_a_fix() {
         (more("[[certificate]]\nuri = \"\"\nroles = [\"r\"]\n"), 14, "whose name is empty"),
         (more("[[certificate]]\nuri = \"u\"\nkind = \"cat\"\nroles = [\"r\"]\n"), 14, "`kind` is `cat`"),
         // Issuers.
-        (more(&format!("[[issuer]]\nname = \"bank\"\n{ISSUER}")), 14, "there is an [[issuer]] and no `resource`"),
-        ([TOP_OF_IT, RESOURCE, DOOR, TARGET, POLICY].concat(), 2, "`resource` without an [[issuer]]"),
+        (
+            more(&format!("[[issuer]]\nname = \"bank\"\n{ISSUER}")),
+            14,
+            "there is an [[issuer]], [[access]] or [[receiver]] and no `resource`",
+        ),
+        (
+            [TOP_OF_IT, RESOURCE, DOOR, TARGET, POLICY].concat(),
+            2,
+            "`resource` without an [[issuer]], [[access]] or [[receiver]]",
+        ),
         (
             issuer(ISSUER).replace("https://ai.example", "https://ai.example/v1"),
             2,
@@ -290,7 +298,7 @@ fn each_problem_has_its_line_and_a_fix() {
                     asked("prefix = \"abc\"", "")
                 ),
             )),
-            20,
+            21,
             "cannot be told from another issuer's by how they begin",
         ),
         (more_issuer("stale_seconds = 600\n"), 15, "`stale_seconds` is not more than `refresh_seconds`"),

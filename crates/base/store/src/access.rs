@@ -125,18 +125,16 @@ impl Store {
         Ok(cases)
     }
 
-    /// The cases that are granted at `now`, newest first.
+    /// The cases that were granted and not over at `from`, or after it, newest first.
     ///
     /// # Errors
     /// [`StoreError::Damaged`], [`StoreError::Database`].
-    pub async fn granted(&self, now: Timestamp) -> Result<Vec<Case>, StoreError> {
+    pub async fn granted_since(&self, from: Timestamp) -> Result<Vec<Case>, StoreError> {
         let mut transaction = self.snapshot().await?;
-        let ids: Vec<(String,)> = sqlx::query_as(
-            "SELECT id FROM access_case WHERE begins <= $1 AND ends > $1 AND closed_at IS NULL ORDER BY id DESC",
-        )
-        .bind(to_sql(now))
-        .fetch_all(&mut *transaction)
-        .await?;
+        let ids: Vec<(String,)> = sqlx::query_as("SELECT id FROM access_case WHERE ends > $1 ORDER BY id DESC")
+            .bind(to_sql(from))
+            .fetch_all(&mut *transaction)
+            .await?;
         let mut cases = Vec::with_capacity(ids.len());
         for (id,) in ids {
             cases.extend(read_case(&mut transaction, &id).await?);

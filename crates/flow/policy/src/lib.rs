@@ -13,16 +13,17 @@
 //! assert!(error.to_string().starts_with("staff.cedar:1:"));
 //! ```
 
+pub mod access;
 mod administer;
-mod cache;
 pub mod budget;
+mod cache;
 pub mod cases;
 mod error;
 mod facts;
 mod index;
 mod mentions;
-mod policy;
 mod penalty;
+mod policy;
 mod question;
 mod rates;
 mod rules;

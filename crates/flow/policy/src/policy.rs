@@ -10,7 +10,7 @@ use std::{
 };
 
 use cedar_policy::{
-    ActionConstraint, Effect, PolicyId, PolicySet, Schema, ValidationMode, Validator, ffi::DetailedError,
+    ActionConstraint, Effect, EntityUid, PolicyId, PolicySet, Schema, ValidationMode, Validator, ffi::DetailedError,
 };
 use countersign_core::{Code, StepUp, principal::Method};
 
@@ -36,6 +36,8 @@ pub struct Policy {
     /// What has a say about the gateway itself: every `forbid`, and each `permit` that names its action.
     gateway: Index,
     names: HashMap<PolicyId, Named>,
+    /// What can let a prompt leave.
+    permits: Vec<PolicyId>,
     words: Words,
     mentions: Mentions,
 }
@@ -133,8 +135,18 @@ impl Policy {
         let gateway = arranged(Index::of(set.policies().filter(names_action)))?;
         let mentions = set.policies().map(|policy| policy.to_json().map_or(Mentions::ALL, |json| Mentions::of(&json)));
         let mentions = mentions.fold(Mentions::NONE, Mentions::and);
+        let lets_leave = |p: &&cedar_policy::Policy| {
+            let ask = |action: &EntityUid| action.id().unescaped() == Deed::Ask.as_str();
+            p.effect() == Effect::Permit
+                && match p.action_constraint() {
+                    ActionConstraint::Any => true,
+                    ActionConstraint::Eq(action) => ask(&action),
+                    ActionConstraint::In(actions) => actions.iter().any(ask),
+                }
+        };
+        let permits = set.policies().filter(lets_leave).map(|policy| policy.id().clone()).collect();
         let names = places.into_iter().map(|(id, place)| (id, place.named)).collect();
-        Ok(Self { models, gateway, names, words: Words::new(), mentions })
+        Ok(Self { models, gateway, names, permits, words: Words::new(), mentions })
     }
 
     /// How many policies there are.
@@ -147,6 +159,11 @@ impl Policy {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
+    }
+
+    /// The policies that can let a prompt leave, in no order.
+    pub fn permits(&self) -> impl Iterator<Item = &Named> {
+        self.permits.iter().filter_map(|id| self.names.get(id))
     }
 
     /// The attributes of the context that any policy reads, by name.
