@@ -11,8 +11,9 @@ use crate::{
     assemble,
     cli::{Doctor, Output},
     clock,
+    cluster::Cluster,
     cmd::{self, audit},
-    config::{self, Config, Door},
+    config::{self, Config, Door, StoreAt},
     issuers::askers,
     state::State,
     term,
@@ -61,6 +62,7 @@ pub(crate) async fn run(args: &Doctor) -> anyhow::Result<ExitCode> {
         providers(&config, &mut findings).await;
         issuers(&config, &mut findings).await;
         questions(&config, &mut findings).await;
+        cluster(&config, &mut findings).await;
     }
     print(&findings, args.format);
     let failed = findings.0.iter().any(|l| l.standing == Standing::Wrong);
@@ -106,6 +108,22 @@ async fn state(config: &Config, findings: &mut Findings) {
         findings.wrong("provider", format!("{e:#}"), "nothing is served until its key can be unsealed");
     }
     log(&state, findings);
+}
+
+/// Whether what nodes share can be reached.
+async fn cluster(config: &Config, findings: &mut Findings) {
+    let Some(redis) = &config.cluster else { return };
+    let Ok(state) = State::open(&config.home).await else { return };
+    let fix = "requests that budgets count, and proofs of possession, are refused without it";
+    match Cluster::new(redis, &state) {
+        Ok(cluster) if cluster.answers().await => findings.good("cluster", "Redis answers"),
+        Ok(_) => findings.wrong("cluster", "Redis does not answer, or refuses the log-in", fix),
+        Err(e) => findings.wrong("cluster", format!("{e:#}"), fix),
+    }
+    if matches!(config.home.store, StoreAt::File) {
+        let advice = "nodes of a cluster share keys and revocations in PostgreSQL: write `[store]`";
+        findings.look("cluster", "the store is a file of this node alone", advice);
+    }
 }
 
 async fn keys(state: &State, findings: &mut Findings) {
