@@ -2,13 +2,17 @@
 // tokens have the shape of Microsoft Entra ID's and one the shape of Okta's. Prints its port. A test tells it by
 // `POST /control` to change keys, to fail and to come back.
 import { createServer } from "node:http";
-import { generateKeyPairSync, randomUUID, sign } from "node:crypto";
+import { createHash, generateKeyPairSync, randomBytes, randomUUID, sign } from "node:crypto";
 import { Provider } from "oidc-provider";
 
 const TENANT = "5f2b8a3e-0c4d-4e6f-8a9b-1c2d3e4f5a6b";
 const PATHS = { plain: "/plain", entra: `/${TENANT}/v2.0`, okta: "/oauth2/default" };
 const CLIENT = "1f8e6a52-9b7d-4c3e-a1f0-6d5c4b3a2918";
+// The gateway itself, where it asks what tokens are worth.
+const ASKER = "gateway";
 const OID = randomUUID();
+// Keys of clients, which tokens are bound to.
+const holders = Object.fromEntries(["own", "other"].map((name) => [name, generateKeyPairSync("ec", { namedCurve: "P-256" })]));
 
 const server = createServer((request, response) => {
   if (request.url === "/control") return control(request, response);
@@ -16,9 +20,11 @@ const server = createServer((request, response) => {
   if (!found) return response.writeHead(404).end();
   const [name, path] = found;
   const issuer = issuers[name];
-  const isToken = request.url.startsWith(`${path}/token`);
+  const isQuestion = request.url === `${path}/token/introspection`;
+  if (isQuestion) issuer.questions += 1;
+  const isToken = request.url.startsWith(`${path}/token`) && !isQuestion;
   if (!isToken) {
-    issuer.asked += 1;
+    if (!isQuestion) issuer.asked += 1;
     switch (issuer.mode) {
       case "down": return request.socket.destroy();
       case "slow": return;
@@ -35,7 +41,7 @@ await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
 const { port } = server.address();
 
 const issuers = {};
-for (const name of Object.keys(PATHS)) issuers[name] = { mode: "up", asked: 0, turn: 0, rotate() { begin(name); } };
+for (const name of Object.keys(PATHS)) issuers[name] = { mode: "up", asked: 0, questions: 0, turn: 0, rotate() { begin(name); } };
 for (const name of Object.keys(PATHS)) begin(name);
 console.log(port);
 
@@ -58,11 +64,21 @@ function begin(name) {
       redirect_uris: [],
       response_types: [],
       id_token_signed_response_alg: alg,
+    }, {
+      client_id: ASKER,
+      client_secret: "the gateway's secret",
+      grant_types: [],
+      redirect_uris: [],
+      response_types: [],
+      id_token_signed_response_alg: alg,
     }],
     scopes: ["gateway.use", "opaque", "short", "group"],
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
+      dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => false },
+      introspection: { enabled: true, allowedPolicy: (_context, client) => client.clientId === ASKER },
+      revocation: { enabled: true },
       resourceIndicators: {
         enabled: true,
         getResourceServerInfo: (_context, resource) => ({
@@ -113,10 +129,21 @@ function forged(name) {
   return `${signed}.${signature.toString("base64url")}`;
 }
 
+// A proof of a client's key (RFC 9449), with whatever claims the test wants otherwise.
+function proof({ holder = "own", token, header = {}, ...claims }) {
+  const { privateKey, publicKey } = holders[holder];
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const ath = token && createHash("sha256").update(token).digest("base64url");
+  const signed = `${part({ typ: "dpop+jwt", alg: "ES256", jwk: publicKey.export({ format: "jwk" }), ...header })}.${part({
+    jti: randomUUID(), iat: Math.floor(Date.now() / 1000), ath, ...claims,
+  })}`;
+  return `${signed}.${sign("sha256", Buffer.from(signed), { key: privateKey, dsaEncoding: "ieee-p1363" }).toString("base64url")}`;
+}
+
 async function control(request, response) {
   let text = "";
   for await (const piece of request) text += piece;
-  const { issuer: name, mode, rotate, idToken, forge } = JSON.parse(text);
+  const { issuer: name, mode, rotate, idToken, forge, prove } = JSON.parse(text);
   const issuer = issuers[name];
   let said = {};
   if (mode) issuer.mode = mode;
@@ -128,7 +155,8 @@ async function control(request, response) {
     token.set("nonce", "n");
     said = { token: await token.issue({ use: "idtoken", expiresAt: Math.floor(Date.now() / 1000) + 600 }) };
   }
+  if (prove) said = { proof: proof(prove) };
   if (forge) said = { token: forged(name) };
   response.writeHead(200, { "content-type": "application/json" });
-  response.end(JSON.stringify({ asked: issuer.asked, ...said }));
+  response.end(JSON.stringify({ asked: issuer.asked, questions: issuer.questions, ...said }));
 }

@@ -1,6 +1,8 @@
 //! Access tokens of real identity providers at the running gateway: three shapes at once, what is refused, keys that change, issuers
 //! that fail, and streams that end with the token they were asked for with.
 
+mod opaque;
+mod proofs;
 mod server;
 
 use std::{fs, path::Path, thread, time::Duration};
@@ -82,7 +84,9 @@ fn tokens_of_three_providers_pass_and_give_the_roles_that_are_mapped() {
     assert_eq!(
         said.json(),
         json!({
-            "resource": GATEWAY, "authorization_servers": urls, "bearer_methods_supported": ["header"]
+            "resource": GATEWAY, "authorization_servers": urls, "bearer_methods_supported": ["header"],
+            "tls_client_certificate_bound_access_tokens": true,
+            "dpop_signing_alg_values_supported": ["ES256", "ES384", "EdDSA", "PS256", "RS256"],
         })
     );
 
@@ -161,7 +165,10 @@ fn tokens_that_are_not_good_for_this_gateway_are_refused() {
         ("an ID token", said("plain", json!({"idToken": true}))),
         ("an ID token of Okta's shape", said("okta", json!({"idToken": true}))),
         ("an issuer that is not configured", issuers.token("entra", "gateway.use", GATEWAY)),
-        ("an opaque token", issuers.token("plain", "gateway.use", &format!("{GATEWAY}/opaque"))),
+        (
+            "an opaque token that nobody is asked about",
+            issuers.token("plain", "gateway.use", &format!("{GATEWAY}/opaque")),
+        ),
         ("no algorithm", format!("{none}.{claims}.{signature}")),
         ("no algorithm and no signature", format!("{none}.{claims}.")),
         ("no signature", format!("{head}.{claims}.")),

@@ -67,12 +67,44 @@ impl Issuers {
 
     /// Gets an access token as a program does (RFC 6749, section 4.4; RFC 8707).
     pub(crate) fn token(&self, name: &str, scope: &str, resource: &str) -> String {
+        self.token_with(name, scope, resource, &[])
+    }
+
+    /// The same, bound to the client's key (RFC 9449, section 5).
+    pub(crate) fn bound_token(&self, name: &str, scope: &str, resource: &str) -> String {
+        // As requests of tests name the host.
+        let proof = self.prove(json!({ "htm": "POST", "htu": format!("http://localhost{}/token", path(name)) }));
+        self.token_with(name, scope, resource, &[("dpop", &proof)])
+    }
+
+    /// A proof of the client's key, with these claims. `token` is what it is for, `holder` whose key it is, `header` what stands
+    /// in its header.
+    pub(crate) fn prove(&self, claims: Value) -> String {
+        self.tell("plain", json!({ "prove": claims }))["proof"].as_str().expect("a proof").to_owned()
+    }
+
+    /// Takes a token back (RFC 7009).
+    pub(crate) fn revoke(&self, name: &str, token: &str) {
+        let form = format!("token={token}&client_id={CLIENT}&client_secret=a-secret-of-the-tests");
+        let kind = [("content-type", "application/x-www-form-urlencoded")];
+        let mut client = Client::clear(self.address);
+        let path = format!("{}/token/revocation", path(name));
+        client.send(request("POST", &path, &kind, form.as_bytes())).expect("the provider reads");
+        assert_eq!(client.answer().expect("the provider answers").expect("an answer").status, 200);
+    }
+
+    /// How often one of them was asked what a token is worth.
+    pub(crate) fn questions(&self, name: &str) -> u64 {
+        self.tell(name, json!({}))["questions"].as_u64().expect("a number")
+    }
+
+    fn token_with(&self, name: &str, scope: &str, resource: &str, headers: &[(&str, &str)]) -> String {
         let form = format!(
             "grant_type=client_credentials&client_id={CLIENT}&client_secret=a-secret-of-the-tests&scope={}&resource={resource}",
             scope.replace(' ', "+")
         );
-        let kind = [("content-type", "application/x-www-form-urlencoded")];
-        let said = self.exchange(&request("POST", &format!("{}/token", path(name)), &kind, form.as_bytes()));
+        let headers = [&[("content-type", "application/x-www-form-urlencoded")], headers].concat();
+        let said = self.exchange(&request("POST", &format!("{}/token", path(name)), &headers, form.as_bytes()));
         said["access_token"].as_str().unwrap_or_else(|| panic!("no token: {said}")).to_owned()
     }
 
