@@ -102,7 +102,9 @@ impl Route {
             let (essence, rest) = value.split_at(value.iter().position(|b| *b == b';').unwrap_or(value.len()));
             let rest = rest.strip_prefix(b";").unwrap_or_default().trim_ascii();
             let plain = rest.is_empty() || rest.eq_ignore_ascii_case(b"charset=utf-8");
-            plain && essence.trim_ascii().eq_ignore_ascii_case(kind.as_bytes())
+            // JSON of a kind may be called JSON (RFC 7644, section 3.1, has both).
+            let is = |kind: &str| essence.trim_ascii().eq_ignore_ascii_case(kind.as_bytes());
+            plain && (is(kind) || kind.ends_with("+json") && is("application/json"))
         };
         let fits = matches!((kinds.next(), kinds.next()), (Some(one), None) if essence(one.as_bytes()));
         let plain = headers.get_all(header::CONTENT_ENCODING).iter().all(|c| c.as_bytes() == b"identity");

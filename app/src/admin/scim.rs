@@ -35,6 +35,7 @@ pub(crate) const ROUTES: &[Route] = &[
     writes(Method::POST, CREATES, "/scim/v2/Users", "scimCreateUser", |ask| {
         Box::pin(resources::create(ask, Kind::User))
     }),
+    searches("/scim/v2/Users/.search", "scimSearchUsers", |ask| Box::pin(resources::search(ask, &[Kind::User]))),
     reads(QUERY, "/scim/v2/Users/{id}", "scimUser", |ask| Box::pin(resources::get(ask, Kind::User))),
     writes(Method::PUT, ANSWERS, "/scim/v2/Users/{id}", "scimReplaceUser", |ask| {
         Box::pin(resources::replace(ask, Kind::User))
@@ -47,6 +48,7 @@ pub(crate) const ROUTES: &[Route] = &[
     writes(Method::POST, CREATES, "/scim/v2/Groups", "scimCreateGroup", |ask| {
         Box::pin(resources::create(ask, Kind::Group))
     }),
+    searches("/scim/v2/Groups/.search", "scimSearchGroups", |ask| Box::pin(resources::search(ask, &[Kind::Group]))),
     reads(QUERY, "/scim/v2/Groups/{id}", "scimGroup", |ask| Box::pin(resources::get(ask, Kind::Group))),
     writes(Method::PUT, ANSWERS, "/scim/v2/Groups/{id}", "scimReplaceGroup", |ask| {
         Box::pin(resources::replace(ask, Kind::Group))
@@ -55,6 +57,7 @@ pub(crate) const ROUTES: &[Route] = &[
         Box::pin(resources::patch(ask, Kind::Group))
     }),
     deletes("/scim/v2/Groups/{id}", "scimDeleteGroup", |ask| Box::pin(resources::delete(ask, Kind::Group))),
+    searches("/scim/v2/.search", "scimSearch", |ask| Box::pin(resources::search(ask, &Kind::ALL))),
 ];
 
 /// Refusals in SCIM's form.
@@ -85,6 +88,10 @@ const fn reads(query: &'static [Param], path: &'static str, name: &'static str, 
 
 const fn writes(method: Method, gives: &'static [Gives], path: &'static str, name: &'static str, run: Run) -> Route {
     of(method, gives, true, QUERY, path, name, run)
+}
+
+const fn searches(path: &'static str, name: &'static str, run: Run) -> Route {
+    of(Method::POST, ANSWERS, true, &[], path, name, run)
 }
 
 const fn deletes(path: &'static str, name: &'static str, run: Run) -> Route {

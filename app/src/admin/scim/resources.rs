@@ -17,15 +17,75 @@ use crate::{
 };
 
 pub(super) async fn list(ask: &Ask<'_>, kind: Kind) -> Result<Reply, Refusal> {
-    let (filter, projection, start, count) = match asked_for(ask) {
-        Ok(asked_for) => asked_for,
+    let of = |name: &str| ask.parameter(name).map(str::to_owned);
+    let number = |name| of(name).map(|text| text.parse().map_err(|_| Fault::Value("a number is expected"))).transpose();
+    let wanted = || -> Result<Wanted, Fault> {
+        Wanted::new(of("filter"), projection(ask)?, number("startIndex")?, number("count")?)
+    };
+    find(ask, &[kind], wanted()).await
+}
+
+/// A list whose parameters stand in the body (RFC 7644, section 3.4.3).
+pub(super) async fn search(ask: &Ask<'_>, kinds: &[Kind]) -> Result<Reply, Refusal> {
+    let wanted = || -> Result<Wanted, Fault> {
+        let body = read(ask.body())?;
+        let asked = body.as_object().ok_or(Fault::Syntax("an object"))?;
+        let of = |name: &str| {
+            asked.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v).filter(|v| !v.is_null())
+        };
+        let text =
+            |name| of(name).map(|v| v.as_str().map(str::to_owned).ok_or(Fault::Value("text is expected"))).transpose();
+        let number = |name| of(name).map(|v| v.as_i64().ok_or(Fault::Value("a number is expected"))).transpose();
+        let names = |name| {
+            let joined = |v: &Value| {
+                let all: Option<Vec<_>> = v.as_array()?.iter().map(Value::as_str).collect();
+                Some(all?.join(","))
+            };
+            of(name).map(|v| joined(v).ok_or(Fault::Value("a list of names is expected"))).transpose()
+        };
+        let projection = Projection::parse(names("attributes")?.as_deref(), names("excludedAttributes")?.as_deref())?;
+        Wanted::new(text("filter")?, projection, number("startIndex")?, number("count")?)
+    };
+    find(ask, kinds, wanted()).await
+}
+
+/// What of a list is asked for.
+struct Wanted {
+    filter: Option<Filter>,
+    projection: Projection,
+    /// From 1.
+    start: usize,
+    count: usize,
+}
+
+impl Wanted {
+    /// Numbers out of bounds count as the nearest within (RFC 7644, section 3.4.2.4).
+    fn new(
+        filter: Option<String>,
+        projection: Projection,
+        start: Option<i64>,
+        count: Option<i64>,
+    ) -> Result<Self, Fault> {
+        Ok(Self {
+            filter: filter.as_deref().map(Filter::parse).transpose()?,
+            projection,
+            start: usize::try_from(start.unwrap_or(1).max(1)).unwrap_or(usize::MAX),
+            count: usize::try_from(count.unwrap_or(USUAL).clamp(0, MOST)).unwrap_or_default(),
+        })
+    }
+}
+
+async fn find(ask: &Ask<'_>, kinds: &[Kind], wanted: Result<Wanted, Fault>) -> Result<Reply, Refusal> {
+    let Wanted { filter, projection, start, count } = match wanted {
+        Ok(wanted) => wanted,
         Err(fault) => return Ok(faulty(fault)),
     };
-    let all = held::all(ask, kind).await?;
-    let groups = groups(ask, kind).await?;
-    let root = root(ask);
-    let shown = all.iter().map(|held| held.shown(kind, &groups, &root));
-    let found: Vec<_> = shown.filter(|shown| filter.as_ref().is_none_or(|filter| filter.fits(kind, shown))).collect();
+    let (mut found, root) = (Vec::new(), root(ask));
+    for kind in kinds.iter().copied() {
+        let groups = groups(ask, kind).await?;
+        let shown = held::all(ask, kind).await?.into_iter().map(|held| held.shown(kind, &groups, &root));
+        found.extend(shown.filter(|shown| filter.as_ref().is_none_or(|filter| filter.fits(kind, shown))));
+    }
     let total = found.len();
     let page = found.into_iter().skip(start - 1).take(count);
     Ok(answer(200, &listed(total, start, page.map(|shown| projection.of(shown).into()).collect())))
@@ -148,19 +208,6 @@ fn matches(tags: &HeaderValue, held: &Held) -> bool {
     let strong = tag.trim_start_matches("W/");
     let same = |one: &str| one == "*" || one == tag || one == strong;
     tags.to_str().is_ok_and(|tags| tags.split(',').any(|one| same(one.trim())))
-}
-
-type AskedFor = (Option<Filter>, Projection, usize, usize);
-
-/// What of a list is asked for. Numbers out of bounds count as the nearest within (RFC 7644, section 3.4.2.4).
-fn asked_for(ask: &Ask<'_>) -> Result<AskedFor, Fault> {
-    let number = |name: &str, usual: i64| match ask.parameter(name) {
-        None => Ok(usual),
-        Some(text) => text.parse::<i64>().map_err(|_| Fault::Value("a number is expected")),
-    };
-    let start = usize::try_from(number("startIndex", 1)?.max(1)).unwrap_or(usize::MAX);
-    let count = usize::try_from(number("count", USUAL)?.clamp(0, MOST)).unwrap_or_default();
-    Ok((ask.parameter("filter").map(Filter::parse).transpose()?, projection(ask)?, start, count))
 }
 
 fn projection(ask: &Ask<'_>) -> Result<Projection, Fault> {

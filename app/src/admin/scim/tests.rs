@@ -129,6 +129,17 @@ async fn lists_come_in_pages_and_as_much_of_each_as_is_asked_for() {
             "{query}"
         );
     }
+    for (path, body, total) in [
+        ("/Users/.search", json!({ "filter": "userName eq \"u1\"", "attributes": ["userName"] }), 1),
+        ("/.search", json!({ "count": 1 }), 5),
+        ("/Groups/.search", json!({}), 0),
+    ] {
+        let (status, _, list) = send(&world, "POST", path, None, Some(body)).await;
+        assert_eq!((status, &list["totalResults"]), (StatusCode::OK, &json!(total)), "{path}");
+    }
+    for bad in [json!([]), json!({ "count": "x" }), json!({ "attributes": "x" }), json!({ "filter": 1 })] {
+        assert_eq!(send(&world, "POST", "/.search", None, Some(bad)).await.0, StatusCode::BAD_REQUEST);
+    }
     for bad in
         ["?count=x", "?attributes=a&excludedAttributes=b", "?attributes=a%20b", "?unheardOf=1", "?count=1&count=2"]
     {
