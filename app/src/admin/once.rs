@@ -43,16 +43,18 @@ pub(crate) async fn answer(ask: &Ask<'_>, key: &HeaderValue) -> Result<Reply, Re
         }
         Claim::Answered(status, body) => {
             let repeated = HeaderName::from_static("idempotency-replayed");
-            return Ok(Reply::of(status, reply::JSON, body.into()).with(repeated, HeaderValue::from_static("true")));
+            let given = ask.route.gives.iter().find(|gives| gives.status == status).and_then(|gives| gives.body);
+            let kind = given.map_or(reply::JSON, |(kind, _)| kind);
+            return Ok(Reply::of(status, kind, body.into()).with(repeated, HeaderValue::from_static("true")));
         }
     }
     let reply = (ask.route.run)(ask).await;
     let kept = match &reply {
-        Ok(reply) => {
+        Ok(reply) if reply.kept().0 < 300 => {
             let (status, body) = reply.kept();
             state.store().keep_answer(&asked, status, &String::from_utf8_lossy(body)).await
         }
-        Err(_) => state.store().forget_answer(&asked).await,
+        _ => state.store().forget_answer(&asked).await,
     };
     // The change is made and on record. Without the answer a repeated request is told to look.
     if let Err(error) = kept {

@@ -109,7 +109,8 @@ fn refusals(route: &Route) -> Vec<u16> {
     if matches!(route.permit, Permit::Action(_)) {
         codes.extend([Code::BadCredential, Code::NotPermitted]);
     }
-    if route.path.contains('{') {
+    // What is not configured is not there.
+    if route.path.contains('{') || matches!(route.permit, Permit::Open) {
         codes.push(Code::NoSuchThing);
     }
     if route.takes.is_some() {
