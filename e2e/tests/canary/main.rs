@@ -2,6 +2,7 @@
 //! error. None of them may stand in the log, the metrics, what goes to the collector of traces, the bodies of errors, the
 //! audit log's files or the key store's.
 
+mod admin;
 mod needle;
 mod provider;
 mod said;
@@ -44,7 +45,8 @@ fn no_secret_leaves_a_trace() {
     let answer = stage.gateway.post("/v1/chat/completions", &stage.key, &stage.ask("fine"));
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert!(answer.text().contains(ANSWER) && stage.upstream.seen().iter().any(|a| a.text().contains(PROMPT)));
-    let needles = stage.needles();
+    let mut needles = stage.needles();
+    needles.push(Needle::new("API key that was made by API", admin::ask(&stage.gateway, &stage.root, &mut said)));
     said.judge(&needles, stage.end());
 }
 
@@ -90,6 +92,8 @@ struct Stage {
     /// May ask and is told nothing.
     mute: String,
     observer: String,
+    /// May do things to the gateway itself.
+    root: String,
     revoked: String,
     /// A key of another deployment.
     stranger: String,
@@ -113,6 +117,7 @@ impl Stage {
                 upstream.url()
             ))
             .policy(POLICY)
+            .admin()
             .rule("find = \"personal-data\"\nin = \"answer\"\ndo = \"refuse\"")
             .rates("per_minute = 1000000\nburst = 1000000\n[rates.role.slow]\nper_minute = 1\nburst = 1")
             .telemetry(&format!("level = \"trace\"\notlp = {:?}", collector.url()))
@@ -127,15 +132,15 @@ impl Stage {
         let key = |subject: &str, role: &str| home.key(subject, role);
         let (staff, slow, mute, observer) =
             (key("alice", "staff"), key("sam", "slow"), key("mo", "mute"), key("olga", "observer"));
-        let revoked = key("rita", "staff");
+        let (revoked, root) = (key("rita", "staff"), key("root", "root"));
         let _ = home.must(&["key", "revoke", &home.key_id("rita")]);
         let stranger = Plan::new().target("openai", &upstream, &["m"]).write().key("eve", "staff");
         let gateway = home.serve();
-        Self { gateway, upstream, collector, key: staff, slow, mute, observer, revoked, stranger, client, gates }
+        Self { gateway, upstream, collector, key: staff, slow, mute, observer, root, revoked, stranger, client, gates }
     }
 
     fn needles(&self) -> Vec<Needle> {
-        let keys = [&self.key, &self.slow, &self.mute, &self.observer, &self.revoked, &self.stranger];
+        let keys = [&self.key, &self.slow, &self.mute, &self.observer, &self.root, &self.revoked, &self.stranger];
         let mut needles = needles(&self.gateway.home, &keys.map(String::as_str));
         needles.push(Needle::new("client's private key", der(&self.client.1)));
         needles
@@ -395,6 +400,12 @@ impl Stage {
 const POLICY: &str = r#"
 @id("known") permit (principal, action, resource);
 @id("dear") forbid (principal, action == Countersign::Action::"ask", resource == Countersign::Model::"dear");
+@id("roots") permit (
+    principal in Countersign::Role::"root",
+    action in [Countersign::Action::"listKeys", Countersign::Action::"createKey", Countersign::Action::"revokeKey",
+               Countersign::Action::"revoke", Countersign::Action::"sendSignals"],
+    resource
+);
 @id("observers") permit (principal, action == Countersign::Action::"observe", resource);
 @id("mute") forbid (principal in Countersign::Role::"mute", action == Countersign::Action::"receive", resource);
 "#;
