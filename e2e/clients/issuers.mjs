@@ -129,6 +129,18 @@ function forged(name) {
   return `${signed}.${signature.toString("base64url")}`;
 }
 
+// A trust domain's key, and tokens of its workloads.
+const domain = generateKeyPairSync("ec", { namedCurve: "P-256" });
+
+function svid({ kid = "svid-1", ...claims }) {
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const now = Math.floor(Date.now() / 1000);
+  const signed = `${part({ alg: "ES256", typ: "JWT", kid })}.${part({
+    sub: "spiffe://bank.example/batch", aud: ["https://gateway.example"], iat: now, exp: now + 300, ...claims,
+  })}`;
+  return `${signed}.${sign("sha256", Buffer.from(signed), { key: domain.privateKey, dsaEncoding: "ieee-p1363" }).toString("base64url")}`;
+}
+
 // A proof of a client's key (RFC 9449), with whatever claims the test wants otherwise.
 function proof({ holder = "own", token, header = {}, ...claims }) {
   const { privateKey, publicKey } = holders[holder];
@@ -143,7 +155,7 @@ function proof({ holder = "own", token, header = {}, ...claims }) {
 async function control(request, response) {
   let text = "";
   for await (const piece of request) text += piece;
-  const { issuer: name, mode, rotate, idToken, forge, prove } = JSON.parse(text);
+  const { issuer: name, mode, rotate, idToken, forge, prove, svid: workload } = JSON.parse(text);
   const issuer = issuers[name];
   let said = {};
   if (mode) issuer.mode = mode;
@@ -156,6 +168,12 @@ async function control(request, response) {
     said = { token: await token.issue({ use: "idtoken", expiresAt: Math.floor(Date.now() / 1000) + 600 }) };
   }
   if (prove) said = { proof: proof(prove) };
+  if (workload) {
+    const key = domain.publicKey.export({ format: "jwk" });
+    // The same key for certificates only is none for tokens.
+    const keys = [{ ...key, kid: "svid-1", use: "jwt-svid" }, { ...key, kid: "x509-1", use: "x509-svid" }];
+    said = { token: svid(workload), bundle: JSON.stringify({ spiffe_sequence: 1, spiffe_refresh_hint: 300, keys }) };
+  }
   if (forge) said = { token: forged(name) };
   response.writeHead(200, { "content-type": "application/json" });
   response.end(JSON.stringify({ asked: issuer.asked, questions: issuer.questions, ...said }));

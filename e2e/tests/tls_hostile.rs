@@ -8,8 +8,8 @@ use std::{
 
 use countersign_testkit::{Client, Plan, Reply, Secure, Siege, Upstream, chat_ask, ended, h2::PREFACE};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, SanType,
-    date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose, SanType, date_time_ymd,
 };
 use rustls::{
     ClientConfig, ClientConnection, NamedGroup, RootCertStore,
@@ -293,4 +293,44 @@ fn where_a_certificate_is_required_a_key_is_none() {
         siege.case(name, |siege| expect(ask_at(free, siege, &how, with_key), status));
     }
     siege.finish(4);
+}
+
+#[test]
+fn workloads_are_let_in_by_their_trust_domain_alone() {
+    let bank = authority("bank");
+    let upstream = Upstream::start(|_asked| Reply::json(200, &Siege::peace()));
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("loopback has a free port");
+    let plan = Plan::new().target("openai", &upstream, &["m"]).client_ca(&bank.pem()).more(&format!(
+        "[[listener]]\nname = \"mesh\"\naddress = \"{free}\"\ncertificate = \"tls/chain.pem\"\nkey = \"tls/key.pem\"\ntrust_domains = {{ \"bank.example\" = \"tls/clients.pem\" }}\n\n[[certificate]]\nuri = \"spiffe://*\"\nroles = [\"staff\"]\n",
+    ));
+    let mut siege = Siege::begin(plan, upstream);
+    let how = siege.gateway.secure();
+    let svid = |uris: &[&str], usages: &[KeyUsagePurpose]| {
+        let mut params = client(uris[0]);
+        params.subject_alt_names = uris.iter().map(|uri| SanType::URI((*uri).try_into().expect("a URI"))).collect();
+        params.key_usages = usages.to_vec();
+        params
+    };
+    const SIGNS: &[KeyUsagePurpose] = &[KeyUsagePurpose::DigitalSignature];
+    let batch = "spiffe://bank.example/batch";
+    let good = svid(&[batch], SIGNS);
+    for (name, (chain, key), status) in [
+        ("a workload", signed(&good, &bank), Some(200)),
+        ("another authority's", signed(&good, &authority("bank")), None),
+        ("another trust domain's", signed(&svid(&["spiffe://lab.example/batch"], SIGNS), &bank), None),
+        ("one without SPIFFE", signed(&svid(&["https://batch.bank.example/"], SIGNS), &bank), None),
+        ("two names", signed(&svid(&[batch, "spiffe://bank.example/other"], SIGNS), &bank), None),
+        ("a whole trust domain", signed(&svid(&["spiffe://bank.example"], SIGNS), &bank), None),
+        (
+            "an authority's key usage",
+            signed(&svid(&[batch], &[KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign]), &bank),
+            None,
+        ),
+        ("no key usage", signed(&svid(&[batch], &[]), &bank), None),
+    ] {
+        let how = how.clone().showing(chain, key);
+        siege.case(name, |siege| expect(ask_at(free, siege, &how, false), status));
+    }
+    siege.case("none, and a good key", |siege| expect(ask_at(free, siege, &how, true), Some(200)));
+    siege.finish(9);
 }

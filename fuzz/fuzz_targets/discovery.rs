@@ -10,4 +10,9 @@ fuzz_target!(|bytes: &[u8]| {
         assert_eq!(value["issuer"], ISSUER);
         assert!(value["jwks_uri"].is_string());
     }
+    if discovery::introspection(bytes, ISSUER).is_ok() {
+        let value: serde_json::Value = serde_json::from_slice(bytes).expect("what we read is JSON");
+        assert_eq!(value["issuer"], ISSUER);
+        assert!(value["introspection_endpoint"].is_string());
+    }
 });

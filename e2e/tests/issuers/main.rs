@@ -4,6 +4,7 @@
 mod opaque;
 mod proofs;
 mod server;
+mod workloads;
 
 use std::{fs, path::Path, thread, time::Duration};
 

@@ -33,7 +33,7 @@ pub(super) fn verifier(
         }
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone());
         let verifier = if material.require_client { verifier } else { verifier.allow_unauthenticated() };
-        Ok(verifier.build().map_err(|e| rejected(&e))?)
+        verifier.build().map_err(|e| rejected(&e))
     };
     let others = material.client_authorities.map(|pem| by(pem, "client authority")).transpose()?;
     let mut domains = BTreeMap::new();
