@@ -217,7 +217,7 @@ impl Identity {
         match (principal.bound(), scheme) {
             (None, Scheme::Bearer) => {}
             (Some(Confirmation::Certificate(hash)), Scheme::Bearer) => {
-                if !presented.certificate.is_some_and(|der| digest(&SHA256, der).as_ref() == hash) {
+                if presented.certificate.is_none_or(|der| digest(&SHA256, der).as_ref() != hash) {
                     return refused(Code::BadCredential, "the token is bound to another certificate");
                 }
             }
