@@ -5,6 +5,7 @@ use std::{process::ExitCode, time::Duration};
 use countersign_core::Secret;
 use countersign_identity::{KeyRecord, Tokens};
 use countersign_provider::{Dial, Dialer};
+use countersign_store::Revision;
 use serde_json::json;
 
 use crate::{
@@ -104,10 +105,35 @@ async fn state(config: &Config, findings: &mut Findings) {
     };
     findings.good("state", format!("{} can be used", config.home.dir.display()));
     keys(&state, findings).await;
+    directory(config, &state, findings).await;
     if let Err(e) = assemble::targets(config, &state) {
         findings.wrong("provider", format!("{e:#}"), "nothing is served until its key can be unsealed");
     }
     log(&state, findings);
+}
+
+/// Who has been provisioned.
+async fn directory(config: &Config, state: &State, findings: &mut Findings) {
+    let Some(issuer) = config.directory() else { return };
+    match state.store().directory_if_changed(&mut Revision::default()).await {
+        Ok(members) => {
+            let members = members.unwrap_or_default();
+            let out = members.iter().filter(|member| !member.active).count();
+            let said = format!("{} users of issuer `{issuer}` are provisioned, {out} of them shut out", members.len());
+            if members.is_empty() {
+                findings.look(
+                    "directory",
+                    said,
+                    "have the directory send its users, and see that it sends `externalId`",
+                );
+            } else {
+                findings.good("directory", said);
+            }
+        }
+        Err(e) => {
+            findings.wrong("directory", format!("{e:#}"), "whom it deactivates is not refused until it can be read")
+        }
+    }
 }
 
 /// Whether what nodes share can be reached.

@@ -114,7 +114,7 @@ impl Check<'_> {
             raw.certificates.iter().filter_map(|c| self.take(&c.span(), fields::certificate(c.get_ref()))).collect();
         let resource = self.resource(raw.resource.as_ref(), &raw.issuers, &raw.access, &raw.receivers);
         let receivers = self.receivers(raw.receivers);
-        let issuers = self.issuers(raw.issuers);
+        let issuers = self.issuers(raw.issuers, &listeners);
         let access = self.access(raw.access);
         let budgets = self.budgets(raw.budgets, raw.prices, &targets);
         let rates = Rates { budgets, ..fields::rates(&raw.rates) };

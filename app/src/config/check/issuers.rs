@@ -14,7 +14,7 @@ use toml::Spanned;
 
 use super::{
     super::{
-        Introspection as AskedIssuer, Issuer,
+        Introspection as AskedIssuer, Issuer, Listener,
         raw::{RawAccess, RawIntrospect, RawIssuer, RawIssuerKind, RawReceiver},
     },
     Check, Place,
@@ -25,7 +25,7 @@ use crate::{
 };
 
 impl Check<'_> {
-    pub(super) fn issuers(&mut self, raw: Vec<Spanned<RawIssuer>>) -> Vec<Issuer> {
+    pub(super) fn issuers(&mut self, raw: Vec<Spanned<RawIssuer>>, listeners: &[Listener]) -> Vec<Issuer> {
         self.distinct("issuer", raw.iter().map(|i| (i.get_ref().name.as_str(), i.span())));
         let mut issuers: Vec<Issuer> = Vec::new();
         for raw in raw {
@@ -33,6 +33,10 @@ impl Check<'_> {
             let Some(issuer) = self.issuer(&at, raw.into_inner()) else { continue };
             if issuers.iter().any(|other| other.issuer.url == issuer.issuer.url) {
                 self.report(&at, format!("two issuers have the url `{}`", issuer.issuer.url), "keep one of the two");
+            }
+            if issuer.directory && !listeners.iter().any(|listener| listener.admin) {
+                let fix = "write `admin = true` at the listener that the directory reaches";
+                self.report(&at, "`directory = true`, and no listener serves SCIM", fix);
             }
             if issuer.directory && issuers.iter().any(|other| other.directory) {
                 let fix = "keep `directory = true` with the one that SCIM provisions";

@@ -252,6 +252,7 @@ fn each_problem_has_its_line_and_a_fix() {
         (more_issuer("algorithms = [\"HS256\"]\n"), 15, "`HS256`, which is not accepted"),
         (more_issuer("algorithms = [\"none\"]\n"), 15, "`none`, which is not accepted"),
         (more_issuer("algorithms = []\n"), 15, "an algorithm is needed"),
+        (more_issuer("directory = true\n"), 15, "`directory = true`, and no listener serves SCIM"),
         (more_issuer("roles = { \"a\" = \"\" }\n"), 15, "is empty"),
         (more_issuer("groups = { \"\" = \"staff\" }\n"), 15, "is empty"),
         (more_issuer("leeway_seconds = 61\n"), 15, "`leeway_seconds` is out of bounds"),
