@@ -106,10 +106,32 @@ async fn state(config: &Config, findings: &mut Findings) {
     findings.good("state", format!("{} can be used", config.home.dir.display()));
     keys(&state, findings).await;
     directory(config, &state, findings).await;
+    access(config, &state, findings).await;
     if let Err(e) = assemble::targets(config, &state) {
         findings.wrong("provider", format!("{e:#}"), "nothing is served until its key can be unsealed");
     }
     log(&state, findings);
+}
+
+/// Access that can be asked for, and what of it somebody has to look at.
+async fn access(config: &Config, state: &State, findings: &mut Findings) {
+    if config.access.is_empty() {
+        return;
+    }
+    if !config.listeners.iter().any(|listener| listener.admin) {
+        let fix = "write `admin = true` at the listener where it is to be asked for";
+        findings.look("access", "nobody can ask for it: no listener serves the admin API", fix);
+    }
+    match state.store().unreviewed_cases().await {
+        Ok(0) => {
+            findings.good("access", format!("{} kinds can be asked for; nothing waits for review", config.access.len()))
+        }
+        Ok(due) => {
+            let said = format!("{due} times access was taken without approval, and nobody has reviewed it");
+            findings.look("access", said, "see `countersign access list`, and `countersign access review`");
+        }
+        Err(e) => findings.wrong("access", format!("{e:#}"), "sessions are refused until the store can be read"),
+    }
 }
 
 /// Who has been provisioned.

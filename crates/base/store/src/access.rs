@@ -159,6 +159,20 @@ impl Store {
         Ok(usize::try_from(count).unwrap_or(usize::MAX))
     }
 
+    /// How many cases still have to be reviewed.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn unreviewed_cases(&self) -> Result<usize, StoreError> {
+        let count: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM access_case c WHERE c.glass = 1 AND NOT EXISTS \
+             (SELECT 1 FROM access_word w WHERE w.case_id = c.id AND w.sort = 'review')",
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
     /// Adds a session.
     ///
     /// # Errors

@@ -116,6 +116,7 @@ async fn what_was_taken_without_approval_counts_until_it_is_reviewed() {
         assert_eq!(store.case("acc_1").await.unwrap().as_ref(), Some(&taken));
         assert_eq!(store.unreviewed(&being("ann")).await.unwrap(), 1);
         assert_eq!(store.unreviewed(&being("bob")).await.unwrap(), 0);
+        assert_eq!(store.unreviewed_cases().await.unwrap(), 1);
         let review = Decision { by: being("bob"), yes: true, at: Timestamp(200), note: "fine".into() };
         let reviewed = Case { review: Some(review), ..taken.clone() };
         assert!(store.replace_case(&taken, &reviewed).await.unwrap());
