@@ -12,6 +12,7 @@ use countersign_core::{
 use countersign_wire::{Limits, json::Doc};
 use data_encoding::BASE64URL_NOPAD;
 use futures_util::FutureExt;
+use proptest::prelude::*;
 
 use super::*;
 use crate::{
@@ -453,4 +454,27 @@ fn the_fuzz_corpus_of_proofs_passes() {
         tried += 1;
     }
     assert!(tried >= 8);
+}
+
+proptest! {
+    #[test]
+    fn no_changed_byte_of_a_proof_passes(at: prop::sample::Index, bit in 0..8_u8, other: u8) {
+        let world = World::new(signer(Algorithm::EdDsa));
+        let good = world.proof(&world.claims());
+        let mut changed = good.clone().into_bytes();
+        changed[at.index(good.len())] ^= 1 << bit;
+        prop_assert!(Proof::read(&changed).is_err());
+        let mut longer = good.clone().into_bytes();
+        longer.insert(at.index(good.len()), other);
+        prop_assert!(Proof::read(&longer).is_err());
+        world.ask(&good).unwrap();
+    }
+
+    #[test]
+    fn no_bytes_are_a_proof(bytes: Vec<u8>, nonce: String) {
+        let world = World::new(signer(Algorithm::EdDsa));
+        prop_assert!(Proof::read(&bytes).is_err());
+        let claims = world.claims().with("nonce", format!("{nonce:?}"));
+        prop_assert!(world.ask(&world.proof(&claims)).is_err());
+    }
 }
