@@ -183,6 +183,11 @@ impl Names {
                 }
             }
         }
+        // Which of two is the workload's name, X509-SVID does not say: it allows none beside it.
+        let is_workload = |uri: &str| uri.get(..9).is_some_and(|begin| begin.eq_ignore_ascii_case("spiffe://"));
+        if names.uris.len() > 1 && names.uris.iter().any(|uri| is_workload(uri)) {
+            return None;
+        }
         let mut common = certificate.subject().iter_common_name();
         if let (Some(name), None) = (common.next(), common.next()) {
             names.common_name = name.as_str().ok().and_then(plain).map(Into::into);

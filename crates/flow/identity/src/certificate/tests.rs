@@ -83,11 +83,11 @@ fn names_map_by_field_and_pattern() {
 
 #[test]
 fn the_first_rule_that_matches_decides_and_may_name_the_subject() {
-    let der = certificate(&[], &[uri("spiffe://bank/admin"), uri("spiffe://bank/batch")]);
+    let der = certificate(&[], &[uri("https://bank/admin"), uri("https://bank/batch")]);
     let first =
-        CertificateRule { subject: Some("batch".into()), ..rule(CertificateField::Uri, exact("spiffe://bank/batch")) };
+        CertificateRule { subject: Some("batch".into()), ..rule(CertificateField::Uri, exact("https://bank/batch")) };
     let second =
-        CertificateRule { roles: vec!["admin".into()], ..rule(CertificateField::Uri, prefix("spiffe://bank/")) };
+        CertificateRule { roles: vec!["admin".into()], ..rule(CertificateField::Uri, prefix("https://bank/")) };
     let principal = Certificates::new(vec![first, second], Arc::default()).principal(&der, DURING).unwrap();
     assert_eq!((&*principal.subject, &*principal.roles[0]), ("batch", "batch"));
     assert_eq!(principal.method, Method::ClientCertificate);
@@ -97,6 +97,12 @@ fn the_first_rule_that_matches_decides_and_may_name_the_subject() {
 #[test]
 fn names_that_could_read_as_others_refuse_the_certificate() {
     let by_name = rule(CertificateField::CommonName, exact("batch"));
+    let workload = rule(CertificateField::Uri, exact("spiffe://bank/batch"));
+    assert!(subject(&workload, &certificate(&[], &[uri("spiffe://bank/batch")])).is_some());
+    for beside in ["spiffe://bank/admin", "SPIFFE://bank/admin", "https://bank/batch", "spiffe://bank/batch"] {
+        let two = certificate(&[], &[uri("spiffe://bank/batch"), uri(beside)]);
+        assert_eq!(subject(&workload, &two), None, "a workload has one name");
+    }
     // Without alternative names there is nothing for the other rules to match.
     assert!(subject(&by_name, &certificate(&["batch"], &[])).is_some());
     assert!(subject(&rule(CertificateField::Uri, prefix("b")), &certificate(&["batch"], &[])).is_none());
