@@ -24,6 +24,11 @@ const CARD: &str = "4539 1488 0343 6467";
 const PROVIDER_KEY: &str = "sk-prov-qZ81Ym0PkTn4Vb7RsXw2LdHc6JfG";
 const TOKEN_SUBJECT: &str = "quillon-saffron-7718-fjord-bramble";
 const TOKEN_SIGNATURE: &str = "Zk3vQpW8sT1uXy5LnB7cRd2HgJ9mEaF4oKi6VtYw0Nx";
+/// Says nothing by itself.
+const OPAQUE: &str = "opq-Yd5nWq8RtB2mKx7LhV4cJ9sEaF3oUi6P";
+/// Whose the gateway is at the issuer.
+const ISSUER_SECRET: &str = "isr/Gv6Lp+Xw2Qz9Nk4Tb8Rj1Ym5Hc7Sd3Fe";
+const PROOF: &str = "eyJhbGciOiJFUzI1NiJ9.cHJvb2Ytb2YtcG9zc2Vzc2lvbi0x.Qm4Tz7Kx1Wp9Vb3Ln6Rc8Hd5Js2Gy0Fa";
 /// Nobody listens there.
 const ISSUER: &str = "http://127.0.0.1:1/oauth2";
 const SEALED_KEY: &str = "sk-ant-prov-9TuWc3xEo5RyKa8QhZ1vNb6MpLs";
@@ -45,6 +50,7 @@ fn no_secret_leaves_a_trace() {
     let answer = stage.gateway.post("/v1/chat/completions", &stage.key, &stage.ask("fine"));
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert!(answer.text().contains(ANSWER) && stage.upstream.seen().iter().any(|a| a.text().contains(PROMPT)));
+    assert!(stage.issuer.seen().iter().any(|asked| asked.text().contains(OPAQUE)), "the issuer was asked");
     let mut needles = stage.needles();
     needles.push(Needle::new("API key that was made by API", admin::ask(&stage.gateway, &stage.root, &mut said)));
     said.judge(&needles, stage.end());
@@ -85,6 +91,8 @@ struct Stage {
     gateway: Deployment,
     upstream: Upstream,
     collector: Upstream,
+    /// Is asked what opaque tokens are worth, and repeats whatever it is asked.
+    issuer: Upstream,
     /// May everything but ask for the model `dear`.
     key: String,
     /// May ask once a minute.
@@ -108,6 +116,15 @@ impl Stage {
         let script = gates.clone();
         let upstream = Upstream::start(move |asked| reply(asked, &script));
         let collector = Upstream::start(|_asked| Reply::raw("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"));
+        let issuer = Upstream::start(|asked| match asked.text() {
+            text if text.contains("page") => {
+                Reply::raw(format!("HTTP/1.1 500 Oops\r\ncontent-length: {}\r\n\r\n{text}", text.len()))
+            }
+            text => Reply::json(
+                200,
+                &json!({ "active": true, "token_type": "Bearer", "client_id": "c", "echo": text, "aud": text }),
+            ),
+        });
         let authority = rcgen::generate_simple_self_signed(vec!["client.example.org".into()]).expect("a certificate");
         let client = (authority.cert.pem(), authority.signing_key.serialize_pem());
         let home = Plan::new()
@@ -124,11 +141,13 @@ impl Stage {
             .client_ca(&client.0)
             .top("resource = \"https://gateway.example\"")
             .more(&format!(
-                "[[issuer]]\nname = \"bank\"\nkind = \"rfc9068\"\nurl = {ISSUER:?}\naudiences = [\"https://gateway.example\"]\ncleartext = \"i-accept-cleartext-on-loopback\""
+                "[[issuer]]\nname = \"bank\"\nkind = \"rfc9068\"\nurl = {ISSUER:?}\naudiences = [\"https://gateway.example\"]\ncleartext = \"i-accept-cleartext-on-loopback\"\nintrospect = {{ client_id = \"gateway\", secret = {{ sealed = \"issuer\" }}, endpoint = \"{}/ask\" }}",
+                issuer.url()
             ))
             .write();
         home.put("provider.key", PROVIDER_KEY);
         seal(&home, "anthropic", SEALED_KEY);
+        seal(&home, "issuer", ISSUER_SECRET);
         let key = |subject: &str, role: &str| home.key(subject, role);
         let (staff, slow, mute, observer) =
             (key("alice", "staff"), key("sam", "slow"), key("mo", "mute"), key("olga", "observer"));
@@ -136,7 +155,21 @@ impl Stage {
         let _ = home.must(&["key", "revoke", &home.key_id("rita")]);
         let stranger = Plan::new().target("openai", &upstream, &["m"]).write().key("eve", "staff");
         let gateway = home.serve();
-        Self { gateway, upstream, collector, key: staff, slow, mute, observer, root, revoked, stranger, client, gates }
+        Self {
+            gateway,
+            upstream,
+            collector,
+            issuer,
+            key: staff,
+            slow,
+            mute,
+            observer,
+            root,
+            revoked,
+            stranger,
+            client,
+            gates,
+        }
     }
 
     fn needles(&self) -> Vec<Needle> {
@@ -172,6 +205,12 @@ impl Stage {
             ("a token whose issuer cannot be reached", format!("authorization: Bearer {}\r\n", token(ISSUER))),
             ("a token of nobody's", format!("authorization: Bearer {}\r\n", token("https://nobody.example"))),
             ("a token for a key", format!("x-api-key: {}\r\n", token(ISSUER))),
+            ("an opaque token that is none", format!("authorization: Bearer {OPAQUE}\r\n")),
+            ("an opaque token whose issuer fails", format!("authorization: Bearer {OPAQUE}-page\r\n")),
+            ("a proof for an opaque token", format!("authorization: DPoP {OPAQUE}\r\ndpop: {PROOF}\r\n")),
+            ("a proof for a token", format!("authorization: DPoP {}\r\ndpop: {PROOF}\r\n", token(ISSUER))),
+            ("two proofs", format!("authorization: DPoP {OPAQUE}\r\ndpop: {PROOF}\r\ndpop: {PROOF}\r\n")),
+            ("a proof with a key", format!("authorization: Bearer {}x\r\ndpop: {PROOF}\r\n", self.key)),
             ("half a token", format!("authorization: Bearer ..{TOKEN_SIGNATURE}\r\n")),
         ] {
             let head = format!(
@@ -422,6 +461,9 @@ fn needles(home: &Home, keys: &[&str]) -> Vec<Needle> {
         Needle::new("sealed provider key", SEALED_KEY),
         Needle::new("a token's subject", TOKEN_SUBJECT),
         Needle::new("a token's signature", TOKEN_SIGNATURE),
+        Needle::new("an opaque token", OPAQUE),
+        Needle::new("the gateway's secret at an issuer", ISSUER_SECRET),
+        Needle::new("a proof of possession", PROOF),
         Needle::new("root key", fs::read(home.path("state/root.key")).expect("a root key")),
         Needle::new("TLS private key", der(&home.read("tls/key.pem"))),
     ];
