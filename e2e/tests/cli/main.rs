@@ -1,5 +1,6 @@
 //! The command line, as an operator uses it: from `init` to `audit export`, broken configurations, reloads.
 
+mod compare;
 mod configs;
 mod golden;
 mod reload;

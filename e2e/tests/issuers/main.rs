@@ -1,6 +1,7 @@
 //! Access tokens of real identity providers at the running gateway: three shapes at once, what is refused, keys that change, issuers
 //! that fail, and streams that end with the token they were asked for with.
 
+mod directory;
 mod opaque;
 mod proofs;
 mod server;
