@@ -44,6 +44,8 @@ struct Seen {
     revoked: Vec<(Target, Timestamp)>,
     /// Whom the directory has deactivated or deleted.
     shut_out: Vec<Target>,
+    /// Nobody is believed until all of it has been read again.
+    doubted: bool,
     /// When the first of the sessions in force is over.
     first_end: Option<Timestamp>,
 }
@@ -84,19 +86,27 @@ impl Force {
         if self.doubted.swap(false, Ordering::AcqRel) {
             // The lists stay until they are read again: nothing that is revoked is let in meanwhile.
             let (revoked, shut_out) = (std::mem::take(&mut seen.revoked), std::mem::take(&mut seen.shut_out));
-            *seen = Seen { revoked, shut_out, ..Seen::default() };
+            *seen = Seen { revoked, shut_out, doubted: true, ..Seen::default() };
         }
         let store = self.state.store();
         let now = clock::now();
         // Each is put in force before the next is read: what has been seen and was not put in force would not be read again.
         let mut changed = self.reload_revocations(&mut seen, now).await?;
         changed |= self.reload_keys(&mut seen).await?;
+        if seen.doubted {
+            // Keys that are read again are believed again; not before the rest is read, too.
+            self.identity.suspend();
+        }
         changed |= self.reload_directory(&mut seen).await?;
         if seen.first_end.is_some_and(|end| end <= now) {
             store.end_sessions(now).await?;
         }
         changed |= self.reload_sessions(&mut seen).await?;
         self.reload_standings(&mut seen).await?;
+        if std::mem::take(&mut seen.doubted) {
+            self.put_on_board(&seen);
+            self.identity.resume();
+        }
         Ok(changed)
     }
 
@@ -145,7 +155,8 @@ impl Force {
 
     fn put_on_board(&self, seen: &Seen) {
         let shut_out = seen.shut_out.iter().map(|target| (target.clone(), Timestamp::MAX));
-        self.identity.board().replace(seen.revoked.iter().cloned().chain(shut_out));
+        let everything = seen.doubted.then_some((Target::Everything, Timestamp::MAX));
+        self.identity.board().replace(seen.revoked.iter().cloned().chain(shut_out).chain(everything));
         self.recheck();
     }
 
@@ -155,7 +166,7 @@ impl Force {
         // Without waiting for whoever waits for the store.
         self.doubted.store(true, Ordering::Release);
         self.identity.suspend();
-        // Taken off the board again by the next good look, which replaces all of it.
+        // Taken off the board again by the next good look at all of it.
         self.identity.board().revoke(Target::Everything, Timestamp::MAX);
         self.recheck();
     }

@@ -311,7 +311,14 @@ impl Home {
 
     /// Writes a configuration on free ports; the ports of the listeners `tls` and `clear`.
     pub(crate) fn configure(&self, plan: &Plan) -> (u16, u16) {
-        let (tls, clear) = (free_port(), free_port());
+        let tls = free_port();
+        // A port that was given back may be given again.
+        let clear = loop {
+            let port = free_port();
+            if port != tls {
+                break port;
+            }
+        };
         self.put("countersign.toml", plan.text(tls, clear));
         (tls, clear)
     }

@@ -1,7 +1,8 @@
 //! Counters that several gateways raise together: all of a request's or none, and what was set aside given back once.
 //!
 //! What is set aside is written down beside the counters, under the node's name, until it is settled. So to settle twice gives
-//! back once, and a node that died finds what it left open when it comes back.
+//! back once, and a node that died finds what it left open when it comes back. A request that is settled without being open
+//! is closed for good: what was asked of a server that did not answer may still reach it, later than its own end.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -81,9 +82,8 @@ impl Counters {
             .map(|step| [step.amount.min(MOST), step.limit.min(MOST), step.forget].map(|n| n.to_string()))
             .collect();
         let mut words: Vec<&[u8]> = vec![b"EVAL", RESERVE.as_bytes()];
-        let count = (keys.len() + 1).to_string();
-        words.push(count.as_bytes());
-        words.push(self.open.as_bytes());
+        let (count, over) = ((keys.len() + 2).to_string(), over(request));
+        words.extend([count.as_bytes(), self.open.as_bytes(), over.as_bytes()]);
         words.extend(keys.iter().map(String::as_bytes));
         words.extend([request.as_bytes(), note.as_bytes()]);
         words.extend(numbers.iter().flatten().map(String::as_bytes));
@@ -105,8 +105,9 @@ impl Counters {
     pub async fn settle(&self, request: &str, back: &[(Arc<str>, i64)]) -> Result<bool, Away> {
         let keys: Vec<String> = back.iter().map(|(cell, _)| key(cell)).collect();
         let amounts: Vec<String> = back.iter().map(|(_, amount)| amount.to_string()).collect();
-        let count = (keys.len() + 1).to_string();
-        let mut words: Vec<&[u8]> = vec![b"EVAL", SETTLE.as_bytes(), count.as_bytes(), self.open.as_bytes()];
+        let (count, over) = ((keys.len() + 2).to_string(), over(request));
+        let mut words: Vec<&[u8]> =
+            vec![b"EVAL", SETTLE.as_bytes(), count.as_bytes(), self.open.as_bytes(), over.as_bytes()];
         words.extend(keys.iter().map(String::as_bytes));
         words.push(request.as_bytes());
         words.extend(amounts.iter().map(String::as_bytes));
@@ -195,6 +196,11 @@ fn escaped(text: &str) -> String {
     text.chars().flat_map(|c| "*?[]^-\\".contains(c).then_some('\\').into_iter().chain([c])).collect()
 }
 
+/// Where it is noted that a request is over that never was open.
+fn over(request: &str) -> String {
+    format!("{PREFIX}over:{request}")
+}
+
 fn key(cell: &str) -> String {
     format!("{PREFIX}cell:{cell}")
 }
@@ -219,22 +225,26 @@ const MOST: u64 = 1 << 53;
 
 const RESERVE: &str = "\
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then return redis.error_reply('the request is open already') end
-for i = 2, #KEYS do
+if redis.call('EXISTS', KEYS[2]) == 1 then return redis.error_reply('the request is over') end
+for i = 3, #KEYS do
   local spent = tonumber(redis.call('GET', KEYS[i]) or '0')
-  if spent + tonumber(ARGV[3 * i - 3]) > tonumber(ARGV[3 * i - 2]) then return {0, i - 2, spent} end
+  if spent + tonumber(ARGV[3 * i - 6]) > tonumber(ARGV[3 * i - 5]) then return {0, i - 3, spent} end
 end
 local spent = {1}
-for i = 2, #KEYS do
-  spent[i] = redis.call('INCRBY', KEYS[i], ARGV[3 * i - 3])
-  redis.call('EXPIREAT', KEYS[i], ARGV[3 * i - 1])
+for i = 3, #KEYS do
+  spent[i - 1] = redis.call('INCRBY', KEYS[i], ARGV[3 * i - 6])
+  redis.call('EXPIREAT', KEYS[i], ARGV[3 * i - 4])
 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 return spent";
 
 const SETTLE: &str = "\
-if redis.call('HDEL', KEYS[1], ARGV[1]) == 0 then return 0 end
-for i = 2, #KEYS do
-  if redis.call('EXISTS', KEYS[i]) == 1 then redis.call('DECRBY', KEYS[i], ARGV[i]) end
+if redis.call('HDEL', KEYS[1], ARGV[1]) == 0 then
+  redis.call('SET', KEYS[2], '1', 'EX', 86400)
+  return 0
+end
+for i = 3, #KEYS do
+  if redis.call('EXISTS', KEYS[i]) == 1 then redis.call('DECRBY', KEYS[i], ARGV[i - 1]) end
 end
 return 1";
 

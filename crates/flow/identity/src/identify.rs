@@ -147,6 +147,12 @@ impl Identity {
         self.suspended.store(true, Ordering::Release);
     }
 
+    /// Believes credentials again, when everything has been read anew.
+    pub fn resume(&self) {
+        let _one_at_a_time = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        self.suspended.store(false, Ordering::Release);
+    }
+
     /// Replaces the rules for certificates. The lease of a certificate that now maps to someone else, or to nobody, ends.
     pub fn set_rules(&self, rules: Vec<CertificateRule>) {
         self.certificates.set_rules(rules);

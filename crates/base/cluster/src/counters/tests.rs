@@ -84,3 +84,12 @@ async fn a_node_finds_what_its_earlier_lives_left_open_and_nothing_of_others() {
     assert_eq!(me.earlier().await.unwrap().len(), 0);
     assert_eq!(me.spent().await, Ok(vec![("x".into(), 4)]));
 }
+
+#[tokio::test]
+async fn what_reaches_the_server_after_its_own_end_counts_for_nothing() {
+    let Some(server) = Redis::start() else { return };
+    let counters = Counters::new(connect(server.port()), "a", 1);
+    assert_eq!(counters.settle("late", &back(&[("x", 1)])).await, Ok(false));
+    assert!(counters.reserve("late", "", &[step("x", 1, 5)]).await.is_err());
+    assert_eq!((counters.spent().await, counters.open().await), (Ok(vec![]), Ok(vec![])));
+}
