@@ -20,8 +20,11 @@ use subjects::Subject;
 use upstream::Answer;
 
 mod load;
+mod revocation;
 mod subjects;
 mod upstream;
+
+pub(crate) use revocation::{Rounds, revocation};
 
 /// One line of the table.
 struct Row {

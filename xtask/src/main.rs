@@ -63,6 +63,18 @@ enum Bench {
         #[arg(long)]
         only: Option<String>,
     },
+    /// How long what is revoked goes on, on one node
+    Revocation {
+        /// Revocations by each way
+        #[arg(long, default_value_t = 1000)]
+        rounds: usize,
+        /// Streams open at each
+        #[arg(long, default_value_t = 200)]
+        streams: usize,
+        /// Another binary than the release build
+        #[arg(long)]
+        binary: Option<std::path::PathBuf>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -83,6 +95,9 @@ fn run() -> anyhow::Result<()> {
         Task::Audit => audit::run(),
         Task::Gen { check } => generate::run(check),
         Task::Bench(Bench::Gateway { seconds, only }) => bench::gateway(seconds, only.as_deref()),
+        Task::Bench(Bench::Revocation { rounds, streams, binary }) => {
+            bench::revocation(&bench::Rounds { rounds, streams, binary })
+        }
         Task::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
     }
 }

@@ -142,7 +142,7 @@ async fn countersign(folder: &Path, upstream: SocketAddr) -> anyhow::Result<Subj
 }
 
 impl Subject {
-    async fn start(command: &mut Command, ways: Ways, key: Option<String>) -> anyhow::Result<Self> {
+    pub(super) async fn start(command: &mut Command, ways: Ways, key: Option<String>) -> anyhow::Result<Self> {
         let process = command.stdout(Stdio::null()).stdin(Stdio::null()).spawn().context("cannot be started")?;
         let mut subject = Self { ways, key, process: Some(process) };
         for address in [ways.clear, ways.tls].into_iter().flatten() {
