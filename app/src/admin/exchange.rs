@@ -114,7 +114,11 @@ async fn exchange(ask: &Ask<'_>) -> Result<Reply, Refusal> {
     let with = if case.actor.is_some() { &[holder, caller][..] } else { &[caller][..] };
     let ends = with.iter().filter_map(|who| who.lease.expires()).chain(case.grant.iter().map(|grant| grant.ends));
     let expires = ends.fold(ask.now().plus(LONGEST), |first, end| first.min(end));
-    let acts = case.actor.iter().map(|actor| actor.to_string().into()).collect();
+    // Who acts for the caller already goes on doing so.
+    let acts = case.actor.iter().map(|actor| actor.to_string().into());
+    let before =
+        with.iter().rev().filter_map(|who| who.claims.as_deref()).flat_map(|claims| claims.acts.iter().cloned());
+    let acts = acts.chain(before).collect();
     let now = ask.now();
     let new = NewSession { case: case.into(), with, bound, acts, now, expires };
     let (text, record) = ask

@@ -31,6 +31,8 @@ pub struct Claims {
     pub session: Option<Arc<str>>,
     /// The key that the bearer has to prove (RFC 7800).
     pub confirmation: Option<Confirmation>,
+    /// Who acts for the bearer, and for whom those act in turn: the newest first, each as `TENANT/SUBJECT` (RFC 8693, `act`).
+    pub acts: Vec<Arc<str>>,
     /// When the token was issued.
     pub issued: Timestamp,
     /// The first moment at which it is no longer valid.

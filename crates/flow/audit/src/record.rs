@@ -406,9 +406,15 @@ impl From<&Principal> for Who {
             roles: p.roles.clone(),
             credential: credential(p),
             method: p.method.as_str().into(),
-            acts: p.session.as_ref().map(|session| session.acts.clone()).unwrap_or_default(),
+            acts: acts(p),
         }
     }
+}
+
+/// Who acts for a principal, the newest first.
+fn acts(p: &Principal) -> Vec<Arc<str>> {
+    let of_token = || p.claims.as_ref().map(|claims| claims.acts.clone());
+    p.session.as_ref().map(|session| session.acts.clone()).or_else(of_token).unwrap_or_default()
 }
 
 /// Names the credential: for a token which of its subject's it was, by a hash of its id; for a session's which of the case's.

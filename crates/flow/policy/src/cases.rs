@@ -108,6 +108,9 @@ pub struct Token {
     pub age: u64,
     /// Seconds since its bearer logged in.
     pub login_age: Option<u64>,
+    /// Who acts for the bearer, as `TENANT/SUBJECT`.
+    #[serde(default)]
+    pub acts: Vec<String>,
 }
 
 /// Access that was granted for a purpose and a time.
@@ -337,6 +340,7 @@ impl Token {
             confirmation: None,
             issued: ago(self.age),
             expires: now,
+            acts: self.acts.iter().map(|who| who.as_str().into()).collect(),
             extra: Vec::new(),
         }
     }

@@ -132,7 +132,7 @@ fn attribute(path: &[&str], whether: bool) -> Mentions {
         ["time"] => Mentions::TIME,
         ["scopes"] => Mentions::SCOPES,
         ["token", "age" | "login_age"] => Mentions::AGES,
-        ["token", "issuer" | "client" | "acr" | "amr"] => Mentions::TOKEN,
+        ["token", "issuer" | "client" | "acr" | "amr" | "acts"] => Mentions::TOKEN,
         ["token"] if whether => Mentions::TOKEN,
         ["token"] => Mentions::TOKEN.and(Mentions::AGES),
         ["possession"] => Mentions::POSSESSION,

@@ -152,11 +152,13 @@ fn context(facts: &Facts<'_>, show: Mentions) -> Option<Context> {
 fn said(token: Token<'_>, show: Mentions) -> Option<Value> {
     let long = |seconds| Value::new_long(i64::try_from(seconds).unwrap_or(i64::MAX));
     let amr = Value::new_set(token.amr.iter().map(|method| string(method)));
+    let acts = Value::new_set(token.acts.iter().map(|who| string(who)));
     let parts = [
         (Mentions::TOKEN, "issuer", Some(string(token.issuer))),
         (Mentions::TOKEN, "client", token.client.map(string)),
         (Mentions::TOKEN, "acr", token.acr.map(string)),
         (Mentions::TOKEN, "amr", Some(amr)),
+        (Mentions::TOKEN, "acts", Some(acts)),
         (Mentions::AGES, "age", Some(long(token.age))),
         (Mentions::AGES, "login_age", token.login_age.map(long)),
     ];

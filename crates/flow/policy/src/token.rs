@@ -13,6 +13,8 @@ pub(crate) struct Token<'a> {
     pub(crate) client: Option<&'a str>,
     pub(crate) acr: Option<&'a str>,
     pub(crate) amr: &'a [Arc<str>],
+    /// Who acts for the bearer.
+    pub(crate) acts: &'a [Arc<str>],
     /// Seconds since it was issued.
     pub(crate) age: u64,
     /// Seconds since its bearer logged in.
@@ -26,6 +28,7 @@ pub(crate) struct TokenKey {
     client: Option<Box<str>>,
     acr: Option<Box<str>>,
     amr: Box<[Arc<str>]>,
+    acts: Box<[Arc<str>]>,
     age: u64,
     login_age: Option<u64>,
 }
@@ -39,6 +42,7 @@ impl<'a> Token<'a> {
             client: claims.client.as_deref(),
             acr: claims.acr.as_deref(),
             amr: &claims.amr,
+            acts: &claims.acts,
             age: now.since(claims.issued).as_secs(),
             login_age: claims.auth_time.map(|at| now.since(at).as_secs()),
         })
@@ -70,6 +74,7 @@ impl<'a> Token<'a> {
             client: self.client.map(Into::into),
             acr: self.acr.map(Into::into),
             amr: self.amr.into(),
+            acts: self.acts.into(),
             age: self.age,
             login_age: self.login_age,
         }
@@ -84,6 +89,7 @@ impl TokenKey {
             client: self.client.as_deref(),
             acr: self.acr.as_deref(),
             amr: &self.amr,
+            acts: &self.acts,
             age: self.age,
             login_age: self.login_age,
         }

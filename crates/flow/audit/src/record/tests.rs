@@ -139,6 +139,7 @@ fn a_token_is_named_by_issuer_subject_and_a_hash_of_its_id() {
         confirmation: None,
         issued: Timestamp(0),
         expires: Timestamp(1),
+        acts: Vec::new(),
         extra: Vec::new(),
     };
     let who = |claims| -> Who {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use countersign_core::{Board, Claims, Groups, Lease, Principal, Target, Timestamp, principal::Method};
+use countersign_core::{Board, Claims, Groups, Lease, Principal, Target, Timestamp, access::Being, principal::Method};
 use countersign_wire::json::Value;
 
 use super::{
@@ -30,6 +30,10 @@ pub(super) fn principal(
         who.groups = Groups::Listed(groups.to_vec());
     }
     let roles = issuer.roles_of(&who)?;
+    let acts = claims::acts(claims)?.into_iter().map(|(by, subject)| {
+        let by = by.filter(|url| **url != *issuer.url).unwrap_or_else(|| issuer.name.clone());
+        Being { tenant: tenant.clone(), subject: format!("{by}/{subject}").into() }.to_string().into()
+    });
     let said = Claims {
         issuer: issuer.name.clone(),
         subject: who.id,
@@ -43,6 +47,7 @@ pub(super) fn principal(
         id: who.token,
         session: claims::text(claims, "sid")?,
         confirmation: claims::confirmation(claims)?,
+        acts: acts.collect(),
         issued: span.issued,
         expires: span.ends,
         extra: claims::extra(claims, &issuer.extra),

@@ -170,6 +170,20 @@ pub(super) fn confirmation(claims: Value<'_>) -> Result<Option<Confirmation>, Fa
     }
 }
 
+/// Who acts for the subject, the newest first (RFC 8693, section 4.1): each the issuer, where another is named, and their subject.
+pub(super) fn acts(claims: Value<'_>) -> Result<Vec<(Option<Arc<str>>, Arc<str>)>, Fault> {
+    let mut acts = Vec::new();
+    let mut next = claims.get("act");
+    while let Some(act) = next {
+        if act.kind() != Kind::Object || acts.len() == MOST_ACTS {
+            return Err(Fault::Bad("the token's `act` is malformed or too long"));
+        }
+        acts.push((text(act, "iss")?, subject(act, "sub")?));
+        next = act.get("act");
+    }
+    Ok(acts)
+}
+
 /// The claims of those names, as JSON text.
 pub(super) fn extra(claims: Value<'_>, names: &[Arc<str>]) -> Vec<(Arc<str>, Arc<str>)> {
     let json = |value: Value<'_>| match value.kind() {
@@ -195,6 +209,8 @@ pub(super) const LIMITS: Limits = Limits { body: MAX_TOKEN, depth: 16, nodes: 40
 /// The year 9999.
 const END_OF_TIME: u64 = 253_402_300_799;
 const MAX_TEXT: usize = 256;
+/// Of those who act for one another.
+const MOST_ACTS: usize = 8;
 
 #[cfg(test)]
 mod tests;

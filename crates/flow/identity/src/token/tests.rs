@@ -56,6 +56,7 @@ fn the_claims_are_handed_on() {
             id: Some("t-1".into()),
             session: Some("s-1".into()),
             confirmation: None,
+            acts: Vec::new(),
             issued: NOW,
             expires: after(600),
             extra: vec![("dept".into(), "{\"no\":7}".into())],
@@ -172,5 +173,23 @@ proptest! {
             prop_assert!(identity.tokens().principal(&other, NOW).is_err());
             ask(&identity, &token, NOW).unwrap();
         }
+    }
+}
+
+#[test]
+fn who_acts_for_the_bearer_is_told_the_newest_first_and_bounded() {
+    let signer = signer(Algorithm::Es256);
+    let identity = stage(&[issuer()], &[signer]);
+    let acts = |act: &str| {
+        ask(&identity, &signer.token(&claims().with("act", act)), NOW)
+            .map(|who| who.claims.as_ref().unwrap().acts.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    assert_eq!(acts(r#"{"sub":"robot"}"#).unwrap(), ["bank/bank/robot"]);
+    let chain = format!(r#"{{"sub":"robot","iss":{URL:?},"act":{{"sub":"tool","iss":"https://other.example"}}}}"#);
+    assert_eq!(acts(&chain).unwrap(), ["bank/bank/robot", "bank/https://other.example/tool"]);
+    let deep = |n: usize| (0..n).fold("{\"sub\":\"a\"}".to_owned(), |act, _| format!(r#"{{"sub":"a","act":{act}}}"#));
+    assert_eq!(acts(&deep(7)).unwrap().len(), 8);
+    for bad in ["\"robot\"", "[]", "{}", "null", r#"{"sub":""}"#, r#"{"sub":7}"#, r#"{"sub":"a","act":[]}"#, &deep(8)] {
+        assert_eq!(acts(bad).unwrap_err().code, Code::BadCredential, "{bad}");
     }
 }

@@ -480,6 +480,7 @@ fn claims(of: u32) -> Claims {
         confirmation: (of & 16 != 0).then_some(Confirmation::Key([0; 32])),
         issued: Timestamp(u64::from(of & 12) * 10_000_000),
         expires: Timestamp(u64::MAX),
+        acts: Vec::new(),
         extra: Vec::new(),
     }
 }
