@@ -12,6 +12,8 @@ use std::{
 pub struct Link {
     port: u16,
     state: Arc<(Mutex<State>, Condvar)>,
+    /// Both ends of every connection there was.
+    ends: Arc<Mutex<Vec<TcpStream>>>,
 }
 
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -34,6 +36,7 @@ impl Link {
         let link = Self {
             port: listener.local_addr().expect("an address").port(),
             state: Arc::new((Mutex::new(State::Whole), Condvar::new())),
+            ends: Arc::default(),
         };
         let wire = link.clone();
         thread::spawn(move || {
@@ -42,6 +45,10 @@ impl Link {
                     continue;
                 }
                 let Ok(far) = TcpStream::connect(("127.0.0.1", port)) else { continue };
+                wire.ends
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .extend([near.try_clone(), far.try_clone()].into_iter().flatten());
                 for (from, to) in [(&near, &far), (&far, &near)] {
                     let (Ok(from), Ok(to)) = (from.try_clone(), to.try_clone()) else { continue };
                     let wire = wire.clone();
@@ -63,9 +70,12 @@ impl Link {
         self.set(State::Silent);
     }
 
-    /// Ends all connections and refuses new ones.
+    /// Ends all connections, at once, and refuses new ones.
     pub fn cut(&self) {
         self.set(State::Cut);
+        for end in self.ends.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            let _ = end.shutdown(Shutdown::Both);
+        }
     }
 
     /// Lets everything pass again, what was held back included.
@@ -84,8 +94,6 @@ impl Link {
 
     fn carry(&self, mut from: TcpStream, mut to: TcpStream) {
         let mut buffer = vec![0; 64 << 10];
-        // Looks up now and then, so that a cut ends what says nothing as well.
-        let _ = from.set_read_timeout(Some(std::time::Duration::from_millis(20)));
         loop {
             let read = from.read(&mut buffer);
             let state = self.state.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -93,9 +101,8 @@ impl Link {
                 *self.state.1.wait_while(state, |s| *s == State::Silent).unwrap_or_else(PoisonError::into_inner);
             let passed = match read {
                 _ if state == State::Cut => false,
-                Ok(0) => false,
+                Ok(0) | Err(_) => false,
                 Ok(n) => to.write_all(&buffer[..n]).is_ok(),
-                Err(e) => matches!(e.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut),
             };
             if !passed {
                 let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
