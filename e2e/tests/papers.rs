@@ -69,7 +69,7 @@ fn the_configuration_that_init_writes_is_short_and_commented() {
 fn countersign(place: &Path) -> Command {
     let mut command = Command::new(binary());
     command.current_dir(place).env_remove("COUNTERSIGN_CONFIG");
-    for key in ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "AZURE_OPENAI_API_KEY"] {
+    for key in ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "AZURE_OPENAI_API_KEY", "COLLECTOR_TOKEN"] {
         command.env(key, "not-a-key");
     }
     command

@@ -99,7 +99,7 @@ impl World {
     /// What is on record so far.
     pub(super) async fn records(&self) -> Vec<Record> {
         self.gateway().stages().audit.close().await;
-        let dir = DiskDir::read_only(&self.folder.path().join("state/audit")).unwrap();
+        let dir = DiskDir::read_only(self.folder.path().join("state/audit")).unwrap();
         show::records(&dir).unwrap().map(|shown| shown.unwrap().record).collect()
     }
 }

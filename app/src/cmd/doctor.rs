@@ -9,7 +9,7 @@ use countersign_store::Revision;
 use serde_json::json;
 
 use crate::{
-    assemble,
+    admin, assemble,
     cli::{Doctor, Output},
     clock,
     cluster::Cluster,
@@ -91,6 +91,22 @@ fn doors(config: &Config, findings: &mut Findings) {
         Some(_) => "/healthz, /readyz and /.well-known/oauth-protected-resource",
     };
     findings.good("listener", format!("{open} answer without identity; everything else demands it"));
+    for listener in config.listeners.iter().filter(|listener| listener.admin) {
+        let open = admin::routes().filter(|route| matches!(route.permit, admin::Permit::Open)).map(|route| route.path);
+        let open: Vec<_> = open.collect();
+        let what =
+            format!("`{}` serves the admin API too; {} answer without identity there", listener.name, open.join(", "));
+        match &listener.door {
+            Door::Tls { address, .. } if address.ip().is_unspecified() => {
+                findings.look(
+                    "listener",
+                    what,
+                    "it can be reached on every address; give it one that administrators alone reach",
+                );
+            }
+            _ => findings.good("listener", what),
+        }
+    }
 }
 
 /// The state and what is in it. Looking makes none.

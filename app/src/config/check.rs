@@ -115,6 +115,7 @@ impl Check<'_> {
         let resource = self.resource(raw.resource.as_ref(), &raw.issuers, &raw.access, &raw.receivers);
         let receivers = self.receivers(raw.receivers);
         let issuers = self.issuers(raw.issuers, &listeners);
+        self.signals_have_a_door(&listeners, &issuers, &receivers);
         let access = self.access(raw.access);
         let budgets = self.budgets(raw.budgets, raw.prices, &targets);
         let rates = Rates { budgets, ..fields::rates(&raw.rates) };

@@ -4,10 +4,10 @@ use toml::Spanned;
 
 use super::{
     super::{
-        Receiver, Signals, Told,
+        Issuer, Listener, Receiver, Signals, Told,
         raw::{RawReceiver, RawSignals},
     },
-    Check, Place,
+    Check, Place, TOP,
 };
 use crate::fetch;
 
@@ -24,6 +24,15 @@ impl Check<'_> {
             return self.wrong(at, "`signals` names an audience that is empty", "write what `aud` of its tokens holds");
         }
         Some(signals)
+    }
+
+    /// Events come in, and receivers look for keys, by a listener that serves them.
+    pub(super) fn signals_have_a_door(&mut self, listeners: &[Listener], issuers: &[Issuer], receivers: &[Receiver]) {
+        let wanted = !receivers.is_empty() || issuers.iter().any(|issuer| issuer.signals.is_some());
+        if wanted && listeners.iter().all(|listener| !listener.admin) {
+            let what = "there are `signals` or a [[receiver]], and no listener that serves them";
+            self.report(&TOP, what, "write admin = true in the [[listener]] that issuers and receivers can reach");
+        }
     }
 
     pub(super) fn receivers(&mut self, raw: Vec<Spanned<RawReceiver>>) -> Vec<Receiver> {

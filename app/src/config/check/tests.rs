@@ -7,7 +7,10 @@ use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::{Door, Key};
+use crate::{
+    cmd::Problems,
+    config::{Door, Key},
+};
 
 /// A deployment's folder in which everything that a configuration may name is in order.
 struct Home {
@@ -326,6 +329,43 @@ fn each_problem_has_its_line_and_a_fix() {
         assert_eq!((problem.line, problem.code), (Some(line), Code::ConfigInvalid), "{problem}\n{text}");
         assert!(!problem.fix.is_empty());
         assert_eq!(problem.file, place.folder.path().join("countersign.toml"));
+    }
+}
+
+#[test]
+fn who_sends_signals_and_who_is_told_is_said_without_doubt() {
+    let place = Home::new();
+    let door = format!("{DOOR}admin = true\n");
+    let issuer = |more: &str| {
+        [RESOURCE, TOP_OF_IT, &door, TARGET, POLICY, "[[issuer]]\nname = \"bank\"\n", ISSUER, more].concat()
+    };
+    let receiver =
+        |more: &str| [RESOURCE, TOP_OF_IT, &door, TARGET, POLICY, "[[receiver]]\nname = \"siem\"\n", more].concat();
+    let (audience, push) = ("audience = \"a\"\n", "push = \"https://siem.example/events\"\n");
+    place.load(&issuer("signals = { audiences = [\"a\"], logout = \"gateway\" }\n")).map_err(Problems).unwrap();
+    let config = place.load(&receiver(&[audience, push, "token = { file = \"provider.key\" }\n"].concat()));
+    assert_eq!(config.map_err(Problems).unwrap().receivers[0].name, "siem");
+    place.load(&receiver(&format!("{audience}polled_by = \"default/siem\"\n"))).map_err(Problems).unwrap();
+    for (text, what) in [
+        (issuer("signals = {}\n"), "nothing is taken in"),
+        (issuer("signals = { audiences = [\"\"] }\n"), "an audience that is empty"),
+        (issuer("signals = { logout = \"g\" }\n").replace("admin = true", ""), "no listener that serves them"),
+        (receiver(push), "missing field `audience`"),
+        (receiver(audience), "exactly one of `push` and `polled_by`"),
+        (receiver(&format!("{audience}{push}polled_by = \"a/b\"\n")), "exactly one of"),
+        (receiver(&format!("{audience}polled_by = \"siem\"\n")), "names no principal"),
+        (receiver(&format!("{audience}polled_by = \"a/b\"\ntoken = {{ file = \"provider.key\" }}\n")), "pushed to"),
+        (
+            receiver(&format!("{audience}{}", push.replace("https", "http"))),
+            "not an address that events can be pushed to",
+        ),
+        (receiver(&format!("{audience}{push}")).replace("siem\"", "si em\""), "a receiver needs a `name`"),
+        (receiver(&format!("{audience}{push}")).replace(RESOURCE, ""), "no `resource`"),
+        (receiver(&format!("{audience}{push}")).replace("admin = true", ""), "no listener that serves them"),
+    ] {
+        let problems = place.problems(&text);
+        let [problem] = &problems[..] else { panic!("{what}: {problems:#?}\n{text}") };
+        assert!(problem.what.contains(what), "{what}: {problem}");
     }
 }
 
