@@ -10,11 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use countersign_core::{Secret, Timestamp, principal::PrincipalKind};
+use countersign_core::{Code, Secret, Timestamp, principal::PrincipalKind};
 use countersign_identity::key::{self, NewKey};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs, version::TLS13};
+use serde_json::json;
 
 use crate::{
     cli::{Demo, Output},
@@ -26,7 +27,7 @@ use crate::{
 };
 use client::{Client, Heard};
 use plants::Plants;
-use report::{Report, Seen};
+use report::{Cut, Report, Seen};
 use script::{Exchange, Key};
 
 mod bank;
@@ -50,6 +51,7 @@ async fn demonstrate(args: &Demo) -> anyhow::Result<ExitCode> {
     let state = State::open(&config.home).await?;
     let script = script::load()?;
     let keys = keys(&state, &script).await?;
+    let (stolen, stolen_id) = make(&state, "customer", clock::now(), DAY).await?;
     let running = Running::start(config, state).await?;
     let gateway = running.address("main").ok_or_else(|| anyhow::anyhow!("the demo's listener did not open"))?;
 
@@ -67,10 +69,12 @@ async fn demonstrate(args: &Demo) -> anyhow::Result<ExitCode> {
         progress.inc(1);
         seen.push(Seen { exchange, without, with });
     }
+    progress.set_message("a stolen key");
+    let cut = revoked_in_the_middle(&mut guarded, &running, &stolen, &stolen_id).await?;
     progress.finish_and_clear();
 
     let audit = running.verify_audit()?;
-    let report = Report::new(&seen, &Plants::new(), audit);
+    let report = Report::new(&seen, &Plants::new(), cut, audit);
     match args.format {
         Output::Json => cmd::json(&report.json()),
         Output::Text => term::say(report.text()),
@@ -112,31 +116,51 @@ async fn keys(state: &State, script: &[Exchange]) -> anyhow::Result<BTreeMap<(St
         // An expired key was made yesterday, for an hour.
         let made =
             if exchange.key == Key::Expired { Timestamp(now.0.saturating_sub(DAY.as_micros() as u64)) } else { now };
-        let kind = match exchange.role.as_str() {
-            "agent" => PrincipalKind::Agent,
-            "customer" => PrincipalKind::Service,
-            _ => PrincipalKind::Person,
-        };
-        let (secret, record) = key::create(
-            &state.hasher()?,
-            NewKey {
-                tenant: "harbour-vale".into(),
-                subject: exchange.role.as_str().into(),
-                kind,
-                roles: vec![exchange.role.as_str().into()],
-                scopes: Vec::new(),
-                expires: Some(made.plus(if exchange.key == Key::Expired { HOUR } else { DAY })),
-                note: "demo".into(),
-                now: made,
-            },
-        )?;
-        state.store().insert_key(&record).await?;
+        let life = if exchange.key == Key::Expired { HOUR } else { DAY };
+        let (secret, id) = make(state, &exchange.role, made, life).await?;
         if exchange.key == Key::Revoked {
-            state.store().revoke_key(&record.id, now).await?;
+            state.store().revoke_key(&id, now).await?;
         }
         keys.insert(name, secret);
     }
     Ok(keys)
+}
+
+/// Makes a key of a role: the key and its id.
+async fn make(state: &State, role: &str, now: Timestamp, life: Duration) -> anyhow::Result<(Secret<String>, Arc<str>)> {
+    let kind = match role {
+        "agent" => PrincipalKind::Agent,
+        "customer" => PrincipalKind::Service,
+        _ => PrincipalKind::Person,
+    };
+    let (secret, record) = key::create(
+        &state.hasher()?,
+        NewKey {
+            tenant: "harbour-vale".into(),
+            subject: role.into(),
+            kind,
+            roles: vec![role.into()],
+            scopes: Vec::new(),
+            expires: Some(now.plus(life)),
+            note: "demo".into(),
+            now,
+        },
+    )?;
+    state.store().insert_key(&record).await?;
+    Ok((secret, record.id))
+}
+
+/// Whoever stole a key has a long answer read out with it. In the middle the key is revoked.
+async fn revoked_in_the_middle(
+    thief: &mut Client,
+    running: &Running,
+    key: &Secret<String>,
+    id: &str,
+) -> anyhow::Result<Cut> {
+    let body = json!({"model": "assistant", "stream": true, "messages": [{"role": "user", "content": bank::TERMS}]});
+    let (after, within) = thief.interrupted(key.expose(), body.to_string(), running.revoke_key(id)).await?;
+    let again = thief.chat(Some(key.expose()), body.to_string()).await?;
+    Ok(Cut { within, said: after.contains(Code::RevokedCredential.id()), refused: again.status == 401 })
 }
 
 async fn timed(exchange: impl Future<Output = anyhow::Result<Heard>>) -> anyhow::Result<(Heard, Duration)> {

@@ -18,5 +18,6 @@ fn the_demo_shows_attacks_that_succeed_without_the_gateway_and_fail_with_it() {
     assert!(count("/attacks/with") * 10 < count("/attacks/without"), "{report:#}");
     assert_eq!(count("/ordinary/passed"), count("/ordinary/tried"), "{report:#}");
     assert_eq!(count("/look_alike/passed"), count("/look_alike/tried"), "{report:#}");
+    assert!(report["revocation"]["cut"] == true && report["revocation"]["refused_next"] == true, "{report:#}");
     assert_eq!(report["audit"]["verified"], true);
 }

@@ -15,6 +15,7 @@ use crate::{
     assemble::{self, Assembly},
     bind::bind,
     cli::WithConfig,
+    clock,
     cmd::{self, Failure, audit},
     config::Config,
     reload::{self, Opened},
@@ -100,6 +101,12 @@ impl Running {
         self.addresses.iter().find(|(name, _)| name == listener).map(|(_, a)| *a)
     }
 
+    /// Revokes a key, from now on and in the middle of answers.
+    pub(crate) async fn revoke_key(&self, id: &str) -> anyhow::Result<()> {
+        self.assembly.force().revoke_key(id, clock::now()).await?;
+        Ok(())
+    }
+
     /// Verifies the audit log as it stands: how many records hold, or what is wrong.
     pub(crate) fn verify_audit(&self) -> anyhow::Result<Result<u64, String>> {
         let report = audit::verify_own(self.assembly.state(), None, None)?;
@@ -127,7 +134,10 @@ impl Running {
         let audit = self.assembly.gateway().stages().audit.clone();
         audit.close().await;
         if let Err(error) = self.assembly.accounts().write(&audit).await {
-            tracing::warn!(error = format!("{error:#}"), "figures of budgets are not written down; the next start does");
+            tracing::warn!(
+                error = format!("{error:#}"),
+                "figures of budgets are not written down; the next start does"
+            );
         }
     }
 }

@@ -3,12 +3,17 @@
 //!
 //! Everything in it is invented. What must not get out is planted, so that leaks can be counted without asking a detector.
 
-use std::{convert::Infallible, net::SocketAddr};
+use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
+use futures_util::{Stream, stream};
 use http::{Request, Response, header};
-use http_body_util::{BodyExt, Full};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
+use hyper::{
+    body::{Frame, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -101,18 +106,38 @@ pub(super) async fn open() -> std::io::Result<SocketAddr> {
     Ok(address)
 }
 
-async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
     let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
+    if asked["messages"][0]["content"] == TERMS {
+        return Ok(events(Body::new(StreamBody::new(terms(asked["model"].clone())))));
+    }
     let reply = mind::reply(asked["messages"].as_array().map_or(&[][..], Vec::as_slice));
-    let (kind, body) = if asked["stream"] == true {
-        ("text/event-stream", stream(&reply, &asked["model"]))
-    } else {
-        ("application/json", whole(&reply, &asked["model"]))
-    };
-    let mut response = Response::new(Full::new(Bytes::from(body)));
-    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
+    let full = |text: String| Body::new(Full::new(Bytes::from(text)));
+    if asked["stream"] == true {
+        return Ok(events(full(stream(&reply, &asked["model"]))));
+    }
+    let mut response = Response::new(full(whole(&reply, &asked["model"])));
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
     Ok(response)
+}
+
+fn events(body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/event-stream"));
+    response
+}
+
+/// The bank's terms, read out at a pace that leaves time to interrupt, and so long that somebody has to.
+fn terms(model: Value) -> impl Stream<Item = Result<Frame<Bytes>, Infallible>> {
+    stream::unfold(0_u32, move |paragraph| {
+        let text = format!("Paragraph {paragraph} of the terms says what paragraph {} leaves open. ", paragraph + 1);
+        let event = event(&model, json!({"content": text}), Value::Null);
+        async move {
+            tokio::time::sleep(PACE).await;
+            (paragraph < PARAGRAPHS).then(|| (Ok(Frame::data(Bytes::from(event))), paragraph + 1))
+        }
+    })
 }
 
 fn whole(reply: &Reply, model: &Value) -> String {
@@ -130,15 +155,17 @@ fn whole(reply: &Reply, model: &Value) -> String {
     .to_string()
 }
 
+fn event(model: &Value, delta: Value, finish: Value) -> String {
+    let chunk = json!({
+        "id": "chatcmpl-bank", "object": "chat.completion.chunk", "created": 1_700_000_000, "model": model,
+        "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
+    });
+    format!("data: {chunk}\n\n")
+}
+
 /// A few characters an event, as models do, so that nothing sensitive arrives in one piece.
 fn stream(reply: &Reply, model: &Value) -> String {
-    let event = |delta: Value, finish: Value| {
-        let chunk = json!({
-            "id": "chatcmpl-bank", "object": "chat.completion.chunk", "created": 1_700_000_000, "model": model,
-            "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
-        });
-        format!("data: {chunk}\n\n")
-    };
+    let event = |delta, finish| event(model, delta, finish);
     let mut out = event(json!({"role": "assistant", "content": ""}), Value::Null);
     let letters: Vec<char> = reply.text.chars().collect();
     for piece in letters.chunks(5) {
@@ -157,3 +184,10 @@ fn stream(reply: &Reply, model: &Value) -> String {
     out += &event(json!({}), finish.into());
     out + "data: [DONE]\n\n"
 }
+
+type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+/// The question that the terms are read out to.
+pub(super) const TERMS: &str = "Read me your terms and conditions, all of them.";
+const PACE: Duration = Duration::from_millis(5);
+const PARAGRAPHS: u32 = 10_000;

@@ -1,6 +1,10 @@
 //! A caller, straight at the assistant or through the gateway.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context;
 use bytes::Bytes;
@@ -54,6 +58,31 @@ impl Client {
         }
         self.open = Some(connection);
         Ok(Heard { status, text: assemble(&String::from_utf8_lossy(&said)) })
+    }
+
+    /// Begins a stream, has `interrupt` done once some of the answer is there, and reads to the end: what came afterwards, and
+    /// how long after the interruption the last of it did.
+    pub(super) async fn interrupted(
+        &mut self,
+        key: &str,
+        body: String,
+        interrupt: impl Future<Output = anyhow::Result<()>>,
+    ) -> anyhow::Result<(String, Duration)> {
+        let mut connection = Connection::new(self.dial().await.context("cannot connect")?);
+        let head = RequestHead::new("POST", "/v1/chat/completions", "localhost")?
+            .header("content-type", "application/json")?
+            .header("authorization", &format!("Bearer {key}"))?;
+        connection.send(&head, Bytes::from(body)).await?;
+        connection.read(64 * 1024).await?.context("the stream ends before it begins")?;
+        let start = Instant::now();
+        interrupt.await?;
+        let (mut after, mut last) = (Vec::new(), start);
+        // A stream that is cut has no end of its own.
+        while let Ok(Some(piece)) = connection.read(64 * 1024).await {
+            after.extend_from_slice(&piece);
+            last = Instant::now();
+        }
+        Ok((assemble(&String::from_utf8_lossy(&after)), last - start))
     }
 
     async fn dial(&self) -> anyhow::Result<Box<dyn Stream>> {

@@ -17,6 +17,16 @@ pub(super) struct Seen {
     pub(super) with: (Heard, Duration),
 }
 
+/// What became of a stolen key that was revoked in the middle of an answer.
+pub(super) struct Cut {
+    /// From the word to the last byte.
+    pub(super) within: Duration,
+    /// Whether the stream said why it ended.
+    pub(super) said: bool,
+    /// Whether the next request was refused.
+    pub(super) refused: bool,
+}
+
 /// Attacks of one family: how many there were, and how many reached planted secrets without and with the gateway.
 #[derive(Clone, Copy, Default)]
 struct Tally {
@@ -36,11 +46,12 @@ pub(super) struct Report {
     leaked: Vec<String>,
     /// Added to the median and to the 95th percentile, in microseconds.
     latency: (i64, i64),
+    cut: Cut,
     audit: Result<u64, String>,
 }
 
 impl Report {
-    pub(super) fn new(seen: &[Seen], plants: &Plants, audit: Result<u64, String>) -> Self {
+    pub(super) fn new(seen: &[Seen], plants: &Plants, cut: Cut, audit: Result<u64, String>) -> Self {
         let mut families: BTreeMap<String, Tally> = BTreeMap::new();
         let mut attacks = Tally::default();
         let (mut ordinary, mut look_alike) = ((0, 0), (0, 0));
@@ -74,12 +85,12 @@ impl Report {
         let passed = seen.iter().filter(|s| s.exchange.kind != Kind::Attack && s.with.0.status == 200);
         let (mut direct, mut guarded): (Vec<_>, Vec<_>) = passed.map(|s| (s.without.1, s.with.1)).unzip();
         let latency = (added(&mut direct, &mut guarded, 50), added(&mut direct, &mut guarded, 95));
-        Self { families, attacks, ordinary, look_alike, disturbed, leaked, latency, audit }
+        Self { families, attacks, ordinary, look_alike, disturbed, leaked, latency, cut, audit }
     }
 
     /// Whether the demo shows what it is meant to show.
     pub(super) fn holds(&self) -> bool {
-        self.audit.is_ok() && self.attacks.with * 10 < self.attacks.without
+        self.audit.is_ok() && self.attacks.with * 10 < self.attacks.without && self.cut.said && self.cut.refused
     }
 
     pub(super) fn json(&self) -> Value {
@@ -95,6 +106,7 @@ impl Report {
             "disturbed": self.disturbed,
             "leaked": self.leaked,
             "added_latency_us": {"p50": self.latency.0, "p95": self.latency.1},
+            "revocation": {"us_to_last_byte": self.cut.within.as_micros() as u64, "cut": self.cut.said, "refused_next": self.cut.refused},
             "audit": match &self.audit {
                 Ok(records) => json!({"verified": true, "records": records}),
                 Err(why) => json!({"verified": false, "why": why}),
@@ -143,6 +155,15 @@ impl Report {
             "  added latency                                   {} us at the median, {} us at the 95th percentile",
             self.latency.0, self.latency.1
         )?;
+        if self.cut.said && self.cut.refused {
+            let after = self.cut.within.as_secs_f64() * 1e3;
+            writeln!(
+                out,
+                "  a stolen key, revoked in the middle of an answer cut {after:.1} ms after the word; its next request refused"
+            )?;
+        } else {
+            writeln!(out, "  a stolen key, revoked in the middle of an answer GOES ON")?;
+        }
         match &self.audit {
             Ok(records) => {
                 writeln!(out, "  audit log                                       verified, {records} records")?
