@@ -116,7 +116,7 @@ async fn relay(upstream: SocketAddr) -> anyhow::Result<Subject> {
     Subject::start(&mut command, Ways { clear: Some(clear), tls: None }, None).await
 }
 
-/// Keys, rates, policy, guards and durable audit, as a deployment has them.
+/// Keys, rates, budgets, policy, guards and durable audit, as a deployment has them.
 async fn countersign(folder: &Path, upstream: SocketAddr) -> anyhow::Result<Subject> {
     let (clear, tls) = (free_port()?, free_port()?);
     let home = folder.join("countersign");
@@ -128,6 +128,9 @@ async fn countersign(folder: &Path, upstream: SocketAddr) -> anyhow::Result<Subj
          [[listener]]\nname = \"tls\"\naddress = \"{tls}\"\ncertificate = \"../chain.pem\"\nkey = \"../key.pem\"\n\
          [[target]]\nname = \"model\"\nspeaks = \"openai\"\nurl = \"http://{upstream}\"\nmodels = [\"bench\", \"bench-together\"]\n\
          [policy]\nfiles = [\"policy.cedar\"]\n[rates]\nper_minute = 1000000000\nburst = 1000000\nconcurrent = 1000\n\
+         [[price]]\nmodels = [\"bench\", \"bench-together\"]\ninput = \"0.01\"\noutput = \"0.01\"\nmost_output = 1024\n\
+         [[budget]]\nname = \"each\"\nper = [\"key\"]\nwindow = \"month\"\nmoney = \"1000000\"\n\
+         [[budget]]\nname = \"all\"\nper = []\nwindow = \"day\"\ntokens = 1_000_000_000_000\n\
          [telemetry]\nlevel = \"warn\"\n"
     );
     fs::write(home.join("countersign.toml"), config)?;
