@@ -30,8 +30,8 @@ use futures_util::{
 
 use super::{
     Directory, Profile, RETRY, bad, bearer,
-    cache::Entry,
     claims::{self, Fault, Subject},
+    directory, groups,
     issuer::Service,
     refused,
 };
@@ -115,11 +115,12 @@ pub(super) async fn ask(
     hash: [u8; 32],
     outside: &dyn Introspect,
     now: Timestamp,
-) -> Result<Entry, Refusal> {
+) -> Result<Worth, Refusal> {
     let Some(opaque) = &service.opaque else { return Err(bad("the issuer is not asked about tokens")) };
     let flight = {
         let mut state = opaque.state();
-        if let Some(worth) = state.remembered(&hash, now) {
+        let current = |worth: &Worth| groups(&directory, &worth.principal) == worth.groups;
+        if let Some(worth) = state.remembered(&hash, now).filter(|worth| worth.as_ref().map_or(true, current)) {
             return worth;
         }
         match state.flights.get(&hash).and_then(WeakShared::upgrade) {
@@ -146,7 +147,7 @@ async fn land(
     hash: [u8; 32],
     asking: Asking,
     now: Timestamp,
-) -> Result<Entry, Refusal> {
+) -> Result<Worth, Refusal> {
     let answer = asking.await;
     let Some(opaque) = &service.opaque else { return Err(bad("the issuer is not asked about tokens")) };
     let worth = answer
@@ -166,21 +167,31 @@ async fn land(
 #[derive(Default)]
 struct State {
     known: AHashMap<[u8; 32], Known>,
-    flights: AHashMap<[u8; 32], WeakShared<BoxFuture<'static, Result<Entry, Refusal>>>>,
+    flights: AHashMap<[u8; 32], WeakShared<BoxFuture<'static, Result<Worth, Refusal>>>>,
     /// When the second began in which questions are counted, and how many there were.
     since: Timestamp,
     begun: usize,
 }
 
+/// What a token is worth. It does not hold its issuer, which holds it.
+#[derive(Clone)]
+pub(super) struct Worth {
+    pub(super) principal: Arc<Principal>,
+    /// Not before.
+    pub(super) begins: Timestamp,
+    /// What the directory said of the bearer's groups.
+    groups: Option<directory::Groups>,
+}
+
 struct Known {
-    worth: Result<Entry, Refusal>,
+    worth: Result<Worth, Refusal>,
     asked: Timestamp,
     until: Timestamp,
 }
 
 impl State {
     /// What was said, while it is recent. A clock that was set back makes nothing recent.
-    fn remembered(&self, hash: &[u8; 32], now: Timestamp) -> Option<Result<Entry, Refusal>> {
+    fn remembered(&self, hash: &[u8; 32], now: Timestamp) -> Option<Result<Worth, Refusal>> {
         let known = self.known.get(hash)?;
         (known.asked <= now && now < known.until).then(|| known.worth.clone())
     }
@@ -209,10 +220,10 @@ impl State {
     fn remember(
         &mut self,
         hash: [u8; 32],
-        worth: Result<Entry, Refusal>,
+        worth: Result<Worth, Refusal>,
         until: Timestamp,
         now: Timestamp,
-    ) -> Result<Result<Entry, Refusal>, &'static str> {
+    ) -> Result<Result<Worth, Refusal>, &'static str> {
         let before = self.known.get(&hash).and_then(|known| known.worth.as_ref().ok());
         let worth = match (before, worth) {
             (Some(old), Ok(new)) if is_same(&old.principal, &new.principal) && !old.principal.lease.ended() => {
@@ -250,7 +261,7 @@ fn read(
     directory: &Directory,
     hash: &[u8; 32],
     now: Timestamp,
-) -> Result<Entry, Refusal> {
+) -> Result<Worth, Refusal> {
     let malformed = || unanswered(service, "answers a question about a token with something else");
     if said.len() > MAX_ANSWER {
         return Err(malformed());
@@ -277,7 +288,8 @@ fn read(
             ("bearer", None | Some(Confirmation::Certificate(_))) | ("dpop", Some(Confirmation::Key(_))) => {}
             _ => return Err(Fault::Bad("the token's type is not that of an access token, or not what it is bound to")),
         }
-        Ok(Entry { principal: Arc::new(principal), service: service.clone(), begins: span.begins, groups: None })
+        let groups = groups(directory, &principal);
+        Ok(Worth { principal: Arc::new(principal), begins: span.begins, groups })
     };
     read().map_err(refused)
 }

@@ -18,7 +18,10 @@ use super::{
     super::testing::{NOW, Object, after, claims, issuer},
     *,
 };
-use crate::{Identity, Outside, Presented, token::Issuer};
+use crate::{
+    Identity, Outside, Presented,
+    token::{Issuer, RoleClaim, RoleRule},
+};
 
 /// An issuer that says what it is told to say, when it is told to.
 #[derive(Default)]
@@ -330,6 +333,38 @@ fn what_is_remembered_is_bounded_and_what_streams_hold_is_kept() {
     assert!(state.remember([9; 32], inactive(), after(31), after(1)).is_err(), "nothing is forgotten early");
     assert!(state.remember([9; 32], inactive(), after(61), after(31)).is_ok());
     assert_eq!(state.known.len(), 1);
+}
+
+#[test]
+fn an_issuer_that_is_taken_away_takes_what_is_known_of_its_tokens_along() {
+    let world = world();
+    world.oracle.say(active().text());
+    let held = world.ask("opaque-1", NOW).unwrap();
+    let service = Arc::downgrade(&world.identity.tokens().services.load()[0]);
+    world.identity.tokens().set_issuers(vec![]).unwrap();
+    assert!(!held.lease.stands(NOW) && service.upgrade().is_none());
+    assert_eq!(world.why("opaque-1", NOW).1, "the credential is neither an API key nor an access token");
+}
+
+#[test]
+fn groups_that_the_directory_changes_count_from_the_next_request_on() {
+    let rule = RoleRule { claim: RoleClaim::Group, value: "tellers".into(), role: "teller".into() };
+    let world = World::new(vec![Issuer { roles: vec![rule], ..asking("") }]);
+    let directory = |groups: &[&str]| {
+        let member = ("bank".into(), "u-4711".into(), groups.iter().map(|group| Arc::from(*group)).collect());
+        world.identity.tokens().set_directory(Directory::new("bank".into(), [member]));
+    };
+    let said = || world.oracle.say(active().with("groups", "[\"tellers\"]").text());
+    said();
+    assert_eq!(*world.ask("opaque-1", NOW).unwrap().roles, ["teller".into()]);
+    directory(&[]);
+    said();
+    assert!(world.ask("opaque-1", after(1)).unwrap().roles.is_empty());
+    assert!(world.ask("opaque-1", after(2)).unwrap().roles.is_empty());
+    directory(&["tellers"]);
+    said();
+    assert_eq!(*world.ask("opaque-1", after(3)).unwrap().roles, ["teller".into()]);
+    assert_eq!(world.oracle.asked(), 3);
 }
 
 #[test]
