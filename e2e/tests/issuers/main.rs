@@ -2,6 +2,7 @@
 //! that fail, and streams that end with the token they were asked for with.
 
 mod directory;
+mod exchange;
 mod opaque;
 mod proofs;
 mod server;
