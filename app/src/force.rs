@@ -113,7 +113,6 @@ impl Force {
     /// Something in the directory was written here.
     pub(crate) async fn directory_changed(&self) -> Result<(), StoreError> {
         self.changed_here();
-        self.changed_here();
         let mut seen = self.seen.lock().await;
         self.reload_directory(&mut seen).await.map(drop)
     }
