@@ -32,6 +32,7 @@ mod keys;
 mod once;
 pub(crate) mod openapi;
 mod page;
+mod policies;
 mod receivers;
 mod reply;
 pub(crate) mod revocations;
@@ -44,6 +45,7 @@ mod status;
 pub(crate) const GROUPS: &[Group] = &[
     Group { path: "/admin/v1/", routes: keys::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: revocations::ROUTES, words: &reply::PROBLEMS },
+    Group { path: "/admin/v1/", routes: policies::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: status::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: checkpoint::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: access::ROUTES, words: &reply::PROBLEMS },

@@ -166,6 +166,14 @@ impl Policy {
         self.permits.iter().filter_map(|id| self.names.get(id))
     }
 
+    /// The policies, in the order they stand.
+    #[must_use]
+    pub fn all(&self) -> Vec<&Named> {
+        let mut all: Vec<_> = self.names.values().collect();
+        all.sort_by_key(|named| (&named.file, named.line));
+        all
+    }
+
     /// The attributes of the context that any policy reads, by name.
     #[must_use]
     pub fn reads(&self) -> Vec<&'static str> {

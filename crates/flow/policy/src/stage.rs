@@ -90,6 +90,12 @@ impl Stage {
         self.loaded.store(Arc::new(Loaded::new(settings, Arc::clone(&self.standings))));
     }
 
+    /// The policies in force.
+    #[must_use]
+    pub fn policy(&self) -> Arc<Policy> {
+        self.loaded.load().policy.clone()
+    }
+
     /// What others say of principals, to be filled by whoever hears it.
     #[must_use]
     pub const fn standings(&self) -> &Arc<Standings> {
