@@ -167,4 +167,4 @@ fn nobody() -> Refusal {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

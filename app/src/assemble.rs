@@ -31,7 +31,10 @@ use crate::{
     config::{self, Config, Key, Told},
     force::Force,
     issuers::{Issuers, askers},
-    signals::send::{Push, Receiver, Speaker, Way},
+    signals::{
+        poll::Poll,
+        send::{Push, Receiver, Speaker, Way},
+    },
     spending::Accounts,
     state::State,
     unused::Given,
@@ -45,7 +48,10 @@ pub(crate) struct Assembly {
     issuers: Arc<Issuers>,
     accounts: Accounts,
     cluster: Option<Cluster>,
+    /// Where the store and Redis were at the start.
+    shared: String,
     receivers: ArcSwap<Vec<Arc<Receiver>>>,
+    polls: ArcSwap<Vec<Arc<Poll>>>,
 }
 
 impl Assembly {
@@ -68,6 +74,7 @@ impl Assembly {
         issuers.set(identity.tokens(), &config.issuers, askers(config, &state)?)?;
         let targets = targets(config, &state)?;
         let receivers = receivers(config, &state)?;
+        let polls = ArcSwap::from_pointee(polls(config, &state)?);
         let dir = Arc::new(DiskDir::open(state.audit_dir())?);
         let audit = Arc::new(Audit::open(stamps.intend, dir.clone(), keys, clock.clone())?);
         let (accounts, book) = Accounts::restore(state.store().clone(), state.node(), &*dir, &audit).await?;
@@ -93,7 +100,17 @@ impl Assembly {
         force.tell(&gateway);
         // What only the gateway's policy can hold.
         force.refresh().await?;
-        Ok(Self { gateway, state, force, issuers, accounts, cluster, receivers: ArcSwap::from_pointee(receivers) })
+        Ok(Self {
+            gateway,
+            state,
+            force,
+            issuers,
+            accounts,
+            cluster,
+            shared: config.shared(),
+            polls,
+            receivers: ArcSwap::from_pointee(receivers),
+        })
     }
 
     /// The gateway.
@@ -121,6 +138,11 @@ impl Assembly {
         self.receivers.load_full()
     }
 
+    /// The issuers that are asked for their events.
+    pub(crate) fn polls(&self) -> Arc<Vec<Arc<Poll>>> {
+        self.polls.load_full()
+    }
+
     /// What is shared with other nodes, where there are any.
     pub(crate) const fn cluster(&self) -> Option<&Cluster> {
         self.cluster.as_ref()
@@ -139,6 +161,14 @@ impl Assembly {
     /// far. A request that comes in between is treated as one in flight: by the new policy, with the guards and targets
     /// that were there when it came.
     pub(crate) async fn apply(&self, config: &Config) -> anyhow::Result<()> {
+        if config.shared() != self.shared {
+            return Err(Failure {
+                code: Code::ConfigInvalid,
+                what: "`[store]` or `[cluster]` is another than the one that runs".into(),
+                fix: "restart to serve with another, or write what it was",
+            }
+            .into());
+        }
         if config.home.dir != self.state.dir() || config.home.node != self.state.node() {
             return Err(Failure {
                 code: Code::ConfigInvalid,
@@ -150,7 +180,7 @@ impl Assembly {
         prove(config).await?;
         let stamps = Stamps::issue();
         let targets = targets(config, &self.state)?;
-        let receivers = receivers(config, &self.state)?;
+        let (receivers, polls) = (receivers(config, &self.state)?, polls(config, &self.state)?);
         let guard = Arc::new(guards(stamps.screen, config.guard.clone())?);
         let provider = Provider::new(stamps.dispatch, targets.clone(), dialer(&targets)?, clock::system())?;
         let old = self.gateway.stages();
@@ -168,6 +198,7 @@ impl Assembly {
             resource: config.resource.clone(),
         });
         self.receivers.store(Arc::new(receivers));
+        self.polls.store(Arc::new(polls));
         Ok(())
     }
 }
@@ -210,21 +241,39 @@ fn receivers(config: &Config, state: &State) -> anyhow::Result<Vec<Arc<Receiver>
         let way = match &r.way {
             Told::Polled(who) => Way::Polled(who.clone()),
             Told::Pushed { at, token, ca } => {
-                let token = match token {
-                    None => None,
-                    Some(Key::Known(token)) => Some(token.clone()),
-                    Some(Key::Sealed(name)) => Some(state.secrets()?.get(state.ring(), name).map_err(|e| Failure {
-                        code: Code::ConfigInvalid,
-                        what: format!("receiver `{}`: its sealed token: {e}", r.name),
-                        fix: "see `countersign secret list`, and `countersign secret set NAME`",
-                    })?),
-                };
+                let token = token.as_ref().map(|key| bearer(key, &format!("receiver `{}`", r.name), state));
+                let token = token.transpose()?;
                 Way::Push(Push { at: at.clone(), token, ca: ca.clone() })
             }
         };
         Ok(Arc::new(Receiver::new(r.name.clone(), r.audience.clone(), way, words.clone())))
     };
     config.receivers.iter().map(receiver).collect()
+}
+
+/// The issuers that are asked for their events.
+fn polls(config: &Config, state: &State) -> anyhow::Result<Vec<Arc<Poll>>> {
+    let mut polls = Vec::new();
+    for issuer in &config.issuers {
+        let Some(signals) = &issuer.signals else { continue };
+        let Some((at, token)) = &signals.poll else { continue };
+        let token =
+            token.as_ref().map(|key| bearer(key, &format!("issuer `{}`", signals.issuer), state)).transpose()?;
+        polls.push(Arc::new(Poll::new(issuer.source.clone(), signals.audiences.clone(), at.clone(), token)));
+    }
+    Ok(polls)
+}
+
+/// A token for somebody, unsealed where it is sealed.
+fn bearer(key: &Key, whose: &str, state: &State) -> anyhow::Result<Secret<String>> {
+    match key {
+        Key::Known(token) => Ok(token.clone()),
+        Key::Sealed(name) => Ok(state.secrets()?.get(state.ring(), name).map_err(|e| Failure {
+            code: Code::ConfigInvalid,
+            what: format!("{whose}: its sealed token: {e}"),
+            fix: "see `countersign secret list`, and `countersign secret set NAME`",
+        })?),
+    }
 }
 
 /// Looks whether the guards can work with what is configured for them.

@@ -43,6 +43,15 @@ pub(crate) struct Config {
 }
 
 impl Config {
+    /// Where the store is, and what several nodes share: in words that are the same as long as it is.
+    pub(crate) fn shared(&self) -> String {
+        let store = match &self.home.store {
+            StoreAt::File => "",
+            StoreAt::Postgres { postgres, .. } => &postgres.url,
+        };
+        format!("{store} {:?}", self.cluster.as_ref().map(|redis| &redis.address))
+    }
+
     /// The issuer whose users and groups a directory keeps in step here.
     pub(crate) fn directory(&self) -> Option<std::sync::Arc<str>> {
         let provisioned = self.issuers.iter().find(|issuer| issuer.directory);
@@ -104,6 +113,8 @@ pub(crate) struct Signals {
     pub(crate) audiences: Vec<String>,
     /// What `aud` of its logout tokens may be.
     pub(crate) logout: Vec<String>,
+    /// Where it hands its events out, if it does not push them, and the token for that.
+    pub(crate) poll: Option<(crate::fetch::Place, Option<Key>)>,
 }
 
 /// Somebody who is told what is revoked here.
@@ -161,6 +172,7 @@ pub(crate) struct Target {
 }
 
 /// A provider's key, or where it is sealed.
+#[derive(Clone)]
 pub(crate) enum Key {
     Known(Secret<String>),
     Sealed(String),

@@ -89,6 +89,25 @@ impl Place {
         Ok(connection.send(&head, document).await?.status())
     }
 
+    /// Asks with a document in JSON, with a bearer token where one is asked for, and takes an answer of at most `limit` bytes.
+    pub(crate) async fn ask(
+        &self,
+        trust: Option<&Trust>,
+        token: Option<&Secret<String>>,
+        document: Bytes,
+        limit: usize,
+    ) -> Result<Bytes, FetchError> {
+        let mut head = RequestHead::new("POST", &self.target, &self.base.host())?
+            .header("accept", "application/json")?
+            .header("accept-encoding", "identity")?
+            .header("content-type", "application/json")?
+            .header("user-agent", "countersign")?;
+        if let Some(token) = token {
+            head = head.credential("authorization", "Bearer ", token.expose())?;
+        }
+        self.exchange(trust, &head, document, limit).await
+    }
+
     async fn exchange(
         &self,
         trust: Option<&Trust>,

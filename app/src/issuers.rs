@@ -178,7 +178,7 @@ impl Source {
     }
 
     /// Whom it is proved to be by. None where it may be spoken to in the clear and the system names nobody.
-    async fn trust(&self) -> anyhow::Result<Option<Trust>> {
+    pub(crate) async fn trust(&self) -> anyhow::Result<Option<Trust>> {
         match &self.ca {
             Some(pem) => Ok(Some(Trust::given(pem)?)),
             // Read anew, so that authorities which were renewed meanwhile are known.

@@ -53,6 +53,7 @@ pub(crate) async fn watch(assembly: Arc<Assembly>, file: PathBuf, opened: Vec<Op
         strangers(&assembly),
         issuers::watch(&assembly),
         signals::send::watch(&assembly),
+        signals::poll::watch(&assembly),
         spending,
         others(&assembly),
         configuration

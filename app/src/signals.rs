@@ -4,36 +4,51 @@
 //! acknowledged and lost (it is acknowledged when all it leads to is kept); one that takes away what an administrator needs to see
 //! (each is on record, and its revocations can be lifted like any other).
 
+pub(crate) mod poll;
 pub(crate) mod send;
 
-use countersign_audit::record::{Changed, Members, Place, Who};
+use countersign_audit::{
+    Audit,
+    record::{Changed, Members, Place, Who},
+};
 use countersign_core::{Code, Refusal, RequestId, Target, Timestamp};
 use countersign_identity::token::{Event, Signal};
 use countersign_policy::Administer;
 use countersign_store::{RevocationRecord, StandingRecord};
 use data_encoding::HEXLOWER;
 
-use crate::admin::{Admin, ask::unkept, revocations::new_id};
+use crate::{
+    admin::{ask::unkept, revocations::new_id},
+    force::Force,
+    state::State,
+};
+
+/// What taking events in needs.
+pub(crate) struct Intake<'a> {
+    pub(crate) state: &'a State,
+    pub(crate) force: &'a Force,
+    pub(crate) audit: &'a Audit,
+}
 
 /// Does what an event leads to, once; returns when that is kept.
 ///
 /// # Errors
 /// `CS0601` or `CS0804` when it cannot be recorded or kept: then it may be handed in again.
 pub(crate) async fn take(
-    admin: &Admin,
+    intake: &Intake<'_>,
     signal: &Signal,
     request: RequestId,
     from: Place,
     now: Timestamp,
 ) -> Result<(), Refusal> {
-    let store = admin.state.store();
-    let hasher = admin.state.ring().hasher("security event");
+    let store = intake.state.store();
+    let hasher = intake.state.ring().hasher("security event");
     let hasher = hasher.map_err(|_| Refusal::new(Code::Internal, "the key ring gave no hasher"))?;
     let event = HEXLOWER.encode(&hasher.hash(format!("{}\n{}", signal.issuer, signal.id).as_bytes()));
     if !store.note_signal(&event, signal.ends, now).await.map_err(unkept)? {
         return Ok(());
     }
-    let done = act(admin, signal, request, from, now).await;
+    let done = act(intake, signal, request, from, now).await;
     if done.is_err() {
         // If this fails too, the event is lost to us until its sender says it again under another id.
         let _ = store.forget_signal(&event).await.map_err(unkept);
@@ -41,12 +56,18 @@ pub(crate) async fn take(
     done
 }
 
-async fn act(admin: &Admin, signal: &Signal, request: RequestId, from: Place, now: Timestamp) -> Result<(), Refusal> {
+async fn act(
+    intake: &Intake<'_>,
+    signal: &Signal,
+    request: RequestId,
+    from: Place,
+    now: Timestamp,
+) -> Result<(), Refusal> {
     let reasons: Vec<&str> = signal.events.iter().filter_map(revokes).collect();
     let revoked = if reasons.is_empty() { Vec::new() } else { signal.about.narrowest() };
     let said: Vec<(&str, String)> = signal.events.iter().filter_map(stands).collect();
     let by = format!("issuer:{}", signal.issuer);
-    record(admin, signal, &revoked, &said, request, from, now).await?;
+    record(intake, signal, &revoked, &said, request, from, now).await?;
     for target in revoked {
         let final_ = target.is_final();
         let kept = RevocationRecord {
@@ -60,7 +81,7 @@ async fn act(admin: &Admin, signal: &Signal, request: RequestId, from: Place, no
             reason: reasons.join(", "),
             lifted: None,
         };
-        admin.force.revoke(target, &kept).await.map_err(unkept)?;
+        intake.force.revoke(target, &kept).await.map_err(unkept)?;
     }
     for target in &signal.about.principals {
         let Target::Principal(tenant, subject) = target else { continue };
@@ -71,7 +92,7 @@ async fn act(admin: &Admin, signal: &Signal, request: RequestId, from: Place, no
                 what: (*what).to_owned(),
                 value: value.clone(),
             };
-            admin.force.stand(&standing, signal.issued).await.map_err(unkept)?;
+            intake.force.stand(&standing, signal.issued).await.map_err(unkept)?;
         }
     }
     Ok(())
@@ -79,7 +100,7 @@ async fn act(admin: &Admin, signal: &Signal, request: RequestId, from: Place, no
 
 /// Puts on record what an event leads to, before it does.
 async fn record(
-    admin: &Admin,
+    intake: &Intake<'_>,
     signal: &Signal,
     revoked: &[Target],
     said: &[(&str, String)],
@@ -117,7 +138,7 @@ async fn record(
         was: Members::new(),
         becomes,
     };
-    admin.audit.changed(changed).await
+    intake.audit.changed(changed).await
 }
 
 /// Why an event takes credentials away, if it does.

@@ -84,7 +84,9 @@ async fn take(ask: &Ask<'_>, read: Result<Signal, SignalError>) -> Result<(), Re
         SignalError::Later(refusal) => refusal,
         error => Refusal::new(Code::SignalRefused, error.to_string()),
     })?;
-    signals::take(ask.admin, &signal, ask.request(), ask.peer().into(), ask.now()).await
+    let admin = ask.admin;
+    let intake = signals::Intake { state: &admin.state, force: &admin.force, audit: &admin.audit };
+    signals::take(&intake, &signal, ask.request(), ask.peer().into(), ask.now()).await
 }
 
 fn audiences(ask: &Ask<'_>, issuer: &str, of: impl Fn(&Signals) -> &Vec<String>) -> Vec<String> {

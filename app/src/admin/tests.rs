@@ -14,24 +14,24 @@ use super::*;
 use crate::{assemble::Assembly, clock, cmd::Problems, config};
 
 /// A gateway that is assembled and not bound, with a key of one who may do everything and one of one who may do nothing.
-pub(super) struct World {
+pub(crate) struct World {
     folder: TempDir,
-    pub(super) assembly: Assembly,
-    pub(super) root: String,
+    pub(crate) assembly: Assembly,
+    pub(crate) root: String,
     clerk: String,
 }
 
-pub(super) const POLICY: &str = r#"
+pub(crate) const POLICY: &str = r#"
 permit (principal, action in [Countersign::Action::"ask", Countersign::Action::"receive"], resource);
 "#;
 
 impl World {
-    pub(super) async fn new(top: &str) -> Self {
+    pub(crate) async fn new(top: &str) -> Self {
         Self::with(top, "").await
     }
 
     /// With more of a configuration at its top and at its end.
-    pub(super) async fn with(top: &str, more: &str) -> Self {
+    pub(crate) async fn with(top: &str, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let actions: Vec<_> =
             Administer::ALL.iter().map(|a| format!("Countersign::Action::\"{}\"", a.as_str())).collect();
@@ -67,12 +67,12 @@ impl World {
         Self { folder, assembly, root, clerk }
     }
 
-    pub(super) fn gateway(&self) -> &Arc<Gateway> {
+    pub(crate) fn gateway(&self) -> &Arc<Gateway> {
         self.assembly.gateway()
     }
 
     /// Asks by the listener `inside`.
-    pub(super) async fn ask(&self, request: Request<String>) -> (StatusCode, HeaderMap, Value) {
+    pub(crate) async fn ask(&self, request: Request<String>) -> (StatusCode, HeaderMap, Value) {
         self.by("inside", request).await
     }
 
@@ -85,26 +85,26 @@ impl World {
         (parts.status, parts.headers, value)
     }
 
-    pub(super) async fn get(&self, path: &str) -> (StatusCode, Value) {
+    pub(crate) async fn get(&self, path: &str) -> (StatusCode, Value) {
         let request = Request::get(path).header("authorization", format!("Bearer {}", self.root));
         let (status, _, value) = self.ask(request.body(String::new()).unwrap()).await;
         (status, value)
     }
 
-    pub(super) async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
         let (status, _, value) = self.ask(posting(path, &self.root, &body)).await;
         (status, value)
     }
 
     /// What is on record so far.
-    pub(super) async fn records(&self) -> Vec<Record> {
+    pub(crate) async fn records(&self) -> Vec<Record> {
         self.gateway().stages().audit.close().await;
         let dir = DiskDir::read_only(self.folder.path().join("state/audit")).unwrap();
         show::records(&dir).unwrap().map(|shown| shown.unwrap().record).collect()
     }
 }
 
-pub(super) fn posting(path: &str, key: &str, body: &Value) -> Request<String> {
+pub(crate) fn posting(path: &str, key: &str, body: &Value) -> Request<String> {
     let empty = body.is_null();
     let request = Request::post(path).header("authorization", format!("Bearer {key}"));
     let request = if empty { request } else { request.header("content-type", "application/json") };

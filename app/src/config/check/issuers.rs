@@ -116,7 +116,7 @@ impl Check<'_> {
                 (Some(how), Some(asked))
             }
         };
-        let signals = self.signals(at, &raw.name, raw.signals);
+        let signals = self.signals(at, &raw.name, clear, raw.signals);
         let issuer = TokenIssuer {
             name: raw.name.into(),
             url: raw.url.into(),

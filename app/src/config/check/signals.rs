@@ -12,13 +12,42 @@ use super::{
 use crate::fetch;
 
 impl Check<'_> {
-    pub(super) fn signals(&mut self, at: &Place, issuer: &str, raw: Option<RawSignals>) -> Option<Signals> {
+    pub(super) fn signals(
+        &mut self,
+        at: &Place,
+        issuer: &str,
+        clear: bool,
+        raw: Option<RawSignals>,
+    ) -> Option<Signals> {
         let raw = raw?;
+        let poll = match (&raw.poll, &raw.token) {
+            (None, None) => None,
+            (None, Some(_)) => {
+                return self.wrong(at, "`token` of `signals` is for `poll`", "leave it out, or write where to poll");
+            }
+            (Some(url), token) => {
+                let Some(place) = url.parse::<fetch::Place>().ok().filter(|place| place.is_safe(clear)) else {
+                    return self.wrong(
+                        at,
+                        "`poll` is not an address that events can be fetched from",
+                        "write an https URL",
+                    );
+                };
+                let token = match token {
+                    Some(key) => Some(self.key(at, key)?),
+                    None => None,
+                };
+                Some((place, token))
+            }
+        };
         let signals =
-            Signals { issuer: issuer.into(), audiences: raw.audiences, logout: raw.logout.into_iter().collect() };
+            Signals { issuer: issuer.into(), audiences: raw.audiences, logout: raw.logout.into_iter().collect(), poll };
         if signals.audiences.is_empty() && signals.logout.is_empty() {
             let what = "`signals` names neither `audiences` nor `logout`, so that nothing is taken in";
             return self.wrong(at, what, "write the audience that the issuer's events have, or leave `signals` out");
+        }
+        if signals.poll.is_some() && signals.audiences.is_empty() {
+            return self.wrong(at, "`poll` without `audiences`", "write the audience that the issuer's events have");
         }
         if signals.audiences.iter().chain(&signals.logout).any(String::is_empty) {
             return self.wrong(at, "`signals` names an audience that is empty", "write what `aud` of its tokens holds");
@@ -28,7 +57,8 @@ impl Check<'_> {
 
     /// Events come in, and receivers look for keys, by a listener that serves them.
     pub(super) fn signals_have_a_door(&mut self, listeners: &[Listener], issuers: &[Issuer], receivers: &[Receiver]) {
-        let wanted = !receivers.is_empty() || issuers.iter().any(|issuer| issuer.signals.is_some());
+        let wanted = !receivers.is_empty()
+            || issuers.iter().filter_map(|i| i.signals.as_ref()).any(|s| s.poll.is_none() || !s.logout.is_empty());
         if wanted && listeners.iter().all(|listener| !listener.admin) {
             let what = "there are `signals` or a [[receiver]], and no listener that serves them";
             self.report(&TOP, what, "write admin = true in the [[listener]] that issuers and receivers can reach");

@@ -12,6 +12,8 @@ use crate::{
     config::{Door, Key},
 };
 
+mod shared;
+
 /// A deployment's folder in which everything that a configuration may name is in order.
 struct Home {
     folder: TempDir,
@@ -349,6 +351,9 @@ fn who_sends_signals_and_who_is_told_is_said_without_doubt() {
     for (text, what) in [
         (issuer("signals = {}\n"), "nothing is taken in"),
         (issuer("signals = { audiences = [\"\"] }\n"), "an audience that is empty"),
+        (issuer("signals = { logout = \"g\", poll = \"https://id.example/poll\" }\n"), "`poll` without `audiences`"),
+        (issuer("signals = { audiences = [\"a\"], poll = \"http://id.example/poll\" }\n"), "can be fetched from"),
+        (issuer("signals = { audiences = [\"a\"], token = { file = \"provider.key\" } }\n"), "is for `poll`"),
         (issuer("signals = { logout = \"g\" }\n").replace("admin = true", ""), "no listener that serves them"),
         (receiver(push), "missing field `audience`"),
         (receiver(audience), "exactly one of `push` and `polled_by`"),

@@ -16,6 +16,10 @@ pub(crate) struct RawSignals {
     pub(crate) audiences: Vec<String>,
     /// The gateway's client id at the issuer, which is what `aud` of its logout tokens has to hold. They are posted to `/ssf/logout`.
     pub(crate) logout: Option<String>,
+    /// Where it hands its events out (RFC 8936), if it does not push them.
+    pub(crate) poll: Option<String>,
+    /// Where the bearer token for `poll` comes from, where it takes one.
+    pub(crate) token: Option<RawKey>,
 }
 
 /// Somebody who is told what is revoked here. Exactly one of `push` and `polled_by`.
