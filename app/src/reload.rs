@@ -106,7 +106,9 @@ async fn strangers(assembly: &Assembly) {
 
 /// Applies the configuration as it stands in the file; what of it waits for a restart.
 async fn apply(assembly: &Assembly, file: &Path, opened: &[Opened]) -> anyhow::Result<Vec<String>> {
-    let config = config::load(file).map_err(Problems)?;
+    // Thousands of policies take seconds to validate, and revocations are looked for meanwhile.
+    let file = file.to_owned();
+    let config = tokio::task::spawn_blocking(move || config::load(&file)).await?.map_err(Problems)?;
     assembly.apply(&config).await?;
     renew_certificates(&config, opened);
     Ok(waiting(&config, opened))
