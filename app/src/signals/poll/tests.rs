@@ -81,7 +81,7 @@ async fn what_is_fetched_is_acted_on_once_and_acknowledged_with_the_next_questio
     };
     let poll = Poll::new(source, vec!["us".into()], at, Some(Secret::new("opensesame".into())));
     poll.run(&world.assembly).await.unwrap();
-    let asked = asked.lock().unwrap();
+    let asked = asked.lock().unwrap().clone();
     assert_eq!((&asked[0]["ack"], &asked[0]["maxEvents"]), (&json!([]), &json!(50)));
     assert_eq!((&asked[1]["ack"], &asked[1]["setErrs"]["x"]["err"]), (&json!(["e-1"]), &json!("invalid_audience")));
     assert_eq!((&asked[2]["ack"], &asked[2]["maxEvents"]), (&json!(["e-1", "e-2"]), &json!(0)));
