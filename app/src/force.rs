@@ -139,8 +139,11 @@ impl Force {
         } else {
             self.identity.tokens().set_directory(Directory::default());
         }
-        seen.shut_out = shut_out;
-        self.put_on_board(seen);
+        // Most changes shut nobody out, and no stream has to be looked at for them.
+        if seen.shut_out != shut_out {
+            seen.shut_out = shut_out;
+            self.put_on_board(seen);
+        }
         Ok(true)
     }
 
