@@ -63,7 +63,7 @@ enum Bench {
         #[arg(long)]
         only: Option<String>,
     },
-    /// How long what is revoked goes on, on one node
+    /// How long what is revoked goes on, on one node or on several
     Revocation {
         /// Revocations by each way
         #[arg(long, default_value_t = 1000)]
@@ -71,6 +71,9 @@ enum Bench {
         /// Streams open at each
         #[arg(long, default_value_t = 200)]
         streams: usize,
+        /// Gateways, over one PostgreSQL and one Redis where there are several
+        #[arg(long, default_value_t = 1)]
+        nodes: usize,
         /// Another binary than the release build
         #[arg(long)]
         binary: Option<std::path::PathBuf>,
@@ -95,8 +98,8 @@ fn run() -> anyhow::Result<()> {
         Task::Audit => audit::run(),
         Task::Gen { check } => generate::run(check),
         Task::Bench(Bench::Gateway { seconds, only }) => bench::gateway(seconds, only.as_deref()),
-        Task::Bench(Bench::Revocation { rounds, streams, binary }) => {
-            bench::revocation(&bench::Rounds { rounds, streams, binary })
+        Task::Bench(Bench::Revocation { rounds, streams, nodes, binary }) => {
+            bench::revocation(&bench::Rounds { rounds, streams, nodes, binary })
         }
         Task::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
     }

@@ -1,4 +1,4 @@
-//! `cargo xtask bench revocation`: how long what is revoked goes on, on one node.
+//! `cargo xtask bench revocation`: how long what is revoked goes on, on one node or on several.
 //!
 //! In each round somebody new opens streams whose provider says nothing more. Then they are revoked, by the admin API or by a security
 //! event that their issuer pushes. Counted is from the first byte of that request being sent to the answer that refuses their next
@@ -8,6 +8,7 @@ use std::{fs, net::SocketAddr, path::Path, process::Command, time::Duration};
 
 use anyhow::{Context, ensure};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use countersign_testkit::{Postgres, Redis};
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Value, json};
 use tokio::{
@@ -26,6 +27,8 @@ use crate::shell;
 pub(crate) struct Rounds {
     pub(crate) rounds: usize,
     pub(crate) streams: usize,
+    /// Gateways, over one PostgreSQL and one Redis where there are several. The streams are shared out among them; the first revokes.
+    pub(crate) nodes: usize,
     /// Another binary than the release build.
     pub(crate) binary: Option<std::path::PathBuf>,
 }
@@ -52,9 +55,17 @@ enum Way {
 async fn measure(rounds: &Rounds, binary: &Path) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let issuer = Issuer::open().await?;
-    let (subject, clear) = start(folder.path(), binary, upstream().await?, issuer.address).await?;
-    let root = subject.key.clone().context("a key was made")?;
-    ready(clear, &issuer.token("first")).await?;
+    let shared = if rounds.nodes > 1 { Some(Servers::start()?) } else { None };
+    let (mut subjects, mut nodes) = (Vec::new(), Vec::new());
+    let upstream = upstream().await?;
+    for node in 1..=rounds.nodes {
+        let (subject, clear) = start(folder.path(), node, binary, upstream, issuer.address, shared.as_ref()).await?;
+        ready(clear, &issuer.token("first")).await?;
+        subjects.push(subject);
+        nodes.push(clear);
+    }
+    let clear = *nodes.first().context("there is a node")?;
+    let root = subjects.first().and_then(|subject| subject.key.clone()).context("a key was made")?;
     shell::say(
         "way                  | streams | rounds | to the next refusal p50, p99, max | to the last byte p50, p99, max",
     );
@@ -63,7 +74,8 @@ async fn measure(rounds: &Rounds, binary: &Path) -> anyhow::Result<()> {
         for round in 0..rounds.rounds {
             let person = format!("{}-{round}", if matches!(way, Way::Api) { "a" } else { "e" });
             let token = issuer.token(&person);
-            let streams: Vec<_> = (0..rounds.streams).map(|_| tokio::spawn(stream(clear, token.clone()))).collect();
+            let places = nodes.iter().copied().cycle().take(rounds.streams);
+            let streams: Vec<_> = places.map(|node| tokio::spawn(stream(node, token.clone()))).collect();
             let mut open = Vec::new();
             for stream in streams {
                 open.push(stream.await??);
@@ -77,13 +89,21 @@ async fn measure(rounds: &Rounds, binary: &Path) -> anyhow::Result<()> {
                 Way::Event => post("/ssf/events", &root, "application/secevent+jwt", &issuer.event(&person)),
             };
             let mut revoking = TcpStream::connect(clear).await?;
-            let mut asking = TcpStream::connect(clear).await?;
+            let mut asking = Vec::new();
+            for node in &nodes {
+                asking.push(TcpStream::connect(node).await?);
+            }
             let began = Instant::now();
             let answer = exchange(&mut revoking, &request).await?;
             ensure!(answer.starts_with("HTTP/1.1 20"), "not revoked: {answer}");
-            let answer = exchange(&mut asking, &get("/v1/models", &token)).await?;
-            ensure!(answer.starts_with("HTTP/1.1 401"), "not refused: {answer}");
-            refused.push(began.elapsed());
+            // Each node is asked until it refuses; a lone one has to at once.
+            let refusing: Vec<_> =
+                asking.into_iter().map(|io| tokio::spawn(refusal(io, token.clone(), rounds.nodes > 1))).collect();
+            let mut last = began;
+            for refusal in refusing {
+                last = last.max(refusal.await??);
+            }
+            refused.push(last.duration_since(began));
             let mut last = began;
             for stream in watching {
                 last = last.max(timeout(Duration::from_secs(10), stream).await???);
@@ -99,22 +119,28 @@ async fn measure(rounds: &Rounds, binary: &Path) -> anyhow::Result<()> {
 /// The gateway as a deployment has it: durable audit, guards, policy, and an issuer whose events it takes.
 async fn start(
     folder: &Path,
+    node: usize,
     binary: &Path,
     upstream: SocketAddr,
     issuer: SocketAddr,
+    shared: Option<&Servers>,
 ) -> anyhow::Result<(Subject, SocketAddr)> {
     let clear = free_port()?;
-    let home = folder.join("countersign");
+    let home = folder.join(format!("node-{node}"));
     shell::output(Command::new(binary).arg("init").arg(&home))?;
+    if node > 1 {
+        fs::copy(folder.join("node-1/state/root.key"), home.join("state/root.key"))?;
+    }
+    let shared = shared.map(Servers::sections).unwrap_or_default();
     let config = format!(
-        "state = \"state\"\nresource = \"https://bench.example\"\n\
+        "node = \"node-{node}\"\nstate = \"state\"\nresource = \"https://bench.example\"\n\
          [[listener]]\nname = \"clear\"\naddress = \"{clear}\"\ncleartext = \"i-accept-cleartext-on-loopback\"\nadmin = true\n\
          [[target]]\nname = \"model\"\nspeaks = \"openai\"\nurl = \"http://{upstream}\"\nmodels = [\"bench\"]\nconnections = 1000\n\
          [policy]\nfiles = [\"policy.cedar\"]\n[rates]\nper_minute = 1000000000\nburst = 1000000\nconcurrent = 1000\n\
          [[issuer]]\nname = \"bench\"\nkind = \"rfc9068\"\nurl = \"http://{issuer}\"\njwks = \"http://{issuer}/jwks\"\n\
          cleartext = \"i-accept-cleartext-on-loopback\"\naudiences = [\"https://bench.example\"]\nroles = {{ staff = \"staff\" }}\n\
          signals = {{ audiences = [\"https://bench.example/ssf/events\"] }}\n\
-         [telemetry]\nlevel = \"error\"\n"
+         {shared}[telemetry]\nlevel = \"error\"\n"
     );
     let policy = "permit (principal in Countersign::Role::\"staff\", action, resource);\n\
                   permit (principal in Countersign::Role::\"root\", action in [Countersign::Action::\"revoke\", \
@@ -129,6 +155,38 @@ async fn start(
     let ways = Ways { clear: Some(clear), tls: None };
     let subject = Subject::start(&mut command, ways, Some(key.trim().to_owned())).await?;
     Ok((subject, clear))
+}
+
+/// What several nodes share.
+struct Servers {
+    store: String,
+    redis: Redis,
+    _postgres: Postgres,
+}
+
+impl Servers {
+    fn start() -> anyhow::Result<Self> {
+        let postgres = Postgres::start().context("PostgreSQL is installed")?;
+        let redis = Redis::start().context("Redis is installed")?;
+        Ok(Self { store: postgres.database(), redis, _postgres: postgres })
+    }
+
+    fn sections(&self) -> String {
+        format!("[store]\npostgres = {:?}\n[cluster]\nredis = {:?}\n", self.store, self.redis.url())
+    }
+}
+
+/// When a node refuses; what it lets pass before that counts against it.
+async fn refusal(mut io: TcpStream, token: String, patient: bool) -> anyhow::Result<Instant> {
+    let request = get("/v1/models", &token);
+    loop {
+        let answer = exchange(&mut io, &request).await?;
+        // Past so many a minute, whoever is refused is told to slow down as well.
+        if answer.starts_with("HTTP/1.1 401") || answer.starts_with("HTTP/1.1 429") {
+            return Ok(Instant::now());
+        }
+        ensure!(patient && answer.starts_with("HTTP/1.1 200"), "not refused: {answer}");
+    }
 }
 
 /// Waits until the gateway knows the issuer's keys.
