@@ -35,6 +35,9 @@ pub(super) struct Subject {
     pub(super) token: Option<Arc<str>>,
 }
 
+/// Who acts: the issuer, where another is named, and their subject.
+pub(super) type Act = (Option<Arc<str>>, Arc<str>);
+
 /// From when and until when a token holds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Span {
@@ -170,8 +173,8 @@ pub(super) fn confirmation(claims: Value<'_>) -> Result<Option<Confirmation>, Fa
     }
 }
 
-/// Who acts for the subject, the newest first (RFC 8693, section 4.1): each the issuer, where another is named, and their subject.
-pub(super) fn acts(claims: Value<'_>) -> Result<Vec<(Option<Arc<str>>, Arc<str>)>, Fault> {
+/// Who acts for the subject, the newest first (RFC 8693, section 4.1).
+pub(super) fn acts(claims: Value<'_>) -> Result<Vec<Act>, Fault> {
     let mut acts = Vec::new();
     let mut next = claims.get("act");
     while let Some(act) = next {

@@ -80,7 +80,7 @@ fn each_event_is_read_as_what_it_says() {
     ];
     for (events, event) in cases {
         let signal = read(&said(&events)).unwrap();
-        assert_eq!(signal.events, [event.clone()], "{events}");
+        assert_eq!(signal.events, std::slice::from_ref(&event), "{events}");
         if event != Event::Other {
             assert_eq!(signal.about.principals, [principal("u-4711")], "{events}");
         }
@@ -113,7 +113,7 @@ fn whom_it_is_about_is_known_or_it_is_refused() {
     let complex = |members: &str| format!(r#"{{"format":"complex",{members}}}"#);
     let (user, sid) = (format!("\"user\":{}", alice()), r#""session":{"format":"opaque","id":"s-1"}"#);
     assert_eq!(about(&complex(&user)).unwrap(), [principal("u-4711")]);
-    assert_eq!(about(&complex(&format!("{user},{sid}"))).unwrap(), [session.clone()]);
+    assert_eq!(about(&complex(&format!("{user},{sid}"))).unwrap(), std::slice::from_ref(&session));
     assert_eq!(about(&complex(sid)).unwrap(), [session]);
     let device = r#""device":{"format":"opaque","id":"d"}"#;
     assert_eq!(about(&complex(&format!("{user},{device}"))).unwrap(), [principal("u-4711")]);
