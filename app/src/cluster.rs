@@ -13,7 +13,7 @@ use anyhow::Context;
 use countersign_audit::{Audit, Dir, endings, record::Amounts};
 use countersign_cluster::{Announcements, Client, Connect, Counters, Login, Reserved, Step};
 use countersign_core::{Charge, RequestId, Timestamp, charge::Line};
-use countersign_identity::dpop::{Claim, ReplayError, Replays};
+use countersign_identity::dpop::{Claim, ReplayError, Replays, Seen};
 use countersign_policy::budget::{Refused, Reserving, Short, Till, ends};
 use countersign_provider::{Base, Trust};
 use data_encoding::HEXLOWER;
@@ -59,7 +59,7 @@ impl Cluster {
 
     /// Remembers proofs for all nodes.
     pub(crate) fn replays(&self) -> Box<dyn Replays> {
-        Box::new(Marks(self.client.clone()))
+        Box::new(Marks { own: Seen::default(), all: self.client.clone() })
     }
 
     /// Counts budgets for all nodes.
@@ -101,14 +101,22 @@ impl Cluster {
     }
 }
 
-struct Marks(Client);
+/// Proofs that were used.
+struct Marks {
+    /// Here. It holds whatever the clock does, which Redis cannot know of.
+    own: Seen,
+    /// Anywhere.
+    all: Client,
+}
 
 impl Replays for Marks {
     fn claim(&self, id: [u8; 16], until: Timestamp, now: Timestamp) -> Claim<'_> {
         // A second more than it could be used: no clock of theirs is exactly ours.
         let seconds = until.since(now).as_secs() + 2;
+        let own = self.own.claim(id, until, now);
         Box::pin(async move {
-            match self.0.claim(&HEXLOWER.encode(&id), seconds).await {
+            own.await?;
+            match self.all.claim(&HEXLOWER.encode(&id), seconds).await {
                 Ok(true) => Ok(()),
                 Ok(false) => Err(ReplayError::Again),
                 // Nobody knows whether it was used, so nobody may rely on it.
