@@ -32,6 +32,7 @@ mod shape;
 mod stage;
 mod standing;
 mod token;
+mod validate;
 
 pub use administer::Administer;
 pub use error::{PolicyError, Problem};

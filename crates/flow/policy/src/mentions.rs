@@ -8,7 +8,7 @@ use std::fmt;
 use serde_json::Value;
 
 /// A set of context attributes, one bit each.
-#[derive(Clone, Copy, Eq, PartialEq)]
+#[derive(Clone, Copy, Default, Eq, PartialEq)]
 pub(crate) struct Mentions(u32);
 
 impl Mentions {

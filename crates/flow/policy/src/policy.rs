@@ -9,9 +9,7 @@ use std::{
     str::FromStr,
 };
 
-use cedar_policy::{
-    ActionConstraint, Effect, EntityUid, PolicyId, PolicySet, Schema, ValidationMode, Validator, ffi::DetailedError,
-};
+use cedar_policy::{ActionConstraint, Effect, EntityUid, PolicyId, PolicySet, ffi::DetailedError};
 use countersign_core::{Code, StepUp, principal::Method};
 
 use crate::{
@@ -21,6 +19,7 @@ use crate::{
     mentions::Mentions,
     question::Words,
     shape,
+    validate::{Validity, names_a_deed, validate},
 };
 
 /// What policies may speak of, in Cedar's schema syntax.
@@ -123,7 +122,8 @@ impl Policy {
         if !reading.problems.is_empty() {
             return Err(reading.problems.into());
         }
-        let Reading { set, places, .. } = reading;
+        let Reading { plain, deeds, places, mentions, .. } = reading;
+        let all = || plain.policies().chain(deeds.policies());
         let names_action = |p: &&cedar_policy::Policy| {
             p.effect() == Effect::Forbid || !matches!(p.action_constraint(), ActionConstraint::Any)
         };
@@ -131,10 +131,8 @@ impl Policy {
             let same = |_| Problem::at("policy", "", 0, "the policies could not be told apart", "report this defect");
             index.map_err(|error| vec![same(error)])
         };
-        let models = arranged(Index::of(set.policies()))?;
-        let gateway = arranged(Index::of(set.policies().filter(names_action)))?;
-        let mentions = set.policies().map(|policy| policy.to_json().map_or(Mentions::ALL, |json| Mentions::of(&json)));
-        let mentions = mentions.fold(Mentions::NONE, Mentions::and);
+        let models = arranged(Index::of(all()))?;
+        let gateway = arranged(Index::of(all().filter(names_action)))?;
         let lets_leave = |p: &&cedar_policy::Policy| {
             let ask = |action: &EntityUid| action.id().unescaped() == Deed::Ask.as_str();
             p.effect() == Effect::Permit
@@ -144,7 +142,7 @@ impl Policy {
                     ActionConstraint::In(actions) => actions.iter().any(ask),
                 }
         };
-        let permits = set.policies().filter(lets_leave).map(|policy| policy.id().clone()).collect();
+        let permits = all().filter(lets_leave).map(|policy| policy.id().clone()).collect();
         let names = places.into_iter().map(|(id, place)| (id, place.named)).collect();
         Ok(Self { models, gateway, names, permits, words: Words::new(), mentions })
     }
@@ -263,8 +261,15 @@ impl fmt::Debug for Policy {
 /// The state of [`Policy::parse`].
 #[derive(Default)]
 struct Reading<'a> {
-    set: PolicySet,
+    /// Policies that name no action on the gateway, or its first alone.
+    plain: PolicySet,
+    /// The others.
+    deeds: PolicySet,
+    /// What of a request they can read.
+    mentions: Mentions,
     places: HashMap<PolicyId, Place<'a>>,
+    /// Where each `@id` is used.
+    ids: HashMap<String, String>,
     problems: Vec<Problem>,
 }
 
@@ -314,8 +319,9 @@ impl<'a> Reading<'a> {
                 self.problems.push(Problem::at(file, text, offset, "an `@id` that cannot stand in a record", fix));
                 return;
             }
-            if let Some(other) = self.places.values().find(|place| place.named.id.as_ref() == Some(name)) {
-                let what = format!("`@id(\"{name}\")` is used at {}:{} already", other.named.file, other.named.line);
+            let place = format!("{file}:{}", position(text, offset).0);
+            if let Some(other) = self.ids.insert(name.clone(), place) {
+                let what = format!("`@id(\"{name}\")` is used at {other} already");
                 self.problems.push(Problem::at(file, text, offset, what, "give each policy a name of its own"));
                 return;
             }
@@ -340,30 +346,24 @@ impl<'a> Reading<'a> {
         let unique = PolicyId::new(format!("policy{}", self.places.len()));
         let (line, forbids) = (position(text, offset).0, policy.effect() == Effect::Forbid);
         let named = Named { id, file: file.into(), line, forbids, step_up };
-        if self.places.len() >= MOST_POLICIES || self.set.add(policy.new_id(unique.clone())).is_err() {
+        // A form we cannot look into may name anything and read everything.
+        let json = policy.to_json().ok();
+        let set = if json.as_ref().is_none_or(names_a_deed) { &mut self.deeds } else { &mut self.plain };
+        if self.places.len() >= MOST_POLICIES || set.add(policy.new_id(unique.clone())).is_err() {
             return;
         }
+        self.mentions = self.mentions.and(json.as_ref().map_or(Mentions::ALL, Mentions::of));
         self.places.insert(unique, Place { named, text, offset });
     }
 
     fn validate(&mut self) {
-        let schema = match Schema::from_cedarschema_str(SCHEMA) {
-            Ok((schema, _)) => schema,
-            Err(error) => {
-                let problem =
-                    Problem::cedar("schema.cedarschema", SCHEMA, 0, "report this defect", &DetailedError::from(&error));
-                self.problems.push(problem);
-                return;
-            }
+        let Validity { whole, found } = match validate(&self.plain, &self.deeds) {
+            Ok(validity) => validity,
+            Err(problem) => return self.problems.push(problem),
         };
-        let result = Validator::new(schema).validate(&self.set, ValidationMode::Strict);
-        let errors = result.validation_errors().map(|e| (e.policy_id(), DetailedError::from(e)));
-        let warnings = result.validation_warnings().map(|w| (w.policy_id(), DetailedError::from(w)));
         let mut problems = Vec::new();
-        // What a mistake leads to is no news beside the mistake.
-        let found: Vec<_> = if result.validation_passed() { warnings.collect() } else { errors.collect() };
         for (id, error) in found {
-            let Some(place) = self.places.get(id) else { continue };
+            let Some(place) = self.places.get(&id) else { continue };
             let fix = "write what the policy schema offers";
             problems.push(Problem::cedar(&place.named.file, place.text, place.offset, fix, &error));
         }
@@ -371,7 +371,7 @@ impl<'a> Reading<'a> {
         problems.dedup();
         self.problems = problems;
         // INVARIANT: a set that does not validate never leaves `parse`, whatever became of its messages.
-        if self.problems.is_empty() && !result.validation_passed_without_warnings() {
+        if self.problems.is_empty() && !whole {
             self.problems.push(Problem::at("policy", "", 0, "the policies do not validate", "report this defect"));
         }
     }

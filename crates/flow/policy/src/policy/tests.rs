@@ -301,7 +301,7 @@ fn the_deepest_policies_within_bounds_do_no_harm() {
 
 #[test]
 fn what_we_ask_fits_the_schema() {
-    let (schema, _) = Schema::from_cedarschema_str(SCHEMA).unwrap();
+    let (schema, _) = cedar_policy::Schema::from_cedarschema_str(SCHEMA).unwrap();
     let who = principal("t", "s", &["a", "b"]);
     let peer = Peer { ip: Some("10.1.2.3".parse().unwrap()), listener: "front".into() };
     let call = Call { max_tokens: Some(7), tools: vec!["x".into()], attachments: 2, ..call("m") };
