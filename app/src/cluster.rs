@@ -5,7 +5,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -30,6 +33,8 @@ pub(crate) struct Cluster {
     client: Client,
     connect: Connect,
     login: Option<Login>,
+    /// Settlements on their way.
+    unsettled: Arc<AtomicUsize>,
 }
 
 impl Cluster {
@@ -54,7 +59,7 @@ impl Cluster {
         let password = config.password.as_ref().map(|key| state.secret(key)).transpose()?;
         let login = password.map(|password| Login { user: address.user.clone(), password });
         let client = Client::new(connect.clone(), login.clone());
-        Ok(Self { client, connect, login })
+        Ok(Self { client, connect, login, unsettled: Arc::default() })
     }
 
     /// Remembers proofs for all nodes.
@@ -67,8 +72,19 @@ impl Cluster {
         let counters = Counters::new(self.client.clone(), node, life);
         tokio::spawn(recover(counters.clone(), dir, life));
         let (settlements, inbox) = mpsc::channel(SETTLEMENTS);
-        tokio::spawn(settle(counters.clone(), inbox));
+        tokio::spawn(settle(counters.clone(), inbox, self.unsettled.clone()));
+        let settlements = Settlements { to: settlements, unsettled: self.unsettled.clone() };
         Arc::new(Shared { counters, settlements, audit })
+    }
+
+    /// Waits until all that ended is settled, for a while: what is left then is settled by the next start.
+    pub(crate) async fn settled(&self) {
+        let all = async {
+            while self.unsettled.load(Ordering::Acquire) > 0 {
+                sleep(LOOK_AGAIN).await;
+            }
+        };
+        let _ = timeout(LOOK, all).await;
     }
 
     /// Tells all nodes that something changed in the store.
@@ -129,8 +145,26 @@ impl Replays for Marks {
 /// Figures that all nodes share.
 struct Shared {
     counters: Counters,
-    settlements: mpsc::Sender<Settlement>,
+    settlements: Settlements,
     audit: Arc<Audit>,
+}
+
+/// The way to whoever settles.
+#[derive(Clone)]
+struct Settlements {
+    to: mpsc::Sender<Settlement>,
+    unsettled: Arc<AtomicUsize>,
+}
+
+impl Settlements {
+    fn send(&self, of: RequestId, back: Vec<(Arc<str>, i64)>) {
+        self.unsettled.fetch_add(1, Ordering::AcqRel);
+        if self.to.try_send((of, back)).is_err() {
+            self.unsettled.fetch_sub(1, Ordering::AcqRel);
+            // It stays open, and counts as spent until this node starts again.
+            tracing::error!(request = %of, "a budget could not be settled");
+        }
+    }
 }
 
 type Settlement = (RequestId, Vec<(Arc<str>, i64)>);
@@ -163,17 +197,14 @@ impl Till for Shared {
             let lost = matches!(answer, Err(Refused::Away(_)));
             // It may have happened all the same.
             if (tell.send(answer).is_err() || lost) && !nothing {
-                let _ = settlements.try_send((of, charge.amounts().collect()));
+                settlements.send(of, charge.amounts().collect());
             }
         });
         Box::pin(async { told.await.unwrap_or(Err(Refused::Away("a reservation was not answered"))) })
     }
 
     fn settle(&self, of: RequestId, back: Vec<(Arc<str>, i64)>) {
-        if self.settlements.try_send((of, back)).is_err() {
-            // It stays open, and counts as spent until this node starts again.
-            tracing::error!(request = %of, "a budget could not be settled");
-        }
+        self.settlements.send(of, back);
     }
 }
 
@@ -183,15 +214,16 @@ fn step(line: &Line) -> Step<'_> {
 }
 
 /// Settles what has ended, however often it takes.
-async fn settle(counters: Counters, mut inbox: mpsc::Receiver<Settlement>) {
+async fn settle(counters: Counters, mut inbox: mpsc::Receiver<Settlement>, unsettled: Arc<AtomicUsize>) {
     let turns = Arc::new(Semaphore::new(AT_ONCE));
     while let Some((of, back)) = inbox.recv().await {
         let Ok(turn) = turns.clone().acquire_owned().await else { return };
-        let counters = counters.clone();
+        let (counters, unsettled) = (counters.clone(), unsettled.clone());
         tokio::spawn(async move {
             while counters.settle(&of.to_string(), &back).await.is_err() {
                 sleep(AGAIN).await;
             }
+            unsettled.fetch_sub(1, Ordering::AcqRel);
             drop(turn);
         });
     }
@@ -245,6 +277,8 @@ pub(crate) type Tell = OnceLock<Box<dyn Fn() + Send + Sync>>;
 const CHANGED: &str = "countersign:changed";
 /// How long a look at the store may take.
 const LOOK: Duration = Duration::from_secs(1);
+/// Between two looks whether all is settled.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// Between two tries to settle.
 const AGAIN: Duration = Duration::from_millis(250);
 /// Settlements on their way at once.

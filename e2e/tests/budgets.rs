@@ -144,6 +144,8 @@ fn who_goes_away_pays_all_the_same() {
         let gone = gone.clone();
         move |_| {
             let chunk = json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m",
+                // What is used so far, as some providers tell it, is no bill.
+                "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
                 "choices": [{"index": 0, "delta": {"content": "word "}, "finish_reason": null}]});
             let begun = format!("data: {chunk}\n\n").repeat(40);
             Reply::raw(event_stream()).send(chunked(begun.as_bytes())).until_gone(&gone)

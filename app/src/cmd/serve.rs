@@ -133,6 +133,9 @@ impl Running {
         self.assembly.gateway().account_for_strangers(true).await;
         let audit = self.assembly.gateway().stages().audit.clone();
         audit.close().await;
+        if let Some(cluster) = self.assembly.cluster() {
+            cluster.settled().await;
+        }
         if let Err(error) = self.assembly.accounts().write(&audit).await {
             tracing::warn!(
                 error = format!("{error:#}"),

@@ -208,6 +208,7 @@ impl Pump {
             let step = match self.read().await {
                 Ok(Progress::More) => self.watch.settle(self.gateway.now()),
                 Ok(Progress::Finished) => {
+                    self.ledger.all_used();
                     let step = self.watch.finish(self.gateway.now());
                     self.state = State::Complete;
                     step

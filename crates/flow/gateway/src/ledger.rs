@@ -40,6 +40,8 @@ struct Account {
     target: Option<Arc<str>>,
     findings: Vec<Finding>,
     usage: Option<Usage>,
+    /// Nothing is to come that would change what was used.
+    usage_is_final: bool,
     bytes: u64,
     kept: BytesMut,
     whole: Option<Bytes>,
@@ -89,6 +91,7 @@ impl Ledger {
             target: None,
             findings: Vec::new(),
             usage: None,
+            usage_is_final: false,
             bytes: 0,
             kept: BytesMut::new(),
             whole: None,
@@ -177,8 +180,14 @@ impl Ledger {
         });
     }
 
+    /// What the provider has used so far.
     pub(crate) fn used(&mut self, usage: Usage) {
         self.note(|a| a.usage = Some(usage));
+    }
+
+    /// The provider has said its last word. Before that, some providers tell what is used as they go, which is no bill.
+    pub(crate) fn all_used(&mut self) {
+        self.note(|a| a.usage_is_final = true);
     }
 
     /// Bytes on their way to the caller.
@@ -331,7 +340,7 @@ impl Account {
         let Some((policy, charge)) = self.charge.take() else { return Vec::new() };
         let declined =
             |r: &Refusal| matches!(r.code, Code::ProviderRefused | Code::ProviderLimited | Code::ProviderDown);
-        let ending = match (self.usage, &self.refusal) {
+        let ending = match (self.usage.filter(|_| self.usage_is_final), &self.refusal) {
             _ if self.record.is_none() || !self.called => Ending::Stayed,
             (Some(usage), _) => Ending::Used { input: usage.input, output: usage.output },
             (None, Some(refusal)) if declined(refusal) => Ending::Declined,

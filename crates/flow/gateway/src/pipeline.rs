@@ -305,6 +305,7 @@ impl Gateway {
                 if let Some(usage) = answer.usage {
                     ledger.used(usage);
                 }
+                ledger.all_used();
                 let (released, findings) = stages
                     .guard
                     .release_whole(&readmitted, &answer.document, self.now())
