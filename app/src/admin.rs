@@ -17,6 +17,7 @@ use countersign_gateway::{Asked, Desk, Door, Said};
 use countersign_identity::Identity;
 use countersign_policy::{Stage as Policy, access::Access};
 use http::{HeaderMap, Method, header};
+use tracing::Instrument;
 
 use crate::{config::Signals, force::Force, signals::send::Receiver, state::State, unused::Given};
 
@@ -95,9 +96,12 @@ pub(crate) struct Admin {
     pub(crate) origin: Option<Box<str>>,
 }
 
-impl Desk for Admin {
+/// What the gateway knows of it.
+pub(crate) struct Front(pub(crate) Arc<Admin>);
+
+impl Desk for Front {
     fn door(&self, listener: &str, path: &str) -> Option<Door> {
-        if !self.listeners.iter().any(|name| name == listener) {
+        if !self.0.listeners.iter().any(|name| name == listener) {
             return None;
         }
         GROUPS.iter().find(|group| path.starts_with(group.path))?;
@@ -106,11 +110,15 @@ impl Desk for Admin {
     }
 
     fn serve(&self, asked: Asked) -> Pin<Box<dyn Future<Output = Result<Said, Refusal>> + Send + '_>> {
-        Box::pin(async move {
+        let admin = self.0.clone();
+        let work = async move {
             let route = find(asked.request.method(), asked.request.uri().path())?;
-            let reply = self.answer(route, &asked).await?;
+            let reply = admin.answer(route, &asked).await?;
             Ok(Said { response: reply.into_response(asked.id)?, what: Cow::Borrowed(route.name) })
-        })
+        };
+        // In a task of its own: a caller who goes away must not leave a change on record that was then not made.
+        let done = tokio::spawn(work.in_current_span());
+        Box::pin(async { done.await.unwrap_or_else(|_| Err(Refusal::new(Code::Internal, "a route panicked"))) })
     }
 
     fn refusal(&self, path: &str, refusal: &Refusal, request: RequestId) -> (&'static str, Bytes) {

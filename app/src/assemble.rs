@@ -24,7 +24,7 @@ use countersign_seal::KeyRing;
 use tracing::instrument::WithSubscriber;
 
 use crate::{
-    admin::Admin,
+    admin::{Admin, Front},
     clock,
     cluster::Cluster,
     cmd::Failure,
@@ -217,7 +217,7 @@ fn desk(
     if listeners.is_empty() {
         return None;
     }
-    Some(Arc::new(Admin {
+    Some(Arc::new(Front(Arc::new(Admin {
         listeners,
         state: state.clone(),
         force: force.clone(),
@@ -229,7 +229,7 @@ fn desk(
         receivers: receivers.to_vec(),
         signals: config.issuers.iter().filter_map(|issuer| issuer.signals.clone()).collect(),
         origin: config.resource.as_ref().map(|resource| resource.origin().into()),
-    }))
+    }))))
 }
 
 /// Who is told what is revoked here, with their tokens, unsealed where they are sealed.

@@ -1,6 +1,6 @@
 //! What the security events of issuers lead to: revocations, and what policies read of a principal's standing.
 //!
-//! Threats: an event that is played again (it is noted before anything is done, for as long as it could be believed); one that is
+//! Threats: an event that is played again (it is noted for as long as it could be believed); one that is
 //! acknowledged and lost (it is acknowledged when all it leads to is kept); one that takes away what an administrator needs to see
 //! (each is on record, and its revocations can be lifted like any other).
 
@@ -45,15 +45,12 @@ pub(crate) async fn take(
     let hasher = intake.state.ring().hasher("security event");
     let hasher = hasher.map_err(|_| Refusal::new(Code::Internal, "the key ring gave no hasher"))?;
     let event = HEXLOWER.encode(&hasher.hash(format!("{}\n{}", signal.issuer, signal.id).as_bytes()));
-    if !store.note_signal(&event, signal.ends, now).await.map_err(unkept)? {
+    if store.knows_signal(&event).await.map_err(unkept)? {
         return Ok(());
     }
-    let done = act(intake, signal, request, from, now).await;
-    if done.is_err() {
-        // If this fails too, the event is lost to us until its sender says it again under another id.
-        let _ = store.forget_signal(&event).await.map_err(unkept);
-    }
-    done
+    act(intake, signal, request, from, now).await?;
+    // Afterwards: an event that a crash cut short comes again, and what it did already it does once more, which changes nothing.
+    store.note_signal(&event, signal.ends, now).await.map_err(unkept)
 }
 
 async fn act(

@@ -99,6 +99,11 @@ impl World {
     /// What is on record so far.
     pub(crate) async fn records(&self) -> Vec<Record> {
         self.gateway().stages().audit.close().await;
+        self.recorded()
+    }
+
+    /// What is durable already.
+    fn recorded(&self) -> Vec<Record> {
         let dir = DiskDir::read_only(self.folder.path().join("state/audit")).unwrap();
         show::records(&dir).unwrap().map(|shown| shown.unwrap().record).collect()
     }
@@ -293,6 +298,40 @@ async fn a_change_that_cannot_be_recorded_is_not_made() {
     let (status, _) = world.post("/admin/v1/revocations", json!({"target": "role:clerk", "reason": "r"})).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(world.assembly.state().store().revocations(None, 9).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_caller_who_goes_away_leaves_no_change_half_made() {
+    let world = World::new("").await;
+    let body = json!({"target": "role:x", "reason": "r"});
+    let peer = Peer { ip: None, listener: "inside".into() };
+    for cut in 0..40 {
+        let request = posting("/admin/v1/revocations", &world.root, &body).map(|text| Full::new(Bytes::from(text)));
+        let mut asking = Box::pin(world.gateway().handle(request, peer.clone(), None));
+        // Gone after so many turns of whatever has to be waited for.
+        for _ in 0..cut {
+            let turn = std::future::poll_fn(|cx| std::task::Poll::Ready(asking.as_mut().poll(cx).is_ready()));
+            if turn.await {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+    let store = world.assembly.state().store();
+    let made_as_recorded = async {
+        loop {
+            let kept = store.revocations(None, 200).await.unwrap();
+            let records = world.recorded();
+            let changed: Vec<_> =
+                records.iter().filter_map(|r| if let Record::Changed(c) = r { Some(&*c.what) } else { None }).collect();
+            if !changed.is_empty() && changed.iter().all(|what| kept.iter().any(|r| *r.id == **what)) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    let patience = std::time::Duration::from_secs(20);
+    tokio::time::timeout(patience, made_as_recorded).await.expect("what is on record is made");
 }
 
 #[tokio::test]

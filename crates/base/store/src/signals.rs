@@ -5,27 +5,30 @@ use countersign_core::Timestamp;
 use crate::{Store, StoreError, keys::to_sql};
 
 impl Store {
-    /// Takes note of an event by a hash of its issuer and id, until it could not be believed any more for its age; whether it is
-    /// new.
+    /// Whether an event, by a hash of its issuer and id, was taken in before.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn note_signal(&self, event: &str, until: Timestamp, now: Timestamp) -> Result<bool, StoreError> {
+    pub async fn knows_signal(&self, event: &str) -> Result<bool, StoreError> {
+        let until: Option<i64> = sqlx::query_scalar("SELECT until FROM signal_seen WHERE event = $1")
+            .bind(event)
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(until.is_some())
+    }
+
+    /// Takes note of an event that was taken in, until it could not be believed any more for its age. Those whose time is over at
+    /// `now` are forgotten.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn note_signal(&self, event: &str, until: Timestamp, now: Timestamp) -> Result<(), StoreError> {
         sqlx::query("DELETE FROM signal_seen WHERE until <= $1").bind(to_sql(now)).execute(&self.pool).await?;
-        let new = sqlx::query("INSERT INTO signal_seen (event, until) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+        sqlx::query("INSERT INTO signal_seen (event, until) VALUES ($1, $2) ON CONFLICT DO NOTHING")
             .bind(event)
             .bind(to_sql(until))
             .execute(&self.pool)
             .await?;
-        Ok(new.rows_affected() == 1)
-    }
-
-    /// Takes the note back: what the event asked for could not be done, and it may come again.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn forget_signal(&self, event: &str) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM signal_seen WHERE event = $1").bind(event).execute(&self.pool).await?;
         Ok(())
     }
 
@@ -87,14 +90,18 @@ mod tests {
     use crate::tests::both;
 
     #[tokio::test]
-    async fn an_event_is_new_once_until_it_is_too_old_or_taken_back() {
+    async fn an_event_is_known_until_it_is_too_old() {
         let (stores, _folder) = both().await;
         for store in stores {
-            let note = async |event, now| store.note_signal(event, Timestamp(now + 10), Timestamp(now)).await.unwrap();
-            assert!(note("a", 0).await && !note("a", 9).await && note("b", 9).await);
-            assert!(note("a", 10).await, "its first time is over");
-            store.forget_signal("b").await.unwrap();
-            assert!(note("b", 11).await);
+            assert!(!store.knows_signal("a").await.unwrap());
+            for _ in 0..2 {
+                store.note_signal("a", Timestamp(10), Timestamp(0)).await.unwrap();
+            }
+            assert!(store.knows_signal("a").await.unwrap() && !store.knows_signal("b").await.unwrap());
+            store.note_signal("b", Timestamp(20), Timestamp(9)).await.unwrap();
+            assert!(store.knows_signal("a").await.unwrap());
+            store.note_signal("c", Timestamp(20), Timestamp(10)).await.unwrap();
+            assert!(!store.knows_signal("a").await.unwrap() && store.knows_signal("b").await.unwrap());
         }
     }
 
