@@ -108,6 +108,32 @@ fn a_revocation_by_each_target_refuses_the_next_request_and_cuts_what_streams() 
 }
 
 #[test]
+fn without_the_role_every_route_is_refused_and_by_another_door_there_is_none() {
+    let upstream = Upstream::start(|_| Reply::json(200, &chat_answer("hello")));
+    let home = plan(&upstream).write();
+    let key = home.key("alice", "staff");
+    let described: Value = serde_json::from_str(&home.must(&["openapi"])).expect("JSON");
+    let gateway = home.serve();
+    let closed = Plan::new().target("openai", &upstream, &["m"]).policy(POLICY).serve();
+    let root = closed.home.key("root", "root");
+    let known = until("the key to be known", || Some(closed.get("/v1/models", &root)).filter(|a| a.status != 401));
+    assert_eq!(known.status, 200);
+    let mut tried = 0;
+    for (path, operations) in described["paths"].as_object().expect("paths") {
+        let path = path.replace("{id}", "x").replace("{receiver}", "x");
+        for (method, operation) in operations.as_object().expect("operations") {
+            let method = method.to_uppercase();
+            if operation["x-countersign-action"].is_string() {
+                assert_eq!(ask(&gateway, &method, &path, &key, None).0, 403, "{method} {path}");
+                tried += 1;
+            }
+            assert_eq!(ask(&closed, &method, &path, &root, None).0, 404, "{method} {path}");
+        }
+    }
+    assert!(tried > 10, "{tried}");
+}
+
+#[test]
 fn the_command_line_revokes_beside_a_running_gateway() {
     let upstream = Upstream::start(|_| Reply::json(200, &chat_answer("hello")));
     let home = plan(&upstream).write();
