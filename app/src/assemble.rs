@@ -82,7 +82,7 @@ impl Assembly {
         let till: Arc<dyn Till> = match &cluster {
             Some(cluster) => {
                 force.tell_others(cluster.announce());
-                cluster.till(state.node(), accounts.opened(), dir, audit.clone())
+                cluster.till(state.node(), accounts.opened(), dir, audit.clone()).await
             }
             None => Arc::new(Purse::new(book)),
         };

@@ -5,9 +5,10 @@
 
 use std::{
     collections::BTreeMap,
+    future::ready,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -26,7 +27,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{config::Redis, force::Force, state::State};
+use crate::{clock, config::Redis, force::Force, state::State};
 
 /// This node's way to the others.
 pub(crate) struct Cluster {
@@ -35,6 +36,8 @@ pub(crate) struct Cluster {
     login: Option<Login>,
     /// Settlements on their way.
     unsettled: Arc<AtomicUsize>,
+    /// What this life of the node holds the node's name by.
+    owner: Arc<str>,
 }
 
 impl Cluster {
@@ -59,7 +62,8 @@ impl Cluster {
         let password = config.password.as_ref().map(|key| state.secret(key)).transpose()?;
         let login = password.map(|password| Login { user: address.user.clone(), password });
         let client = Client::new(connect.clone(), login.clone());
-        Ok(Self { client, connect, login, unsettled: Arc::default() })
+        let owner = HEXLOWER.encode(&clock::random::<16>());
+        Ok(Self { client, connect, login, unsettled: Arc::default(), owner: owner.into() })
     }
 
     /// Remembers proofs for all nodes.
@@ -67,24 +71,36 @@ impl Cluster {
         Box::new(Marks { own: Seen::default(), all: self.client.clone() })
     }
 
-    /// Counts budgets for all nodes.
-    pub(crate) fn till(&self, node: &str, life: u64, dir: Arc<dyn Dir>, audit: Arc<Audit>) -> Arc<dyn Till> {
+    /// Counts budgets for all nodes. Waits until the node has its name, which the one before it may have held until it was killed;
+    /// while Redis is away not for long: until then whatever budgets count is refused.
+    pub(crate) async fn till(&self, node: &str, life: u64, dir: Arc<dyn Dir>, audit: Arc<Audit>) -> Arc<dyn Till> {
         let counters = Counters::new(self.client.clone(), node, life);
-        tokio::spawn(recover(counters.clone(), dir, life));
+        let name = Name { client: self.client.clone(), node: node.into(), owner: self.owner.clone() };
+        let ours = Arc::<AtomicBool>::default();
+        tokio::spawn(live(name, ours.clone(), counters.clone(), dir, life));
+        let named = async {
+            while !ours.load(Ordering::Acquire) {
+                sleep(LOOK_AGAIN).await;
+            }
+        };
+        let _ = timeout(HELD + BEAT, named).await;
         let (settlements, inbox) = mpsc::channel(SETTLEMENTS);
         tokio::spawn(settle(counters.clone(), inbox, self.unsettled.clone()));
         let settlements = Settlements { to: settlements, unsettled: self.unsettled.clone() };
-        Arc::new(Shared { counters, settlements, audit })
+        Arc::new(Shared { counters, settlements, audit, ours })
     }
 
-    /// Waits until all that ended is settled, for a while: what is left then is settled by the next start.
-    pub(crate) async fn settled(&self) {
+    /// Waits until all that ended is settled, for a while: what is left then is settled by the next start. Then lets go of the
+    /// node's name.
+    pub(crate) async fn leave(&self, node: &str) {
         let all = async {
             while self.unsettled.load(Ordering::Acquire) > 0 {
                 sleep(LOOK_AGAIN).await;
             }
         };
         let _ = timeout(LOOK, all).await;
+        // It is free by itself after a while.
+        let _ = self.client.let_go(node, &self.owner).await;
     }
 
     /// Tells all nodes that something changed in the store.
@@ -147,6 +163,8 @@ struct Shared {
     counters: Counters,
     settlements: Settlements,
     audit: Arc<Audit>,
+    /// Whether this node alone has its name, and earlier lives of it have left nothing open.
+    ours: Arc<AtomicBool>,
 }
 
 /// The way to whoever settles.
@@ -180,6 +198,9 @@ struct Note {
 
 impl Till for Shared {
     fn reserve(&self, of: RequestId, charge: &Arc<Charge>, _: Timestamp) -> Reserving<'_> {
+        if !self.ours.load(Ordering::Acquire) {
+            return Box::pin(ready(Err(Refused::Away("the node does not have its name in Redis yet, or no more"))));
+        }
         let (counters, settlements, charge) = (self.counters.clone(), self.settlements.clone(), charge.clone());
         let note = Note { since: self.audit.checkpoint().checkpoint.size, cells: charge.amounts().collect() };
         let (tell, told) = oneshot::channel();
@@ -229,11 +250,50 @@ async fn settle(counters: Counters, mut inbox: mpsc::Receiver<Settlement>, unset
     }
 }
 
+/// A node's name in the cluster, and by what it is held.
+struct Name {
+    client: Client,
+    node: Arc<str>,
+    owner: Arc<str>,
+}
+
+/// Holds the node's name for as long as it runs. Two nodes of one name would take each other's open requests for what a crash
+/// had left, and give back what is still being spent.
+async fn live(name: Name, ours: Arc<AtomicBool>, counters: Counters, dir: Arc<dyn Dir>, life: u64) {
+    let (mut recovered, mut told) = (false, false);
+    loop {
+        match name.client.hold(&name.node, &name.owner, HELD.as_secs()).await {
+            Ok(true) => {
+                if !std::mem::replace(&mut recovered, true) {
+                    recover(&counters, dir.clone(), life).await;
+                    // It may have taken longer than the name is held.
+                    continue;
+                }
+                told = false;
+                ours.store(true, Ordering::Release);
+            }
+            Ok(false) => {
+                ours.store(false, Ordering::Release);
+                if !std::mem::replace(&mut told, true) {
+                    let node = &*name.node;
+                    tracing::error!(
+                        node,
+                        "another node of this name runs, or did a moment ago; budgets are refused until it is gone"
+                    );
+                }
+            }
+            // The name is ours as long as Redis remembers it; without Redis nothing can be reserved anyway.
+            Err(_) => {}
+        }
+        sleep(if ours.load(Ordering::Acquire) { BEAT } else { LOOK_AGAIN }).await;
+    }
+}
+
 /// Settles what earlier lives of this node left open, as its audit log tells: what never left is given back, what ended is given
 /// back as far as it was, and what left and did not end counts as used.
-async fn recover(counters: Counters, dir: Arc<dyn Dir>, opened: u64) {
+async fn recover(counters: &Counters, dir: Arc<dyn Dir>, opened: u64) {
     loop {
-        match try_recover(&counters, &*dir, opened).await {
+        match try_recover(counters, &*dir, opened).await {
             Ok(0) => return,
             Ok(settled) => {
                 tracing::info!(settled, "budgets of requests that a crash left open are settled");
@@ -277,6 +337,10 @@ pub(crate) type Tell = OnceLock<Box<dyn Fn() + Send + Sync>>;
 const CHANGED: &str = "countersign:changed";
 /// How long a look at the store may take.
 const LOOK: Duration = Duration::from_secs(1);
+/// How long a name is held without a word.
+const HELD: Duration = Duration::from_secs(5);
+/// Between two words.
+const BEAT: Duration = Duration::from_secs(1);
 /// Between two looks whether all is settled.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// Between two tries to settle.

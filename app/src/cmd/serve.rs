@@ -134,7 +134,7 @@ impl Running {
         let audit = self.assembly.gateway().stages().audit.clone();
         audit.close().await;
         if let Some(cluster) = self.assembly.cluster() {
-            cluster.settled().await;
+            cluster.leave(self.assembly.state().node()).await;
         }
         if let Err(error) = self.assembly.accounts().write(&audit).await {
             tracing::warn!(

@@ -164,6 +164,25 @@ impl Client {
         }
     }
 
+    /// Holds a name for `owner`, or goes on holding it, until `seconds` from now; false while somebody else holds it.
+    ///
+    /// # Errors
+    /// [`Away`].
+    pub async fn hold(&self, name: &str, owner: &str, seconds: u64) -> Result<bool, Away> {
+        let (key, seconds) = (format!("{PREFIX}name:{name}"), seconds.to_string());
+        let words = [b"EVAL", HOLD.as_bytes(), b"1", key.as_bytes(), owner.as_bytes(), seconds.as_bytes()];
+        Ok(number(&self.call(&words).await?).ok_or(UNEXPECTED)? == 1)
+    }
+
+    /// Lets go of a name, if `owner` holds it.
+    ///
+    /// # Errors
+    /// [`Away`]; it is free by itself after its time.
+    pub async fn let_go(&self, name: &str, owner: &str) -> Result<(), Away> {
+        let key = format!("{PREFIX}name:{name}");
+        self.call(&[b"EVAL", LET_GO.as_bytes(), b"1", key.as_bytes(), owner.as_bytes()]).await.map(drop)
+    }
+
     /// The keys that a pattern fits, sorted.
     async fn keys(&self, pattern: &str) -> Result<Vec<String>, Away> {
         let (mut keys, mut cursor) = (BTreeSet::new(), b"0".to_vec());
@@ -237,6 +256,14 @@ for i = 3, #KEYS do
 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 return spent";
+
+const HOLD: &str = "\
+local owner = redis.call('GET', KEYS[1])
+if owner ~= false and owner ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+return 1";
+
+const LET_GO: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end return 1";
 
 const SETTLE: &str = "\
 if redis.call('HDEL', KEYS[1], ARGV[1]) == 0 then

@@ -93,3 +93,17 @@ async fn what_reaches_the_server_after_its_own_end_counts_for_nothing() {
     assert!(counters.reserve("late", "", &[step("x", 1, 5)]).await.is_err());
     assert_eq!((counters.spent().await, counters.open().await), (Ok(vec![]), Ok(vec![])));
 }
+
+#[tokio::test]
+async fn a_name_has_one_owner() {
+    let Some(server) = Redis::start() else { return };
+    let client = connect(server.port());
+    assert_eq!(client.hold("n", "one", 60).await, Ok(true));
+    assert_eq!(client.hold("n", "one", 60).await, Ok(true), "and goes on having it");
+    assert_eq!(client.hold("n", "other", 60).await, Ok(false));
+    assert_eq!(client.hold("m", "other", 60).await, Ok(true));
+    client.let_go("n", "other").await.unwrap();
+    assert_eq!(client.hold("n", "other", 60).await, Ok(false));
+    client.let_go("n", "one").await.unwrap();
+    assert_eq!(client.hold("n", "other", 60).await, Ok(true));
+}
