@@ -117,3 +117,24 @@ fn a_policy_can_demand_possession() {
     let nonce = told.header("dpop-nonce").expect("a nonce").to_owned();
     assert_eq!(ask_proved(&gateway, &token, &[&proof(&nonce)]).status, 200);
 }
+
+#[test]
+fn callers_without_a_nonce_are_told_so_however_many_they_are() {
+    let Some(issuers) = Issuers::start() else { return };
+    let upstream = upstream();
+    let gateway =
+        Plan::new().target("openai", &upstream, &["m"]).top(RESOURCE).more(&issuers.section("plain", SCOPES)).serve();
+    ask_until(&gateway, &issuers.token("plain", "gateway.use", GATEWAY), 200);
+    let token = issuers.bound_token("plain", "gateway.use", GATEWAY);
+    let early = issuers.prove(json!({ "htm": "POST", "htu": format!("{GATEWAY}{CHAT}"), "token": token }));
+    // More than the strangers of one address who are refused one by one in a minute: a whole office may begin at once.
+    let mut nonce = String::new();
+    for _ in 0..150 {
+        let told = ask_proved(&gateway, &token, &[&early]);
+        judge(&told, "CS0207", "use_dpop_nonce", "without a nonce");
+        nonce = told.header("dpop-nonce").expect("a nonce").to_owned();
+    }
+    assert_eq!(ask_proved(&gateway, &token, &[&issuers.prove(claims(&token, &nonce))]).status, 200);
+    let log = gateway.home.must(&["audit", "export"]);
+    assert!(log.matches("CS0207").count() <= 130, "they are not all recorded one by one");
+}
