@@ -77,6 +77,26 @@ fn a_budget_for_a_hundred_is_exactly_that_over_three_nodes_one_of_them_killed() 
 }
 
 #[test]
+fn a_second_node_of_one_name_gives_nothing_back() {
+    let upstream = answers();
+    let Some(cluster) = Cluster::of(&upstream, "[[budget]]\nname = \"all\"\nwindow = \"month\"\nrequests = 2\n") else {
+        return;
+    };
+    let key = cluster.key("alice");
+    let mut body = chat_ask("hello");
+    body["stream"] = json!(true);
+    let mut stream = cluster.nodes[0].client();
+    stream.send(posted(&key, &body)).expect("sent");
+    stream.until("word");
+    // To whoever took itself for the first node come back, this would look like what a crash has left.
+    let twin = cluster.twin(&upstream).run(&["serve"]);
+    let said = String::from_utf8_lossy(&twin.stderr).into_owned();
+    assert!(twin.status.code() == Some(74) && said.contains("CS1005"), "{said}");
+    assert_eq!(cluster.nodes[1].post("/v1/chat/completions", &key, &chat_ask("hello")).status, 200);
+    assert_eq!(cluster.nodes[2].post("/v1/chat/completions", &key, &chat_ask("hello")).status, 429);
+}
+
+#[test]
 fn what_one_node_revokes_is_refused_and_cut_on_all() {
     let upstream = answers();
     let Some(cluster) = Cluster::of(&upstream, "") else { return };

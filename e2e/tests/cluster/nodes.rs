@@ -5,6 +5,8 @@ use serde_json::Value;
 
 pub(crate) struct Cluster {
     pub(crate) nodes: Vec<Deployment>,
+    /// What all have in their configurations.
+    shared: String,
     /// The wire to PostgreSQL.
     pub(crate) store: Link,
     /// The wire to Redis.
@@ -26,18 +28,13 @@ impl Cluster {
             "[store]\npostgres = {url:?}\n\n[cluster]\nredis = \"redis://127.0.0.1:{}\"\n\n{more}",
             counters.port()
         );
-        let homes: Vec<Home> = (1..=3)
-            .map(|n| {
-                let plan = Plan::new().target("openai", upstream, &["m"]).admin();
-                plan.top(&format!("node = \"node-{n}\"")).more(&shared).write()
-            })
-            .collect();
+        let homes: Vec<Home> = (1..=3).map(|n| home(upstream, n, &shared)).collect();
         // Nodes of a cluster have one root key: what API keys are hashed with.
         let root = std::fs::read(homes[0].path("state/root.key")).expect("a root key");
         homes[1..].iter().for_each(|home| home.put("state/root.key", &root));
         let admin = homes[0].key("root", "admin");
         let nodes = homes.into_iter().map(Home::serve).collect();
-        Some(Self { nodes, store, counters, admin, dead: Vec::new(), _redis: redis, _postgres: postgres })
+        Some(Self { nodes, shared, store, counters, admin, dead: Vec::new(), _redis: redis, _postgres: postgres })
     }
 
     /// A key that all nodes know.
@@ -49,6 +46,14 @@ impl Cluster {
             });
         }
         key
+    }
+
+    /// Another node that has the name of the first.
+    pub(crate) fn twin(&self, upstream: &Upstream) -> Home {
+        let home = home(upstream, 1, &self.shared);
+        let root = std::fs::read(self.nodes[0].home.path("state/root.key")).expect("a root key");
+        home.put("state/root.key", &root);
+        home
     }
 
     /// kill -9.
@@ -70,6 +75,11 @@ impl Cluster {
         };
         self.nodes.iter().map(of).sum()
     }
+}
+
+fn home(upstream: &Upstream, n: usize, shared: &str) -> Home {
+    let plan = Plan::new().target("openai", upstream, &["m"]).admin();
+    plan.top(&format!("node = \"node-{n}\"")).more(shared).write()
 }
 
 pub(crate) fn posted(key: &str, body: &Value) -> Vec<u8> {
