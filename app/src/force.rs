@@ -3,9 +3,12 @@
 //! A change that is made here holds at once; one that another process made, at the next look. INVARIANT: one at a time. What is read from
 //! the store and then put in force never runs beside a change made here, or it could take away what was added in between.
 
-use std::sync::{
-    Arc, OnceLock, PoisonError, Weak,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, OnceLock, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use countersign_core::{Target, Timestamp, access::Case};
@@ -41,13 +44,21 @@ struct Seen {
     /// For which issuer the directory was read.
     issuer: Option<Arc<str>>,
     /// What the store has revoked. INVARIANT: with `shut_out` it is all that stands on the board.
-    revoked: Vec<(Target, Timestamp)>,
+    revoked: HashMap<Target, Timestamp>,
     /// Whom the directory has deactivated or deleted.
     shut_out: Vec<Target>,
     /// Nobody is believed until all of it has been read again.
     doubted: bool,
     /// When the first of the sessions in force is over.
     first_end: Option<Timestamp>,
+}
+
+impl Seen {
+    /// Of two moments for the same target, the later one counts.
+    fn revoke(&mut self, target: Target, before: Timestamp) {
+        let cutoff = self.revoked.entry(target).or_insert(before);
+        *cutoff = before.max(*cutoff);
+    }
 }
 
 impl Force {
@@ -150,7 +161,10 @@ impl Force {
     async fn reload_revocations(&self, seen: &mut Seen, now: Timestamp) -> Result<bool, StoreError> {
         let all = self.state.store().revocations_if_changed(&mut seen.revocations, now).await?;
         let Some(all) = all else { return Ok(false) };
-        seen.revoked = all.into_iter().map(on_the_board).collect();
+        seen.revoked.clear();
+        for (target, before) in all.into_iter().map(on_the_board) {
+            seen.revoke(target, before);
+        }
         self.put_on_board(seen);
         Ok(true)
     }
@@ -158,7 +172,9 @@ impl Force {
     fn put_on_board(&self, seen: &Seen) {
         let shut_out = seen.shut_out.iter().map(|target| (target.clone(), Timestamp::MAX));
         let everything = seen.doubted.then_some((Target::Everything, Timestamp::MAX));
-        self.identity.board().replace(seen.revoked.iter().cloned().chain(shut_out).chain(everything));
+        self.identity.board().replace(
+            seen.revoked.iter().map(|(target, before)| (target.clone(), *before)).chain(shut_out).chain(everything),
+        );
         self.recheck();
     }
 
@@ -196,7 +212,7 @@ impl Force {
         self.state.store().insert_revocation(record, &mut seen.revocations).await?;
         self.changed_here();
         self.identity.board().revoke(target.clone(), record.before);
-        seen.revoked.push((target, record.before));
+        seen.revoke(target, record.before);
         self.recheck();
         Ok(())
     }
