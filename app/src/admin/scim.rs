@@ -5,7 +5,7 @@
 //! `directory = true`.
 
 use bytes::Bytes;
-use countersign_core::{Refusal, RequestId};
+use countersign_core::{Code, Refusal, RequestId};
 use countersign_policy::Administer;
 use countersign_scim::{Fault, Kind, LIST, message, resource_types, schemas, service_provider};
 use http::Method;
@@ -64,8 +64,15 @@ pub(crate) const ROUTES: &[Route] = &[
 pub(crate) static WORDS: Words = Words { name: "scimRefused", kind: JSON, form: anything, say };
 
 fn say(refusal: &Refusal, request: RequestId) -> Bytes {
-    let detail = format!("{} ({}, request {request})", refusal.code.message(), refusal.code.id());
-    message(refusal.code.status(), None, &detail).to_string().into()
+    // As for problems: reasons are for the record, but for those that say what is wrong with what the caller wrote.
+    let (what, keyword) = match refusal.code {
+        Code::Conflict if refusal.reason == held::TAKEN => (&*refusal.reason, Some("uniqueness")),
+        Code::Malformed => (&*refusal.reason, Some("invalidValue")),
+        Code::Conflict | Code::NoSuchThing => (&*refusal.reason, None),
+        code => (code.message(), None),
+    };
+    let detail = format!("{what} ({}, request {request})", refusal.code.id());
+    message(refusal.code.status(), keyword, &detail).to_string().into()
 }
 
 /// Where the API is, as callers know it; a reference within the server where the configuration does not say.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use countersign_audit::record::Members;
-use countersign_core::{Refusal, Timestamp};
-use countersign_scim::{Fault, Kind, Resource};
+use countersign_core::{Code, Refusal, Timestamp};
+use countersign_scim::{Kind, Resource};
 use countersign_store::{GroupRecord, UserRecord, Written};
 use serde_json::{Value, json};
 
@@ -42,8 +42,8 @@ pub(super) async fn find(ask: &Ask<'_>, kind: Kind) -> Result<Option<Held>, Refu
     })
 }
 
-/// Writes a resource, and has it count.
-pub(super) async fn write(ask: &Ask<'_>, kind: Kind, held: &Held) -> Result<Result<(), Fault>, Refusal> {
+/// Writes a resource, and has it count. It was put on record before; that it could not be done is a refusal, which goes on record too.
+pub(super) async fn write(ask: &Ask<'_>, kind: Kind, held: &Held) -> Result<(), Refusal> {
     let (store, tenant) = (ask.admin.state.store(), ask.who()?.principal().tenant.clone());
     let (text, of) = (|name: &str| held.resource.get(name).and_then(Value::as_str).map(str::to_owned), held.clone());
     let written = match kind {
@@ -79,7 +79,7 @@ pub(super) async fn write(ask: &Ask<'_>, kind: Kind, held: &Held) -> Result<Resu
 }
 
 /// Deletes a resource, and has that count.
-pub(super) async fn delete(ask: &Ask<'_>, kind: Kind, held: &Held) -> Result<Result<(), Fault>, Refusal> {
+pub(super) async fn delete(ask: &Ask<'_>, kind: Kind, held: &Held) -> Result<(), Refusal> {
     let (store, tenant) = (ask.admin.state.store(), &ask.who()?.principal().tenant);
     let written = match kind {
         Kind::User => store.delete_user(tenant, &held.id, held.version, ask.now()).await,
@@ -88,15 +88,19 @@ pub(super) async fn delete(ask: &Ask<'_>, kind: Kind, held: &Held) -> Result<Res
     conclude(ask, written.map_err(unkept)?).await
 }
 
-async fn conclude(ask: &Ask<'_>, written: Written) -> Result<Result<(), Fault>, Refusal> {
-    match written {
-        Written::Done => ask.admin.force.directory_changed().await.map(Ok).map_err(unkept),
-        Written::Missing => Ok(Err(Fault::Missing)),
-        Written::Changed => Ok(Err(Fault::Changed)),
-        Written::Taken => Ok(Err(Fault::Taken("name or `externalId`"))),
-        Written::NoMember => Ok(Err(Fault::Value("a member is no user that is kept here"))),
-    }
+async fn conclude(ask: &Ask<'_>, written: Written) -> Result<(), Refusal> {
+    let (code, why) = match written {
+        Written::Done => return ask.admin.force.directory_changed().await.map_err(unkept),
+        Written::Missing => (Code::NoSuchThing, "the resource is gone"),
+        Written::Changed => (Code::Conflict, "the resource was changed at the same time; try again"),
+        Written::Taken => (Code::Conflict, TAKEN),
+        Written::NoMember => (Code::Malformed, "a member is no user that is kept here"),
+    };
+    Err(Refusal::new(code, why))
 }
+
+/// Why a name or an id of the directory's cannot be had.
+pub(super) const TAKEN: &str = "another resource has that name or `externalId`";
 
 impl Held {
     /// The resource as it is answered. `groups` are those of the tenant, for who is in which.

@@ -111,10 +111,8 @@ pub(super) async fn create(ask: &Ask<'_>, kind: Kind) -> Result<Reply, Refusal> 
     let id = RequestId::new(ask.now(), clock::random()).to_string().replacen("req_", prefix, 1);
     let held = Held { id: id.into(), resource, created: ask.now(), modified: ask.now(), version: 1 };
     ask.record(&held.id, Members::new(), held.recorded(kind)).await?;
-    match held::write(ask, kind, &held).await? {
-        Ok(()) => show(ask, kind, 201, &held).await,
-        Err(fault) => Ok(faulty(fault)),
-    }
+    held::write(ask, kind, &held).await?;
+    show(ask, kind, 201, &held).await
 }
 
 pub(super) async fn replace(ask: &Ask<'_>, kind: Kind) -> Result<Reply, Refusal> {
@@ -131,10 +129,8 @@ pub(super) async fn delete(ask: &Ask<'_>, kind: Kind) -> Result<Reply, Refusal> 
         return Ok(faulty(Fault::Changed));
     }
     ask.record(&held.id, held.recorded(kind), Members::new()).await?;
-    match held::delete(ask, kind, &held).await? {
-        Ok(()) => Ok(Reply::of(204, JSON, "".into())),
-        Err(fault) => Ok(faulty(fault)),
-    }
+    held::delete(ask, kind, &held).await?;
+    Ok(Reply::of(204, JSON, "".into()))
 }
 
 /// What is written counts for the subjects of one issuer; without one it would count for nobody.
@@ -163,10 +159,8 @@ async fn change(
     }
     let after = Held { resource, modified: ask.now(), version: before.version.saturating_add(1), ..before.clone() };
     ask.record(&after.id, before.recorded(kind), after.recorded(kind)).await?;
-    match held::write(ask, kind, &after).await? {
-        Ok(()) => show(ask, kind, 200, &after).await,
-        Err(fault) => Ok(faulty(fault)),
-    }
+    held::write(ask, kind, &after).await?;
+    show(ask, kind, 200, &after).await
 }
 
 async fn show(ask: &Ask<'_>, kind: Kind, status: u16, held: &Held) -> Result<Reply, Refusal> {

@@ -205,6 +205,8 @@ async fn every_change_is_on_record_without_names_of_people() {
     let world = world().await;
     let made = make(&world, "/Users", ada()).await;
     patch(&world, &made, json!([{ "op": "replace", "path": "active", "value": false }])).await;
+    // What was put on record and could not be done is refused on record.
+    assert_eq!(send(&world, "POST", "/Users", None, Some(ada())).await.0, StatusCode::CONFLICT);
     let path = format!("/Users/{}", made["id"].as_str().unwrap());
     send(&world, "DELETE", &path, None, None).await;
     let records = world.records().await;
@@ -214,8 +216,16 @@ async fn every_change_is_on_record_without_names_of_people() {
     let (yes, no) = ("true".to_owned(), "false".to_owned());
     assert_eq!(
         said,
-        [("provision", None, Some(&yes)), ("provision", Some(&yes), Some(&no)), ("provision", Some(&no), None)]
+        [
+            ("provision", None, Some(&yes)),
+            ("provision", Some(&yes), Some(&no)),
+            ("provision", None, Some(&yes)),
+            ("provision", Some(&no), None)
+        ]
     );
+    let undone: Vec<_> =
+        records.iter().filter_map(|r| if let Record::Refused(r) = r { Some(r) } else { None }).collect();
+    assert_eq!(undone.iter().map(|r| (r.request, &*r.code)).collect::<Vec<_>>(), [(changed[2].request, "CS0802")]);
     assert!(!format!("{changed:?}").contains("Ada"));
 }
 

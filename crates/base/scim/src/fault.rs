@@ -23,9 +23,6 @@ pub enum Fault {
     /// A patch is of something that is not there.
     #[error("there is nothing at that place")]
     NoTarget,
-    /// Another resource has that value.
-    #[error("another resource has the same {0}")]
-    Taken(&'static str),
     /// The resource has changed since the version that the client saw.
     #[error("the resource has changed since that version")]
     Changed,
@@ -43,7 +40,6 @@ impl Fault {
     pub const fn status(self) -> u16 {
         match self {
             Self::Missing => 404,
-            Self::Taken(_) => 409,
             Self::Changed => 412,
             Self::Forbidden(_) => 403,
             _ => 400,
@@ -59,7 +55,6 @@ impl Fault {
             Self::Value(_) => Some("invalidValue"),
             Self::Mutability(_) => Some("mutability"),
             Self::NoTarget => Some("noTarget"),
-            Self::Taken(_) => Some("uniqueness"),
             Self::Changed | Self::Missing | Self::Forbidden(_) => None,
         }
     }

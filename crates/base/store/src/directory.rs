@@ -122,7 +122,8 @@ impl Store {
         conclude(transaction, written, there, &user.tenant, &user.id).await
     }
 
-    /// Deletes a user. Its principal stays shut out, until the directory makes it anew.
+    /// Deletes a user: the names are forgotten. What is kept is the directory's id, whose principal stays shut out until the directory
+    /// makes it anew.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -135,7 +136,8 @@ impl Store {
     ) -> Result<Written, StoreError> {
         let mut transaction = self.change(PART).await?;
         let written = sqlx::query(
-            "UPDATE directory_user SET gone = $1 WHERE tenant = $2 AND id = $3 AND version = $4 AND gone IS NULL",
+            "UPDATE directory_user SET gone = $1, user_name = '', name_key = '', display = NULL \
+             WHERE tenant = $2 AND id = $3 AND version = $4 AND gone IS NULL",
         )
         .bind(to_sql(now))
         .bind(tenant)

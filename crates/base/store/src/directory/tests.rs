@@ -66,6 +66,9 @@ async fn users_are_written_once_for_each_version() {
         assert_eq!(store.delete_user("bank", "usr_1", 2, Timestamp(3)).await.unwrap(), Written::Done);
         assert_eq!(store.delete_user("bank", "usr_1", 2, Timestamp(3)).await.unwrap(), Written::Missing);
         assert!(store.users("bank").await.unwrap().is_empty());
+        let named = "SELECT COUNT(*) FROM directory_user WHERE tenant = 'bank' AND user_name <> ''";
+        let named: i64 = sqlx::query_scalar(named).fetch_one(&store.pool).await.unwrap();
+        assert_eq!(named, 0, "names of those who are gone are forgotten");
     }
 }
 
