@@ -96,8 +96,11 @@ fn request(n: u8) -> RequestId {
     RequestId::new(Timestamp(1), [n; 10])
 }
 
-/// What differs: who, what, how often, and both answers.
-fn compare(records: &[Record], old: &str, new: &str) -> (u64, Vec<(String, String, u64, String, String)>) {
+/// Who, what, how often, and both answers.
+type Told = (String, String, u64, String, String);
+
+/// How many questions there were, and what differs.
+fn compare(records: &[Record], old: &str, new: &str) -> (u64, Vec<Told>) {
     let (old, new) = (policy(old), policy(new));
     let mut compared = Compared::default();
     for (index, record) in records.iter().enumerate() {
