@@ -351,3 +351,6 @@ const AT_ONCE: usize = 64;
 const SETTLEMENTS: usize = 65_536;
 /// How long a cell is kept after its window has ended.
 const KEPT: Duration = Duration::from_secs(86_400);
+
+#[cfg(test)]
+mod tests;
