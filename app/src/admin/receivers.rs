@@ -131,7 +131,8 @@ async fn poll(ask: &Ask<'_>) -> Result<Reply, Refusal> {
     let mut done = store.receiver(&receiver.name).await.map_err(unkept)?;
     let most = asked.max_events.min(MOST);
     let mut due = Due { sets: BTreeMap::new(), more_available: false };
-    let mut in_order = true;
+    // Up to here everything was taken; what is not taken yet, and all after it, stays due.
+    let (mut taken, mut in_order) = (done, true);
     'all: loop {
         let batch = store.revocations_since(done, BATCH).await.map_err(unkept)?;
         if batch.is_empty() {
@@ -143,9 +144,8 @@ async fn poll(ask: &Ask<'_>) -> Result<Reply, Refusal> {
             let event = event.map_err(|_| Refusal::new(Code::Internal, "an event could not be signed"))?;
             let over = |id: &str| asked.ack.iter().any(|ack| ack == id) || asked.set_errs.contains_key(id);
             let Some(event) = event.filter(|_| !over(&record.id)) else {
-                // What is not taken yet, and all after it, stays due.
                 if in_order {
-                    store.acknowledged(&receiver.name, number).await.map_err(unkept)?;
+                    taken = number;
                 }
                 continue;
             };
@@ -157,6 +157,7 @@ async fn poll(ask: &Ask<'_>) -> Result<Reply, Refusal> {
             due.sets.insert(record.id.to_string(), event);
         }
     }
+    store.acknowledged(&receiver.name, taken).await.map_err(unkept)?;
     Reply::json(200, &due)
 }
 

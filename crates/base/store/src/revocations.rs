@@ -106,20 +106,13 @@ impl Store {
     /// # Errors
     /// [`StoreError::Damaged`], [`StoreError::Database`].
     pub async fn revocations_since(&self, after: i64, limit: u32) -> Result<Vec<(i64, RevocationRecord)>, StoreError> {
-        let numbers: Vec<(i64, String)> =
-            sqlx::query_as("SELECT number, id FROM revocation WHERE number > $1 ORDER BY number LIMIT $2")
-                .bind(after)
-                .bind(i64::from(limit))
-                .fetch_all(&self.pool)
-                .await?;
-        let mut found = Vec::with_capacity(numbers.len());
-        for (number, id) in numbers {
-            // None is ever deleted.
-            if let Some(record) = self.revocation(&id).await? {
-                found.push((number, record));
-            }
-        }
-        Ok(found)
+        let rows: Vec<Numbered> =
+            sqlx::query_as(SINCE).bind(after).bind(i64::from(limit)).fetch_all(&self.pool).await?;
+        let numbered = |row: Numbered| {
+            let (number, id, target, before, until, at, by, reason, lifted_at, lifted_by) = row;
+            Ok((number, record((id, target, before, until, at, by, reason, lifted_at, lifted_by))?))
+        };
+        rows.into_iter().map(numbered).collect()
     }
 
     /// Up to `limit` revocations, lifted ones included, newest first, beginning below the id `below`.
@@ -160,6 +153,9 @@ impl Store {
 
 type Row = (String, String, i64, Option<i64>, i64, String, String, Option<i64>, Option<String>);
 
+/// The same, with its number before it.
+type Numbered = (i64, String, String, i64, Option<i64>, i64, String, String, Option<i64>, Option<String>);
+
 fn record(row: Row) -> Result<RevocationRecord, StoreError> {
     let (id, target, before, until, at, by, reason, lifted_at, lifted_by) = row;
     let damaged = || StoreError::Damaged(id.clone());
@@ -191,6 +187,8 @@ const ONE: &str = "SELECT id, target, not_before, until, made_at, made_by, reaso
                    FROM revocation WHERE id = $1";
 const PAGE: &str = "SELECT id, target, not_before, until, made_at, made_by, reason, lifted_at, lifted_by \
                     FROM revocation WHERE id < $1 ORDER BY id DESC LIMIT $2";
+const SINCE: &str = "SELECT number, id, target, not_before, until, made_at, made_by, reason, lifted_at, lifted_by \
+                     FROM revocation WHERE number > $1 ORDER BY number LIMIT $2";
 const IN_FORCE: &str = "SELECT target, MAX(not_before) FROM revocation \
                         WHERE lifted_at IS NULL AND (until IS NULL OR until > $1) GROUP BY target ORDER BY target";
 
