@@ -170,6 +170,28 @@ fn who_goes_away_pays_all_the_same() {
 }
 
 #[test]
+fn who_goes_away_before_the_answer_begins_pays_all_the_same() {
+    let gone = Gate::new();
+    let upstream = Upstream::start({
+        let gone = gone.clone();
+        move |_| Reply::new().until_gone(&gone)
+    });
+    let plan = Plan::new().target("openai", &upstream, &["m"]);
+    let home = plan.more(&budget("name = \"all\"\nwindow = \"month\"\ntokens = 2500")).write();
+    let key = home.key("alice", "staff");
+    let gateway = home.serve();
+    let mut client = gateway.client();
+    client.send(posted(&key, &chat_ask("hello"))).expect("sent");
+    until("the request to reach the provider", || (upstream.seen().len() == 1).then_some(()));
+    drop(client);
+    assert!(gone.wait(), "the provider is told that nobody listens");
+    let figure = until("the figures to be written down", || spent(&gateway.home));
+    assert!((1_001..1_500).contains(&figure), "{figure}");
+    let (_, home) = gateway.stop();
+    assert_eq!(spent(&home), Some(figure), "and nothing of it goes back");
+}
+
+#[test]
 fn refused_prompts_cost_nothing_and_slow_down_whoever_sends_them() {
     let upstream = Upstream::start(|_| Reply::json(200, &used()));
     let plan = Plan::new().target("openai", &upstream, &["m"]).rates("per_minute = 60\nburst = 60");

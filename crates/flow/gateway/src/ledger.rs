@@ -36,6 +36,8 @@ struct Account {
     record: Option<u64>,
     /// What budgets have set aside, to be settled whatever happens.
     charge: Option<(Arc<Policy>, Arc<Charge>)>,
+    /// Whether any of the request may have reached a provider, as far as budgets are concerned: from the moment it may leave.
+    left: bool,
     called: bool,
     target: Option<Arc<str>>,
     findings: Vec<Finding>,
@@ -87,6 +89,7 @@ impl Ledger {
             call: None,
             record: None,
             charge: None,
+            left: false,
             called: false,
             target: None,
             findings: Vec::new(),
@@ -138,6 +141,8 @@ impl Ledger {
     pub(crate) fn intended(&mut self, intended: &Intended) {
         self.note(|a| {
             a.record = Some(intended.record());
+            // Whoever goes away from now on cannot say that nothing was sent.
+            a.left = true;
             // Known to be a configured model only now; before, it is whatever a caller wrote.
             a.span.record("gen_ai.request.model", &*intended.call().model);
             a.span.record("gen_ai.operation.name", operation(intended.call().format));
@@ -158,6 +163,7 @@ impl Ledger {
     pub(crate) fn undelivered(&mut self, (refusal, called): (Refusal, Option<Arc<str>>)) -> Refusal {
         self.note(|a| {
             a.called = called.is_some();
+            a.left = a.called;
             a.target = called;
         });
         refusal
@@ -341,7 +347,7 @@ impl Account {
         let declined =
             |r: &Refusal| matches!(r.code, Code::ProviderRefused | Code::ProviderLimited | Code::ProviderDown);
         let ending = match (self.usage.filter(|_| self.usage_is_final), &self.refusal) {
-            _ if self.record.is_none() || !self.called => Ending::Stayed,
+            _ if !self.left => Ending::Stayed,
             (Some(usage), _) => Ending::Used { input: usage.input, output: usage.output },
             (None, Some(refusal)) if declined(refusal) => Ending::Declined,
             (None, _) => Ending::Unknown,
