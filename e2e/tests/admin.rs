@@ -108,6 +108,31 @@ fn a_revocation_by_each_target_refuses_the_next_request_and_cuts_what_streams() 
 }
 
 #[test]
+fn what_is_acknowledged_outlives_a_kill() {
+    let upstream = Upstream::start(|_| Reply::json(200, &chat_answer("hello")));
+    let home = plan(&upstream).write();
+    let root = home.key("root", "root");
+    let mut gateway = home.serve();
+    for round in 0..5 {
+        let subject = format!("robot-{round}");
+        let (status, made) =
+            ask(&gateway, "POST", "/admin/v1/keys", &root, Some(&json!({"subject": subject, "roles": ["staff"]})));
+        assert_eq!(status, 201, "{made}");
+        let key = made["secret"].as_str().expect("the key").to_owned();
+        assert_eq!(gateway.post("/v1/chat/completions", &key, &chat_ask("hi")).status, 200);
+        let _ = revoke(&gateway, &root, &format!("principal:default/{subject}"));
+        // The very moment the answer is there.
+        gateway = gateway.kill().serve();
+        let refused = gateway.post("/v1/chat/completions", &key, &chat_ask("hi"));
+        assert_eq!((refused.status, refused.code().as_deref()), (401, Some("CS0204")), "round {round}");
+    }
+    let (_, home) = gateway.stop();
+    let shown = home.must(&["audit", "show", "-n", "200"]);
+    assert_eq!((shown.matches(" createKey ").count(), shown.matches(" revoke ").count()), (5, 5), "{shown}");
+    assert!(home.must(&["audit", "verify"]).contains("verified"));
+}
+
+#[test]
 fn without_the_role_every_route_is_refused_and_by_another_door_there_is_none() {
     let upstream = Upstream::start(|_| Reply::json(200, &chat_answer("hello")));
     let home = plan(&upstream).write();
