@@ -17,7 +17,8 @@ fn workloads_pass_by_the_keys_of_their_bundle_and_others_do_not() {
     let said = svid(json!({}));
     home.put("bundle.json", said["bundle"].as_str().expect("a bundle"));
     let policy = home.read("policy.cedar");
-    let batch = "permit (principal == Countersign::Service::\"default/mesh/spiffe://bank.example/batch\", action, resource);";
+    let batch =
+        "permit (principal == Countersign::Service::\"default/mesh/spiffe://bank.example/batch\", action, resource);";
     home.put("policy.cedar", format!("{policy}\n{batch}\n"));
     let gateway = home.serve();
     let token = |claims: Value| svid(claims)["token"].as_str().expect("a token").to_owned();
