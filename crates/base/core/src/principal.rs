@@ -194,9 +194,7 @@ impl Lease {
     /// Whether the credential may be acted on at `now`.
     #[must_use]
     pub fn stands(&self, now: Timestamp) -> bool {
-        !self.ended()
-            && self.expires.is_none_or(|end| now < end)
-            && self.within.iter().all(|outer| outer.stands(now))
+        !self.ended() && self.expires.is_none_or(|end| now < end) && self.within.iter().all(|outer| outer.stands(now))
     }
 
     /// When the lease ends by itself.

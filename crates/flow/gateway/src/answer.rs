@@ -288,3 +288,6 @@ enum Progress {
     More,
     Finished,
 }
+
+#[cfg(test)]
+mod tests;

@@ -98,7 +98,8 @@ fn bound(
     // What of the key a proof holds, and what its thumbprint is made of.
     let doc = Doc::read(jwk.as_bytes(), &Limits::default()).map_err(Error::other)?;
     let members = ["crv", "e", "kty", "n", "x", "y"].map(|name| doc.root().get(name).map(|value| (name, value)));
-    let members: Vec<_> = members.iter().flatten().map(|(name, value)| format!("{name:?}:\"{}\"", value.raw())).collect();
+    let members: Vec<_> =
+        members.iter().flatten().map(|(name, value)| format!("{name:?}:\"{}\"", value.raw())).collect();
     let key = format!("{{{}}}", members.join(","));
     let thumbprint = BASE64URL_NOPAD.encode(digest(&SHA256, key.as_bytes()).as_ref());
     let token =
