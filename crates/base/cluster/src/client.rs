@@ -204,13 +204,22 @@ impl Announcements {
                     && stream.write_all(&command(&[b"SUBSCRIBE", channel.as_bytes()])).await.is_ok()
                 {
                     // The first thing that is heard is that one listens, which is worth a look as well: something was missed.
-                    while let Ok(Value::Many(parts)) = read(&mut stream, &mut reader).await {
-                        let what = match parts.into_iter().next_back() {
-                            Some(Value::Bytes(what)) => what,
-                            _ => Vec::new(),
-                        };
-                        if heard.send(what).await.is_err() {
-                            return;
+                    let mut asked = false;
+                    loop {
+                        match timeout(SILENCE, read(&mut stream, &mut reader)).await {
+                            Ok(Ok(Value::Many(parts))) => {
+                                asked = false;
+                                let what = match parts.into_iter().next_back() {
+                                    Some(Value::Bytes(what)) => what,
+                                    _ => Vec::new(),
+                                };
+                                if heard.send(what).await.is_err() {
+                                    return;
+                                }
+                            }
+                            // A connection can be gone without a word. Its answer is heard like an announcement, which does no harm.
+                            Err(_) if !asked && stream.write_all(&command(&[b"PING"])).await.is_ok() => asked = true,
+                            _ => break,
                         }
                     }
                 }
@@ -230,6 +239,8 @@ impl Announcements {
 const PATIENCE: Duration = Duration::from_millis(1_000);
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(1);
+/// How long nothing may be announced before the server is asked whether it is there.
+const SILENCE: Duration = Duration::from_secs(5);
 /// Between two tries to connect.
 const PAUSE: Duration = Duration::from_millis(100);
 /// Calls that wait at once.

@@ -39,7 +39,7 @@ fn session(n: u8, case: &Case) -> SessionRecord {
         id: format!("ses_{n}").into(),
         case: Arc::new(case.clone()),
         hash: [n; 32],
-        bound: if n % 2 == 0 { Confirmation::Key([n; 32]) } else { Confirmation::Certificate([n; 32]) },
+        bound: if n.is_multiple_of(2) { Confirmation::Key([n; 32]) } else { Confirmation::Certificate([n; 32]) },
         acts: vec!["bank/robot".into(), "bank/other".into()],
         covering: vec![Target::Everything, Target::Role("lead".into()), Target::Principal("a/b".into(), "c".into())],
         issued: Timestamp(90),
