@@ -18,7 +18,7 @@ use countersign_store::{RevocationRecord, StandingRecord};
 use data_encoding::HEXLOWER;
 
 use crate::{
-    admin::{ask::unkept, revocations::new_id},
+    admin::ask::{new_id, unkept},
     force::Force,
     state::State,
 };
@@ -68,7 +68,7 @@ async fn act(
     for target in revoked {
         let final_ = target.is_final();
         let kept = RevocationRecord {
-            id: new_id(now).into(),
+            id: new_id("rev_", now).into(),
             target: target.to_string().into(),
             // Tokens say to the second when they were issued: one of the same second may be older than the event.
             before: if final_ { Timestamp::MAX } else { signal.issued.plus(SECOND) },

@@ -3,10 +3,7 @@
 
 use std::{collections::BTreeSet, process::Command, thread, time::Duration};
 
-use countersign_testkit::{
-    Answer, Client, Deployment, Gate, Home, Plan, Reply, Upstream, chat_answer, chat_ask, chunked, event_stream,
-    request,
-};
+use countersign_testkit::{Answer, Client, Deployment, Home, Plan, Upstream, chat_ask, request};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use serde_json::{Value, json};
 
@@ -107,29 +104,8 @@ fn chat(session: &str, stream: bool) -> Vec<u8> {
     request("POST", "/v1/chat/completions", &headers, body.to_string().as_bytes())
 }
 
-/// A provider whose streams say something and then nothing more.
-fn silent() -> Upstream {
-    Upstream::start(|asked| {
-        if asked.json()["stream"] != true {
-            return Reply::json(200, &chat_answer("hello"));
-        }
-        let text = "An ordinary sentence, and a good long one. ";
-        let chunk = json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m",
-                           "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": null}]});
-        let event = chunked(format!("data: {chunk}\n\n").as_bytes());
-        (0..20).fold(Reply::raw(event_stream()), |reply, _| reply.send(event.clone())).wait(&Gate::new())
-    })
-}
-
 fn wish() -> Value {
     json!({"access": "incident", "for": ["model:m"], "purpose": "ticket 7", "minutes": 30})
-}
-
-/// A person's key.
-fn person(home: &Home, name: &str, roles: &[&str]) -> String {
-    let mut arguments = vec!["key", "create", name, "--kind", "person"];
-    arguments.extend(roles.iter().flat_map(|role| ["--role", role]));
-    home.must(&arguments).trim().to_owned()
 }
 
 /// Kills it where it stands, while others still talk to it.
@@ -159,9 +135,9 @@ fn access(gateway: &Deployment, credential: &str, arguments: &[&str]) -> (bool, 
 
 #[test]
 fn access_is_asked_for_approved_used_and_over() {
-    let (ann, upstream) = (Ann::new(), silent());
+    let (ann, upstream) = (Ann::new(), Upstream::silent());
     let home = ann.plan(&upstream).write();
-    let (bob, joe) = (person(&home, "bob", &["staff", "lead"]), person(&home, "joe", &["staff"]));
+    let (bob, joe) = (home.key_of("person", "bob", &["staff", "lead"]), home.key_of("person", "joe", &["staff"]));
     let gateway = home.serve();
 
     let (_, case) = ann.post(&gateway, "/admin/v1/access", &wish()).unwrap();
@@ -223,9 +199,9 @@ fn access_is_asked_for_approved_used_and_over() {
 
 #[test]
 fn kill_minus_nine_leaves_no_credential_alive_that_is_not_on_record() {
-    let (ann, upstream) = (Ann::new(), silent());
+    let (ann, upstream) = (Ann::new(), Upstream::silent());
     let mut home = ann.plan(&upstream).write();
-    let bob = person(&home, "bob", &["staff", "lead"]);
+    let bob = home.key_of("person", "bob", &["staff", "lead"]);
     let mut sessions: Vec<String> = Vec::new();
     let mut dice = 0x5eed_u64;
     for life in 0..LIVES {

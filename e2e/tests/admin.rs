@@ -3,9 +3,7 @@
 
 use std::{collections::BTreeSet, path::Path, process::Command};
 
-use countersign_testkit::{
-    Client, Deployment, Gate, Plan, Reply, Upstream, chat_answer, chat_ask, chunked, event_stream, request, until,
-};
+use countersign_testkit::{Client, Deployment, Plan, Reply, Upstream, chat_answer, chat_ask, request, until};
 use serde_json::{Value, json};
 
 const POLICY: &str = r#"
@@ -49,20 +47,6 @@ fn lift(gateway: &Deployment, root: &str, id: &str) {
     assert_eq!(status, 200, "{said}");
 }
 
-/// A provider whose streams say something and then nothing more.
-fn silent() -> Upstream {
-    Upstream::start(|asked| {
-        if asked.json()["stream"] != true {
-            return Reply::json(200, &chat_answer("hello"));
-        }
-        let text = "An ordinary sentence, and a good long one. ";
-        let chunk = json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m",
-                           "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": null}]});
-        let event = chunked(format!("data: {chunk}\n\n").as_bytes());
-        (0..20).fold(Reply::raw(event_stream()), |reply, _| reply.send(event.clone())).wait(&Gate::new())
-    })
-}
-
 /// Opens a stream and reads its beginning.
 fn stream(gateway: &Deployment, key: &str) -> Client {
     let mut body = chat_ask("hi");
@@ -77,7 +61,7 @@ fn stream(gateway: &Deployment, key: &str) -> Client {
 
 #[test]
 fn a_revocation_by_each_target_refuses_the_next_request_and_cuts_what_streams() {
-    let upstream = silent();
+    let upstream = Upstream::silent();
     let home = plan(&upstream).write();
     let (root, key) = (home.key("root", "root"), home.key("alice", "staff"));
     let id = home.key_id("alice");

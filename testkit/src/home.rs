@@ -297,6 +297,17 @@ impl Home {
         self.must(&["key", "create", subject, "--role", role]).trim().to_owned()
     }
 
+    /// A key of a person, a service or an agent with these roles.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    #[must_use]
+    pub fn key_of(&self, kind: &str, subject: &str, roles: &[&str]) -> String {
+        let mut arguments = vec!["key", "create", subject, "--kind", kind];
+        arguments.extend(roles.iter().flat_map(|role| ["--role", role]));
+        self.must(&arguments).trim().to_owned()
+    }
+
     /// The id of the newest key of a subject.
     ///
     /// # Panics

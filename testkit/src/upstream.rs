@@ -10,10 +10,10 @@ use std::{
     thread,
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
-    Gate, PATIENCE,
+    Gate, PATIENCE, chat_answer,
     http::{Framing, Reader, framing, parse},
 };
 
@@ -145,6 +145,21 @@ pub struct Upstream {
 }
 
 impl Upstream {
+    /// Starts a provider whose streams say something and then nothing more.
+    #[must_use]
+    pub fn silent() -> Self {
+        Self::start(|asked| {
+            if asked.json()["stream"] != true {
+                return Reply::json(200, &chat_answer("hello"));
+            }
+            let text = "An ordinary sentence, and a good long one. ";
+            let chunk = json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m",
+                               "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": null}]});
+            let event = chunked(format!("data: {chunk}\n\n").as_bytes());
+            (0..20).fold(Reply::raw(event_stream()), |reply, _| reply.send(event.clone())).wait(&Gate::new())
+        })
+    }
+
     /// Starts a provider that answers by `script`, on connections that may run at the same time.
     ///
     /// # Panics

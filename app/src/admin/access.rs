@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use countersign_audit::{DiskDir, record::Members, show};
 use countersign_core::{
-    Code, Refusal, RequestId, Timestamp,
+    Code, Refusal, Timestamp,
     access::{Being, Case, Decision, Stand},
 };
 use countersign_policy::{
@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Ask, Gives, Param, Permit, Reply, Route,
-    ask::{malformed, nothing, unkept},
+    ask::{malformed, new_id, nothing, unkept},
     keys::Kind,
     page::{self, List},
     reply::JSON,
@@ -402,7 +402,7 @@ async fn request(ask: &Ask<'_>) -> Result<Reply, Refusal> {
     let holder = new.holder.map(|holder| Ok::<_, Refusal>((being(holder.subject)?, holder.kind.into()))).transpose()?;
     let wish = Wish { holder, actor, ..wish(new.things, new.purpose, new.minutes)? };
     let access = named(ask, &new.access)?;
-    let case = access.ask(new_id(ask.now()), who, wish, ask.now()).map_err(refused)?;
+    let case = access.ask(new_id("acc_", ask.now()).into(), who, wish, ask.now()).map_err(refused)?;
     open(ask, &case).await
 }
 
@@ -412,7 +412,8 @@ async fn break_glass(ask: &Ask<'_>) -> Result<Reply, Refusal> {
     let access = named(ask, &new.access)?;
     let unreviewed = ask.admin.state.store().unreviewed(&Being::from(&**who)).await.map_err(unkept)?;
     let wish = wish(new.things, new.purpose, new.minutes)?;
-    let case = access.break_glass(new_id(ask.now()), who, wish, unreviewed, ask.now()).map_err(refused)?;
+    let case =
+        access.break_glass(new_id("acc_", ask.now()).into(), who, wish, unreviewed, ask.now()).map_err(refused)?;
     tracing::warn!(case = &*case.id, access = &*case.access, by = %case.asker, "access was taken without approval");
     open(ask, &case).await
 }
@@ -491,11 +492,6 @@ fn wish(things: Vec<String>, purpose: String, minutes: u64) -> Result<Wish, Refu
     }
     let things = things.into_iter().map(Into::into).collect();
     Ok(Wish { holder: None, actor: None, things, purpose, span: Duration::from_secs(minutes.saturating_mul(60)) })
-}
-
-/// A fresh id, which sorts by time.
-fn new_id(now: Timestamp) -> Arc<str> {
-    RequestId::new(now, clock::random()).to_string().replacen("req_", "acc_", 1).into()
 }
 
 fn refused(fault: Fault) -> Refusal {

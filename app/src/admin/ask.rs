@@ -6,6 +6,7 @@ use bytes::Bytes;
 use countersign_audit::record::{Changed, Members};
 use countersign_core::{
     Code, Refusal, RequestId, Timestamp,
+    access::Being,
     life::{Identified, Peer},
 };
 use countersign_gateway::Asked;
@@ -13,6 +14,8 @@ use countersign_policy::Administer;
 use countersign_store::StoreError;
 use http::HeaderMap;
 use serde::de::DeserializeOwned;
+
+use crate::clock;
 
 use super::{Admin, Permit, Route, nobody, page::Page};
 
@@ -46,8 +49,8 @@ impl<'a> Ask<'a> {
 
     /// Who asks, as records of the store name them: `TENANT/SUBJECT`.
     pub(crate) fn by(&self) -> Result<String, Refusal> {
-        let who = self.who()?.principal();
-        Ok(format!("{}/{}", who.tenant, who.subject))
+        // Whatever tenant and subject hold, no two callers have one name.
+        Ok(Being::from(&**self.who()?.principal()).to_string())
     }
 
     /// When the request arrived.
@@ -125,6 +128,11 @@ impl<'a> Ask<'a> {
             .await
             .map_err(|_| Refusal::new(Code::AuditFailed, "the audit record was not durable in time"))?
     }
+}
+
+/// A fresh id that begins so, and sorts by time.
+pub(crate) fn new_id(prefix: &str, now: Timestamp) -> String {
+    RequestId::new(now, clock::random()).to_string().replacen("req_", prefix, 1)
 }
 
 /// What is wrong with a request; the caller is told.

@@ -131,7 +131,7 @@ async fn exchange(ask: &Ask<'_>) -> Result<Reply, Refusal> {
         ("case".into(), record.case.id.to_string()),
         ("holder".into(), record.case.holder.to_string()),
         ("acts".into(), record.acts.join(" ")),
-        ("bound".into(), thumbprint(&record.bound)),
+        ("bound".into(), record.bound.to_string()),
         ("expires".into(), crate::clock::rfc3339(expires)),
     ]);
     ask.record(&record.id, Members::new(), members).await?;
@@ -204,13 +204,6 @@ fn wrong(refusal: &Refusal, _: RequestId) -> Bytes {
 
 fn unusable(why: impl Into<std::borrow::Cow<'static, str>>) -> Refusal {
     Refusal::new(Code::GrantUnusable, why)
-}
-
-fn thumbprint(bound: &Confirmation) -> String {
-    match bound {
-        Confirmation::Certificate(hash) => format!("x5t#S256:{}", HEXLOWER.encode(hash)),
-        Confirmation::Key(hash) => format!("jkt:{}", HEXLOWER.encode(hash)),
-    }
 }
 
 fn form(_: &mut SchemaGenerator) -> Schema {

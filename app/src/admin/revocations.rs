@@ -1,7 +1,7 @@
 //! Revocations: made, listed and lifted.
 
 use countersign_audit::record::Members;
-use countersign_core::{Refusal, RequestId, Target, Timestamp};
+use countersign_core::{Refusal, Target, Timestamp};
 use countersign_policy::Administer;
 use countersign_store::RevocationRecord;
 use http::Method;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Ask, Gives, Permit, Reply, Route,
-    ask::{malformed, nothing, unkept},
+    ask::{malformed, new_id, nothing, unkept},
     page::{self, List},
     reply::JSON,
     schema,
@@ -150,7 +150,7 @@ impl Wanted<'_> {
             }
         };
         let record = RevocationRecord {
-            id: new_id(now).into(),
+            id: new_id("rev_", now).into(),
             target: target.to_string().into(),
             before,
             until: None,
@@ -161,11 +161,6 @@ impl Wanted<'_> {
         };
         Ok((target, record))
     }
-}
-
-/// A fresh id, which sorts by time.
-pub(crate) fn new_id(now: Timestamp) -> String {
-    RequestId::new(now, clock::random()).to_string().replacen("req_", "rev_", 1)
 }
 
 async fn list(ask: &Ask<'_>) -> Result<Reply, Refusal> {

@@ -1,6 +1,6 @@
 //! Token exchange at the running gateway: an agent with a key of its own and a certified provider's token of whom it acts for.
 
-use countersign_testkit::{Answer, Deployment, Home, Plan, chat_ask, request};
+use countersign_testkit::{Answer, Deployment, Plan, chat_ask, request};
 use serde_json::{Value, json};
 
 use super::{CHAT, SCOPES, ask_until, upstream};
@@ -30,13 +30,6 @@ approvers = ["lead"]
 
 const PATH: &str = "/oauth/token";
 
-/// A key of a person or an agent.
-fn key(home: &Home, name: &str, kind: &str, roles: &[&str]) -> String {
-    let mut arguments = vec!["key", "create", name, "--kind", kind];
-    arguments.extend(roles.iter().flat_map(|role| ["--role", role]));
-    home.must(&arguments).trim().to_owned()
-}
-
 /// An exchange by the agent, for whoever the token is of.
 fn exchange(gateway: &Deployment, agent: &str, case: &str, token: &str, proof: &str) -> Answer {
     let form = format!(
@@ -61,8 +54,8 @@ fn an_agent_acts_for_the_bearer_of_a_providers_token() {
         .more(ACCESS)
         .admin()
         .write();
-    let agent = key(&home, "robot", "agent", &["staff"]);
-    let lead = key(&home, "lead", "person", &["staff", "lead"]);
+    let agent = home.key_of("agent", "robot", &["staff"]);
+    let lead = home.key_of("person", "lead", &["staff", "lead"]);
     let gateway = home.serve();
     let holder = issuers.token("plain", "gateway.use", GATEWAY);
     ask_until(&gateway, &holder, 200);

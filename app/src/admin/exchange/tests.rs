@@ -225,9 +225,10 @@ async fn a_caller_with_an_api_key_introduces_a_key_and_proves_it_from_then_on() 
     let (status, headers, said) = company.by(None, ask(prove("POST", PATH, "x", None))).await;
     assert_eq!((status, &said["error"]), (StatusCode::UNAUTHORIZED, &json!("use_dpop_nonce")));
     let nonce = headers["dpop-nonce"].to_str().unwrap();
-    let (status, _, token) = company.by(None, ask(prove("POST", PATH, nonce, None))).await;
+    let proof = prove("POST", PATH, nonce, None);
+    let (status, _, token) = company.by(None, ask(proof.clone())).await;
     assert_eq!((status, &token["token_type"]), (StatusCode::OK, &json!("DPoP")), "{token}");
-    assert_eq!(company.by(None, ask(prove("POST", PATH, nonce, None))).await.2["error"], "invalid_dpop_proof");
+    assert_eq!(company.by(None, ask(proof)).await.2["error"], "invalid_dpop_proof");
 
     let text = token["access_token"].as_str().unwrap();
     let mut request = Request::get("/v1/models").header("authorization", format!("DPoP {text}"));

@@ -1,6 +1,8 @@
 //! What a verified access token says of its bearer, in the same words for every identity provider.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
+
+use data_encoding::HEXLOWER;
 
 use crate::Timestamp;
 
@@ -57,4 +59,15 @@ pub enum Confirmation {
     Certificate([u8; 32]),
     /// Thumbprint of a public key, `jkt` (RFC 9449, RFC 7638).
     Key([u8; 32]),
+}
+
+/// The member of `cnf` and the hash in hexadecimal, as in `jkt:0a1b...`.
+impl fmt::Display for Confirmation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (member, hash) = match self {
+            Self::Certificate(hash) => ("x5t#S256", hash),
+            Self::Key(hash) => ("jkt", hash),
+        };
+        write!(f, "{member}:{}", HEXLOWER.encode(hash))
+    }
 }

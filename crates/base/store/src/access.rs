@@ -10,7 +10,7 @@ use data_encoding::HEXLOWER;
 use sqlx::{Any, AnyConnection, Row as _, Transaction, any::AnyRow};
 
 use crate::{
-    Revision, Store, StoreError,
+    Revision, Store, StoreError, exists,
     keys::{kind_of, to_sql},
 };
 
@@ -117,10 +117,7 @@ impl Store {
         .bind(i64::from(limit))
         .fetch_all(&mut *transaction)
         .await?;
-        let mut cases = Vec::with_capacity(ids.len());
-        for (id,) in ids {
-            cases.extend(read_case(&mut transaction, &id).await?);
-        }
+        let cases = read_cases(&mut transaction, ids).await?;
         transaction.rollback().await?;
         Ok(cases)
     }
@@ -135,10 +132,7 @@ impl Store {
             .bind(to_sql(from))
             .fetch_all(&mut *transaction)
             .await?;
-        let mut cases = Vec::with_capacity(ids.len());
-        for (id,) in ids {
-            cases.extend(read_case(&mut transaction, &id).await?);
-        }
+        let cases = read_cases(&mut transaction, ids).await?;
         transaction.rollback().await?;
         Ok(cases)
     }
@@ -185,7 +179,7 @@ impl Store {
         .bind(&*session.id)
         .bind(&*session.case.id)
         .bind(HEXLOWER.encode(&session.hash))
-        .bind(bound_to(&session.bound))
+        .bind(session.bound.to_string())
         .bind(to_sql(session.issued))
         .bind(to_sql(session.created))
         .bind(to_sql(session.expires))
@@ -344,6 +338,14 @@ async fn word(
     Ok(())
 }
 
+async fn read_cases(connection: &mut AnyConnection, ids: Vec<(String,)>) -> Result<Vec<Case>, StoreError> {
+    let mut cases = Vec::with_capacity(ids.len());
+    for (id,) in ids {
+        cases.extend(read_case(connection, &id).await?);
+    }
+    Ok(cases)
+}
+
 async fn read_case(connection: &mut AnyConnection, id: &str) -> Result<Option<Case>, StoreError> {
     let row = sqlx::query("SELECT * FROM access_case WHERE id = $1").bind(id).fetch_optional(&mut *connection).await?;
     let Some(row) = row else { return Ok(None) };
@@ -447,13 +449,6 @@ async fn read_session(
     })
 }
 
-fn bound_to(bound: &Confirmation) -> String {
-    match bound {
-        Confirmation::Certificate(hash) => format!("x5t#S256:{}", HEXLOWER.encode(hash)),
-        Confirmation::Key(hash) => format!("jkt:{}", HEXLOWER.encode(hash)),
-    }
-}
-
 fn bound_of(text: String) -> Option<Confirmation> {
     match text.split_once(':')? {
         ("x5t#S256", hex) => hash(hex.to_owned()).map(Confirmation::Certificate),
@@ -464,13 +459,6 @@ fn bound_of(text: String) -> Option<Confirmation> {
 
 fn hash(hex: String) -> Option<[u8; 32]> {
     HEXLOWER.decode(hex.as_bytes()).ok()?.try_into().ok()
-}
-
-fn exists(error: sqlx::Error) -> StoreError {
-    match error.as_database_error() {
-        Some(database) if database.is_unique_violation() => StoreError::Exists,
-        _ => error.into(),
-    }
 }
 
 fn number(place: usize) -> i64 {

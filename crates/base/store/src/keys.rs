@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, exists};
 use countersign_core::{Timestamp, principal::PrincipalKind};
 use data_encoding::HEXLOWER;
 
@@ -89,10 +89,7 @@ impl Store {
         .bind(&key.note)
         .execute(&mut *transaction)
         .await
-        .map_err(|e| match e.as_database_error() {
-            Some(database) if database.is_unique_violation() => StoreError::Exists,
-            _ => e.into(),
-        })?;
+        .map_err(exists)?;
         for (kind, names) in [("role", &key.roles), ("scope", &key.scopes)] {
             let mut names = names.clone();
             names.sort();

@@ -180,6 +180,14 @@ impl fmt::Debug for Store {
     }
 }
 
+/// What is there twice is said to be there.
+pub(crate) fn exists(error: sqlx::Error) -> StoreError {
+    match error.as_database_error() {
+        Some(database) if database.is_unique_violation() => StoreError::Exists,
+        _ => error.into(),
+    }
+}
+
 async fn migrate(pool: &AnyPool) -> Result<(), StoreError> {
     match Migrator::with_migrations(migrations()).run(pool).await {
         Ok(()) => Ok(()),

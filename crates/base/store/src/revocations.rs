@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use countersign_core::Timestamp;
 
-use crate::{Revision, Store, StoreError, keys::to_sql};
+use crate::{Revision, Store, StoreError, exists, keys::to_sql};
 
 /// A revocation as it is kept.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -47,10 +47,7 @@ impl Store {
         .bind(&record.reason)
         .execute(&mut *transaction)
         .await
-        .map_err(|e| match e.as_database_error() {
-            Some(database) if database.is_unique_violation() => StoreError::Exists,
-            _ => e.into(),
-        })?;
+        .map_err(exists)?;
         let number: i64 = sqlx::query_scalar("SELECT number FROM revision WHERE part = $1")
             .bind(PART)
             .fetch_one(&mut *transaction)
