@@ -62,7 +62,7 @@ fn a_record_that_cannot_be_written_tells_nothing_either() {
     let gateway = Plan::new()
         .target_as(&openai(&upstream, "key = { file = \"provider.key\" }"))
         .telemetry("level = \"trace\"")
-        .file_limit(384);
+        .file_limit(1024);
     let home = gateway.write();
     home.put("provider.key", PROVIDER_KEY);
     let (key, observer) = (home.key("alice", "staff"), home.key("olga", "observer"));
