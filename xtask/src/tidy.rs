@@ -67,6 +67,7 @@ fn may(from: &str, to: &str) -> bool {
         "app" => base(to) || to.starts_with("crates/flow/"),
         "crates/flow/gateway" => base(to) || (to.starts_with("crates/flow/") && to != from),
         "xtask" | "e2e" | "testkit" => to == core || to == "testkit" || base(to) || to == "crates/flow/gateway",
+        "train" => base(to),
         from if from == core => false,
         from if base(from) => to == core,
         from if from.starts_with("crates/flow/") => base(to),

@@ -1,0 +1,224 @@
+//! What the linear lane sees of a text: character n-grams within words, words and pairs of words, each hashed into a bucket.
+//!
+//! Letters are compared in lower case, digits as one digit, white space not at all. Scripts that put no spaces between words are
+//! read character by character. One pass, no allocation that grows with the text. Training and judging share this module: a change
+//! here makes every weight mean something else.
+
+use std::ops::Range;
+
+/// Buckets that features are hashed into.
+pub const BUCKETS: usize = 1 << BITS;
+
+/// Takes in what [`read`] finds.
+pub trait Sink {
+    /// A feature of the present token: its bucket, and whether it counts against instead of for (signed hashing lets
+    /// collisions cancel).
+    fn feature(&mut self, bucket: u32, against: bool);
+
+    /// The present token ends. `span` are its bytes; `breaks` says whether a sentence or a line ends after it.
+    fn token(&mut self, span: Range<usize>, breaks: bool);
+}
+
+/// Hands every token of `text` and its features to `sink`, in order.
+pub fn read(text: &str, sink: &mut impl Sink) {
+    let mut word = Word { letters: [0; LONGEST], len: 0, hash: 0, start: 0 };
+    let mut last = [0_u32; 2];
+    let mut chars = text.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        let class = class(c);
+        let next = chars.peek().map_or(text.len(), |(n, _)| *n);
+        match class {
+            Class::Letter(folded) => {
+                word.push(folded, at);
+                let goes_on = chars.peek().is_some_and(|(_, n)| matches!(self::class(*n), Class::Letter(_)));
+                if goes_on && word.len < LONGEST {
+                    continue;
+                }
+                word.features(sink, &mut last);
+                sink.token(word.start..next, text.as_bytes().get(next) == Some(&b'\n'));
+                word.clear();
+            }
+            Class::Wide => {
+                // A character of its own: alone, with the one before, and with the two before.
+                let c = u32::from(c);
+                emit(sink, mix(WIDE, c));
+                emit(sink, mix(mix(WIDE, last[0]), c));
+                emit(sink, mix(mix(mix(WIDE, last[1]), last[0]), c));
+                last = [c, last[0]];
+                sink.token(at..next, text.as_bytes().get(next) == Some(&b'\n'));
+            }
+            Class::Sign => {
+                let ends = breaks(c) || text.as_bytes().get(next) == Some(&b'\n');
+                let c = u32::from(c);
+                emit(sink, mix(SIGN, c));
+                emit(sink, mix(mix(SIGN, last[0]), c));
+                last = [c, last[0]];
+                sink.token(at..next, ends);
+            }
+            Class::Space => {}
+        }
+    }
+}
+
+/// What a character is to the reader.
+enum Class {
+    Letter(u32),
+    Wide,
+    Sign,
+    Space,
+}
+
+fn class(c: char) -> Class {
+    match c {
+        'a'..='z' => Class::Letter(c as u32),
+        'A'..='Z' => Class::Letter(c as u32 | 0x20),
+        '0'..='9' => Class::Letter('0' as u32),
+        ' ' | '\t' | '\n' | '\r' => Class::Space,
+        '\0'..='\x7f' => Class::Sign,
+        '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}' => {
+            Class::Wide
+        }
+        _ if c.is_alphanumeric() || marks(c) => Class::Letter(c.to_lowercase().next().map_or(0, u32::from)),
+        _ if c.is_whitespace() => Class::Space,
+        _ => Class::Sign,
+    }
+}
+
+/// Vowel signs and the like, which stand within words.
+const fn marks(c: char) -> bool {
+    matches!(c, '\u{300}'..='\u{36f}' | '\u{610}'..='\u{61a}' | '\u{64b}'..='\u{65f}' | '\u{900}'..='\u{dff}' | '\u{e31}'..='\u{e4e}'
+        | '\u{eb1}'..='\u{ece}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}')
+}
+
+/// Whether a sentence or a cell of a table ends with the sign.
+const fn breaks(c: char) -> bool {
+    matches!(c, '.' | '!' | '?' | ';' | '|' | '。' | '！' | '？' | '\u{964}' | '\u{61f}' | '\u{6d4}')
+}
+
+/// A word being read.
+struct Word {
+    letters: [u32; LONGEST],
+    len: usize,
+    hash: u32,
+    start: usize,
+}
+
+impl Word {
+    fn push(&mut self, letter: u32, at: usize) {
+        if self.len == 0 {
+            self.start = at;
+            self.hash = WORD;
+        }
+        if let Some(slot) = self.letters.get_mut(self.len) {
+            *slot = letter;
+            self.len += 1;
+        }
+        self.hash = mix(self.hash, letter);
+    }
+
+    fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    /// The word, the pairs it makes with the two before, and its n-grams with the borders counted as letters.
+    fn features(&self, sink: &mut impl Sink, last: &mut [u32; 2]) {
+        emit(sink, self.hash);
+        emit(sink, mix(mix(PAIR, last[0]), self.hash));
+        emit(sink, mix(mix(SKIP, last[1]), self.hash));
+        *last = [self.hash, last[0]];
+        let letters = self.letters.get(..self.len).unwrap_or_default();
+        let mut three = [BORDER; 4];
+        for (n, letter) in letters.iter().copied().chain(std::iter::once(BORDER)).enumerate() {
+            let [a, b, c, d] = three;
+            // With the border before the word there are n + 2 letters so far.
+            if n >= 1 {
+                let gram = mix(mix(mix(GRAM, letter), d), c);
+                emit(sink, gram);
+                if n >= 2 {
+                    let gram = mix(gram, b);
+                    emit(sink, gram);
+                    if n >= 3 {
+                        emit(sink, mix(gram, a));
+                    }
+                }
+            }
+            three = [b, c, d, letter];
+        }
+    }
+}
+
+fn emit(sink: &mut impl Sink, hash: u32) {
+    let spread = hash.wrapping_mul(0x9e37_79b1);
+    sink.feature(spread >> (32 - BITS), spread & 0x800 != 0);
+}
+
+/// One step of a hash; good enough for buckets, and quick.
+const fn mix(hash: u32, with: u32) -> u32 {
+    let h = (hash ^ with).wrapping_mul(0x85eb_ca6b);
+    h ^ (h >> 15)
+}
+
+const BITS: u32 = 18;
+/// Longest word, in letters; a longer one is read as several.
+const LONGEST: usize = 24;
+/// Seeds, one for each sort of feature.
+const WORD: u32 = 0x1b87_3593;
+const PAIR: u32 = 0xe654_6b64;
+const SKIP: u32 = 0x3c6e_f372;
+const GRAM: u32 = 0x5bd1_e995;
+const WIDE: u32 = 0xcc9e_2d51;
+const SIGN: u32 = 0x27d4_eb2f;
+/// The letter that stands for the border of a word.
+const BORDER: u32 = 0x2_0020;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct All {
+        tokens: Vec<(Range<usize>, bool, usize)>,
+        features: usize,
+    }
+
+    impl Sink for All {
+        fn feature(&mut self, bucket: u32, _: bool) {
+            assert!((bucket as usize) < BUCKETS);
+            self.features += 1;
+        }
+
+        fn token(&mut self, span: Range<usize>, breaks: bool) {
+            self.tokens.push((span, breaks, std::mem::take(&mut self.features)));
+        }
+    }
+
+    fn tokens(text: &str) -> Vec<(&str, bool)> {
+        let mut all = All::default();
+        read(text, &mut all);
+        all.tokens.into_iter().map(|(span, breaks, _)| (&text[span], breaks)).collect()
+    }
+
+    #[test]
+    fn words_signs_and_ideographs_are_tokens() {
+        assert_eq!(
+            tokens("Say \"hi\". Ok"),
+            [("Say", false), ("\"", false), ("hi", false), ("\"", false), (".", true), ("Ok", false)]
+        );
+        assert_eq!(tokens("首都。"), [("首", false), ("都", false), ("。", true)]);
+        assert_eq!(tokens("กรุงเทพ ดี"), [("กรุงเทพ", false), ("ดี", false)]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn tokens_stand_in_order_and_features_are_bounded(text in "\\PC*") {
+            let mut all = All::default();
+            read(&text, &mut all);
+            let mut end = 0;
+            for (span, _, features) in all.tokens {
+                assert!(span.start >= end && text.get(span.clone()).is_some_and(|t| !t.is_empty()));
+                assert!((1..=3 + 3 * (LONGEST + 1)).contains(&features));
+                end = span.end;
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Cuts a text into segments of a sentence or so, and puts neighbouring segments together to windows.
+//!
+//! Sums over tokens are kept for each segment, so that a text is hashed once, however many windows it is seen through.
+
+use std::ops::Range;
+
+use crate::features::{self, Sink};
+
+/// A stretch of a text with the sum of what its features weigh.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Segment<T> {
+    /// Its bytes.
+    pub span: Range<usize>,
+    /// What its features weigh together.
+    pub sum: T,
+    /// How many features it has.
+    pub count: u32,
+}
+
+/// Reads `text` into segments; `weigh` says what a feature weighs.
+pub fn segments<T: Copy + Default + std::ops::AddAssign>(
+    text: &str,
+    weigh: impl FnMut(u32, bool) -> T,
+) -> Vec<Segment<T>> {
+    let mut cutter = Cutter { weigh, done: Vec::new(), open: Segment::default(), tokens: 0 };
+    features::read(text, &mut cutter);
+    if cutter.tokens > 0 {
+        cutter.done.push(cutter.open);
+    }
+    cutter.done
+}
+
+/// The windows over `segments`, by index: one, and each [`WIDE`] neighbours.
+pub fn windows(segments: usize) -> impl Iterator<Item = Range<usize>> {
+    let narrow = (0..segments.saturating_sub(NARROW - 1)).map(|at| at..at + NARROW);
+    let wide = (0..segments.saturating_sub(WIDE - 1)).map(|at| at..at + WIDE);
+    let whole = (segments < WIDE && segments != NARROW && segments > 0).then_some(0..segments);
+    narrow.chain(wide).chain(whole)
+}
+
+struct Cutter<T, W> {
+    weigh: W,
+    done: Vec<Segment<T>>,
+    open: Segment<T>,
+    tokens: usize,
+}
+
+impl<T: Copy + Default + std::ops::AddAssign, W: FnMut(u32, bool) -> T> Sink for Cutter<T, W> {
+    fn feature(&mut self, bucket: u32, against: bool) {
+        self.open.sum += (self.weigh)(bucket, against);
+        self.open.count += 1;
+    }
+
+    fn token(&mut self, span: Range<usize>, breaks: bool) {
+        if self.tokens == 0 {
+            self.open.span.start = span.start;
+        }
+        self.open.span.end = span.end;
+        self.tokens += 1;
+        if self.tokens >= MOST || (breaks && self.tokens >= LEAST) {
+            self.tokens = 0;
+            self.done.push(std::mem::take(&mut self.open));
+        }
+    }
+}
+
+/// Segments of a narrow window, for what is one sentence in a long text.
+pub const NARROW: usize = 2;
+/// Segments of a wide window, some 600 characters.
+pub const WIDE: usize = 6;
+/// Tokens after which the end of a sentence or line ends a segment.
+const LEAST: usize = 12;
+/// Tokens after which it ends anyway.
+const MOST: usize = 24;

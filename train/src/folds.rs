@@ -1,0 +1,133 @@
+//! Learns with each family of sources left out in turn, and from everything.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    io::Write as _,
+    path::Path,
+};
+
+use countersign_classifier::{Head, Linear, Question};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Knobs,
+    learn::{Plan, Set, Weights, learn},
+    report,
+    rows::{self, Row, Seen},
+};
+
+/// What a model that has not seen the row's family says of it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Prediction {
+    pub(crate) id: String,
+    pub(crate) question: String,
+    pub(crate) raw: f32,
+    pub(crate) segments: usize,
+    /// Whether the span touches the payload, where that is known.
+    pub(crate) span: Option<bool>,
+}
+
+/// Everything that is learned from.
+struct School<'a> {
+    rows: &'a [Row],
+    texts: Vec<&'a str>,
+    payloads: HashMap<usize, std::ops::Range<usize>>,
+}
+
+impl<'a> School<'a> {
+    fn new(rows: &'a [Row], seen: &'a [Seen]) -> Self {
+        let texts: Vec<&str> = seen.iter().map(|s| s.views[0].as_str()).collect();
+        let payloads = rows::payloads(rows, &texts);
+        Self { rows, texts, payloads }
+    }
+
+    /// Learns both questions without a family.
+    fn learn(&self, without: Option<&str>, knobs: &Knobs) -> anyhow::Result<Linear> {
+        let head = |question: Question| {
+            let set = self.set(question, without, knobs);
+            let plan = Plan { epochs: knobs.epochs, rate: knobs.rate, decay: knobs.decay, caution: knobs.caution };
+            quantise(&learn(&set, plan, 0x9e37_79b9_7f4a_7c15))
+        };
+        Ok(Linear::new([head(Question::Override), head(Question::Instruction)])?)
+    }
+
+    fn set(&self, question: Question, without: Option<&str>, knobs: &Knobs) -> Set {
+        let taken = |row: &&Row| without.is_none_or(|f| row.family() != f) && row.teaches(question) && !row.disguised();
+        let mut sizes: BTreeMap<(&str, u8), f32> = BTreeMap::new();
+        for row in self.rows.iter().filter(taken) {
+            *sizes.entry((&row.source, row.label)).or_default() += 1.0;
+        }
+        let mut set = Set::default();
+        for (at, row) in self.rows.iter().enumerate().filter(|(_, row)| taken(row)) {
+            let size = sizes.get(&(row.source.as_str(), row.label)).copied().unwrap_or(1.0);
+            set.add(self.texts[at], row.attack(), self.payloads.get(&at).cloned(), (knobs.cap / size).min(1.0));
+        }
+        set
+    }
+}
+
+/// Predicts each family by a model that has not seen it.
+pub(crate) fn folds(rows: &[Row], seen: &[Seen], knobs: &Knobs, out: &Path) -> anyhow::Result<()> {
+    let school = School::new(rows, seen);
+    let families: BTreeSet<&str> = rows.iter().map(Row::family).collect();
+    println!("{} rows, {} payloads known", rows.len(), school.payloads.len());
+    if let Some(folder) = out.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut file = std::io::BufWriter::new(std::fs::File::create(out)?);
+    for family in families {
+        if !knobs.only.is_empty() && knobs.only != family {
+            continue;
+        }
+        let start = std::time::Instant::now();
+        let model = school.learn(Some(family), knobs)?;
+        let learned = start.elapsed().as_secs_f32();
+        for (at, row) in rows.iter().enumerate().filter(|(_, row)| row.family() == family) {
+            for question in Question::ALL.into_iter().filter(|q| row.measures(*q)) {
+                let plain = model.weigh(question, school.texts[at]);
+                let hidden = seen[at].views.iter().skip(1).map(|view| model.weigh(question, view).raw);
+                let prediction = Prediction {
+                    id: row.id.clone(),
+                    question: question.as_str().to_owned(),
+                    raw: hidden.fold(plain.raw, f32::max).max(-30.0),
+                    segments: plain.segments,
+                    span: school.payloads.get(&at).map(|p| p.start < plain.span.end && plain.span.start < p.end),
+                };
+                writeln!(file, "{}", serde_json::to_string(&prediction)?)?;
+            }
+        }
+        println!("{family}: learned in {learned:.0} s, predicted in {:.0} s", start.elapsed().as_secs_f32() - learned);
+    }
+    Ok(())
+}
+
+/// Learns from everything and writes the weights, calibrated by what was predicted of left-out families.
+pub(crate) fn weights(
+    rows: &[Row],
+    seen: &[Seen],
+    knobs: &Knobs,
+    predictions: &Path,
+    out: &Path,
+) -> anyhow::Result<()> {
+    let school = School::new(rows, seen);
+    let learned = school.learn(None, knobs)?;
+    let predictions = report::read(predictions)?;
+    let tables = Question::ALL.map(|question| {
+        let head = report::calibrate(rows, &predictions, question, *learned.head(question));
+        (head, learned.table(question).into())
+    });
+    let bytes = Linear::new(tables)?.write();
+    std::fs::write(out, &bytes)?;
+    println!("{}: {} bytes", out.display(), bytes.len());
+    Ok(())
+}
+
+/// Weights as bytes, with the scale that loses least.
+fn quantise(weights: &Weights) -> (Head, Box<[i8]>) {
+    let mut sizes: Vec<f32> = weights.table.iter().map(|w| w.abs()).filter(|w| *w > 0.0).collect();
+    sizes.sort_by(f32::total_cmp);
+    let most = sizes.get(sizes.len() * 999 / 1000).copied().unwrap_or(1.0);
+    let scale = most / 127.0;
+    let table = weights.table.iter().map(|w| (w / scale).round().clamp(-127.0, 127.0) as i8).collect();
+    (Head { scale, bias: weights.bias, slope: 1.0, ..Head::default() }, table)
+}

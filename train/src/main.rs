@@ -1,0 +1,82 @@
+//! Teaches the classifier and judges detectors: reads the development data, learns weights, leaves families of sources out in turn.
+//!
+//! It is a tool of the workshop (`cargo xtask train`, `cargo xtask bench detect`) and no part of the product.
+#![expect(clippy::print_stdout, reason = "its tables are what it is for")]
+
+mod folds;
+mod learn;
+mod report;
+mod rows;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// The trainer.
+#[derive(Parser)]
+struct Cli {
+    /// The folder of the development data
+    #[arg(long, default_value = "../shared/data/injection/dev")]
+    data: PathBuf,
+    /// What the guard makes of them
+    #[arg(long, default_value = "target/detect/views.jsonl")]
+    views: PathBuf,
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Leave each family of sources out in turn and write what is predicted of it
+    Folds {
+        /// Where predictions go
+        #[arg(long, default_value = "target/detect/linear.jsonl")]
+        out: PathBuf,
+        #[command(flatten)]
+        plan: Knobs,
+    },
+    /// Learn from everything, calibrate by the predictions, write the weights
+    Weights {
+        /// Predictions of left-out families
+        #[arg(long, default_value = "target/detect/linear.jsonl")]
+        predictions: PathBuf,
+        /// Where the weights go
+        #[arg(long, default_value = "crates/base/classifier/weights/linear.bin")]
+        out: PathBuf,
+        #[command(flatten)]
+        plan: Knobs,
+    },
+    /// Print tables of predictions
+    Report {
+        /// Predictions, one file for each detector
+        predictions: Vec<PathBuf>,
+    },
+}
+
+/// How to learn.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Knobs {
+    #[arg(long, default_value_t = 8)]
+    epochs: usize,
+    #[arg(long, default_value_t = 0.15)]
+    rate: f32,
+    #[arg(long, default_value_t = 0.05)]
+    decay: f32,
+    #[arg(long, default_value_t = 1.0)]
+    caution: f32,
+    #[arg(long, default_value_t = 1500.0)]
+    cap: f32,
+    #[arg(long, default_value = "")]
+    only: String,
+}
+
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    let rows = rows::read(&cli.data)?;
+    let seen = rows::seen(&cli.views, &rows)?;
+    match cli.task {
+        Task::Folds { out, plan } => folds::folds(&rows, &seen, &plan, &out),
+        Task::Weights { predictions, out, plan } => folds::weights(&rows, &seen, &plan, &predictions, &out),
+        Task::Report { predictions } => report::print(&rows, &seen, &predictions),
+    }
+}
