@@ -29,6 +29,7 @@ mod access;
 pub(crate) mod ask;
 mod checkpoint;
 mod exchange;
+pub(crate) mod global;
 mod keys;
 mod once;
 pub(crate) mod openapi;
@@ -54,6 +55,7 @@ pub(crate) const GROUPS: &[Group] = &[
     Group { path: "/ssf/", routes: signals::ROUTES, words: &signals::WORDS },
     Group { path: "/ssf/", routes: receivers::ROUTES, words: &signals::WORDS },
     Group { path: receivers::CONFIGURATION, routes: receivers::KNOWN, words: &reply::PROBLEMS },
+    Group { path: global::PATH, routes: global::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/scim/v2", routes: scim::ROUTES, words: &scim::WORDS },
 ];
 

@@ -3,6 +3,7 @@
 use std::{fmt, net::SocketAddr, path::PathBuf};
 
 use countersign_core::{Code, Secret};
+use countersign_identity::token::Revoker;
 
 mod check;
 mod fields;
@@ -113,6 +114,8 @@ pub(crate) struct Signals {
     pub(crate) audiences: Vec<String>,
     /// What `aud` of its logout tokens may be.
     pub(crate) logout: Vec<String>,
+    /// What its tokens say that ask for a global revocation, if it may ask.
+    pub(crate) revocation: Option<Revoker>,
     /// Where it hands its events out, if it does not push them, and the token for that.
     pub(crate) poll: Option<(crate::fetch::Place, Option<Key>)>,
 }

@@ -50,10 +50,29 @@ pub(crate) async fn take(
     }
     act(intake, signal, request, from, now).await?;
     // Afterwards: an event that a crash cut short comes again, and what it did already it does once more, which changes nothing.
-    store.note_signal(&event, signal.ends, now).await.map_err(unkept)
+    store.note_signal(&event, signal.ends, now).await.map(drop).map_err(unkept)
 }
 
-async fn act(
+/// Takes note that a token was shown that may be shown once.
+///
+/// # Errors
+/// `CS0202` when it was shown before, `CS0804` when that cannot be kept.
+pub(crate) async fn once(intake: &Intake<'_>, signal: &Signal, now: Timestamp) -> Result<(), Refusal> {
+    let hasher = intake.state.ring().hasher("global revocation");
+    let hasher = hasher.map_err(|_| Refusal::new(Code::Internal, "the key ring gave no hasher"))?;
+    let shown = HEXLOWER.encode(&hasher.hash(format!("{}\n{}", signal.issuer, signal.id).as_bytes()));
+    // Noted before anything is done, so that of two who show it at once one is refused, on whatever node.
+    if intake.state.store().note_signal(&shown, signal.ends, now).await.map_err(unkept)? {
+        return Ok(());
+    }
+    Err(Refusal::new(Code::BadCredential, "the token was shown before"))
+}
+
+/// Does what an event leads to.
+///
+/// # Errors
+/// `CS0601` or `CS0804` when it cannot be recorded or kept.
+pub(crate) async fn act(
     intake: &Intake<'_>,
     signal: &Signal,
     request: RequestId,
@@ -142,6 +161,7 @@ async fn record(
 const fn revokes(event: &Event) -> Option<&'static str> {
     match event {
         Event::SessionRevoked => Some("session-revoked"),
+        Event::TokensRevoked => Some("global-token-revocation"),
         Event::CredentialChanged => Some("credential-change"),
         Event::ClaimsChanged => Some("token-claims-change"),
         // What tokens say of the log-in is too much from now on.

@@ -4,6 +4,7 @@
 import { createServer } from "node:http";
 import { createHash, generateKeyPairSync, randomBytes, randomUUID, sign } from "node:crypto";
 import { Provider } from "oidc-provider";
+import { grant, interact, notebook, Person } from "./person.mjs";
 
 const TENANT = "5f2b8a3e-0c4d-4e6f-8a9b-1c2d3e4f5a6b";
 const PATHS = { plain: "/plain", entra: `/${TENANT}/v2.0`, okta: "/oauth2/default" };
@@ -33,6 +34,7 @@ const server = createServer((request, response) => {
       case "moved": return response.writeHead(302, { location: `http://127.0.0.1:${port}${path}/jwks` }).end();
     }
   }
+  if (request.url.startsWith(`${path}/interaction/`)) return interact(issuer.provider, request, response);
   request.originalUrl = request.url;
   request.url = request.url.slice(path.length);
   issuer.handle(request, response);
@@ -41,7 +43,7 @@ await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
 const { port } = server.address();
 
 const issuers = {};
-for (const name of Object.keys(PATHS)) issuers[name] = { mode: "up", asked: 0, questions: 0, turn: 0, rotate() { begin(name); } };
+for (const name of Object.keys(PATHS)) issuers[name] = { mode: "up", asked: 0, questions: 0, turn: 0, people: {}, rotate() { begin(name); } };
 for (const name of Object.keys(PATHS)) begin(name);
 console.log(port);
 
@@ -54,7 +56,8 @@ function begin(name) {
   const [type, options, alg] = name === "okta"
     ? ["rsa", { modulusLength: 2048 }, "RS256"]
     : name === "entra" ? ["rsa", { modulusLength: 2048 }, "PS256"] : ["ec", { namedCurve: "P-256" }, "ES256"];
-  const key = generateKeyPairSync(type, options).privateKey.export({ format: "jwk" });
+  issuer.key = generateKeyPairSync(type, options).privateKey;
+  const key = issuer.key.export({ format: "jwk" });
   issuer.provider = new Provider(`http://127.0.0.1:${port}${PATHS[name]}`, {
     jwks: { keys: [{ ...key, kid: `${name}-${issuer.turn}`, use: "sig", alg }] },
     clients: [{
@@ -71,10 +74,11 @@ function begin(name) {
       redirect_uris: [],
       response_types: [],
       id_token_signed_response_alg: alg,
-    }],
-    scopes: ["gateway.use", "opaque", "short", "group"],
+    }, notebook(alg, issuer.logout)],
+    scopes: ["openid", "gateway.use", "opaque", "short", "group"],
     features: {
       devInteractions: { enabled: false },
+      backchannelLogout: { enabled: true },
       clientCredentials: { enabled: true },
       dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => false },
       introspection: { enabled: true, allowedPolicy: (_context, client) => client.clientId === ASKER },
@@ -90,6 +94,13 @@ function begin(name) {
         }),
       },
     },
+    findAccount: (_context, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
+    loadExistingGrant: grant,
+    interactions: { url: (_context, { uid }) => `${PATHS[name]}/interaction/${uid}` },
+    // The session that a token belongs to, as many providers say it.
+    extraTokenClaims: (context) => ({ sid: context.oidc.entities.AuthorizationCode?.sid }),
+    // It would not speak to this machine otherwise.
+    fetch: (url, { dispatcher, ...options }) => fetch(url, options),
     ttl: { ClientCredentials: (_context, token) => (token.scope?.includes("short") ? 3 : 600) },
     formats: { customizers: { jwt: (_context, _token, jwt) => shape(name, jwt) } },
   });
@@ -141,6 +152,17 @@ function svid({ kid = "svid-1", ...claims }) {
   return `${signed}.${sign("sha256", Buffer.from(signed), { key: domain.privateKey, dsaEncoding: "ieee-p1363" }).toString("base64url")}`;
 }
 
+// A token that asks for a global revocation; only `plain` signs in this way.
+function revoker({ typ = "global-token-revocation+jwt", ...claims }) {
+  const issuer = issuers.plain;
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const now = Math.floor(Date.now() / 1000);
+  const signed = `${part({ alg: "ES256", typ, kid: `plain-${issuer.turn}` })}.${part({
+    iss: `http://127.0.0.1:${port}${PATHS.plain}`, sub: ASKER, jti: randomUUID(), iat: now, nbf: now - 300, exp: now + 300, ...claims,
+  })}`;
+  return `${signed}.${sign("sha256", Buffer.from(signed), { key: issuer.key, dsaEncoding: "ieee-p1363" }).toString("base64url")}`;
+}
+
 // A proof of a client's key (RFC 9449), with whatever claims the test wants otherwise.
 function proof({ holder = "own", token, header = {}, ...claims }) {
   const { privateKey, publicKey } = holders[holder];
@@ -155,7 +177,7 @@ function proof({ holder = "own", token, header = {}, ...claims }) {
 async function control(request, response) {
   let text = "";
   for await (const piece of request) text += piece;
-  const { issuer: name, mode, rotate, idToken, forge, prove, svid: workload } = JSON.parse(text);
+  const { issuer: name, mode, rotate, idToken, forge, prove, svid: workload, logout, signIn, signOut, revoke } = JSON.parse(text);
   const issuer = issuers[name];
   let said = {};
   if (mode) issuer.mode = mode;
@@ -174,6 +196,16 @@ async function control(request, response) {
     const keys = [{ ...key, kid: "svid-1", use: "jwt-svid" }, { ...key, kid: "x509-1", use: "x509-svid" }];
     said = { token: svid(workload), bundle: JSON.stringify({ spiffe_sequence: 1, spiffe_refresh_hint: 300, keys }) };
   }
+  if (logout) {
+    issuer.logout = logout;
+    issuer.rotate();
+  }
+  if (signIn) {
+    issuer.people[signIn.who] = new Person(`http://127.0.0.1:${port}${PATHS[name]}`, signIn.who);
+    said = { token: await issuer.people[signIn.who].signIn(signIn.resource) };
+  }
+  if (signOut) said = { status: await issuer.people[signOut].signOut() };
+  if (revoke) said = { token: revoker(revoke) };
   if (forge) said = { token: forged(name) };
   response.writeHead(200, { "content-type": "application/json" });
   response.end(JSON.stringify({ asked: issuer.asked, questions: issuer.questions, ...said }));

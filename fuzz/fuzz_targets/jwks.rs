@@ -27,6 +27,7 @@ fuzz_target!(|bytes: &[u8]| {
         max_lifetime: Duration::from_secs(7200),
         keys: KeyRules::default(),
         introspection: None,
+        speaks_for: None,
     };
     tokens.set_issuers(vec![issuer]).expect("the issuer will do");
     match tokens.fetched("bank", bytes, NOW) {

@@ -37,6 +37,7 @@ static IDENTITY: LazyLock<Identity> = LazyLock::new(|| {
         max_lifetime: Duration::from_secs(7200),
         keys: KeyRules::default(),
         introspection: None,
+        speaks_for: None,
     };
     identity.tokens().set_issuers(vec![issuer]).expect("the issuer will do");
     identity.tokens().fetched("bank", KEYS, NOW).expect("the set is one");

@@ -1,4 +1,5 @@
-//! Any bytes as the claims of a security event or logout token whose signature is good: refused, or about one of that issuer's own.
+//! Any bytes as the claims of a security event, a logout token or a token that asks for a global revocation, with a good signature, and as
+//! the body of the last: refused, or about one of that issuer's own.
 #![no_main]
 use std::{sync::LazyLock, time::Duration};
 
@@ -6,7 +7,7 @@ use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use countersign_core::{Target, Timestamp};
 use countersign_identity::{
     Tokens,
-    token::{Algorithm, Issuer, KeyRules, Profile},
+    token::{Algorithm, Issuer, KeyRules, Profile, Revoker, Whom},
 };
 use data_encoding::BASE64URL_NOPAD;
 use libfuzzer_sys::fuzz_target;
@@ -32,6 +33,7 @@ static TOKENS: LazyLock<Tokens> = LazyLock::new(|| {
         max_lifetime: Duration::from_secs(7200),
         keys: KeyRules::default(),
         introspection: None,
+        speaks_for: None,
     };
     tokens.set_issuers(vec![issuer]).expect("the issuer will do");
     let x = BASE64URL_NOPAD.encode(PAIR.public_key().as_ref());
@@ -42,24 +44,34 @@ static TOKENS: LazyLock<Tokens> = LazyLock::new(|| {
 
 fuzz_target!(|payload: &[u8]| {
     let audiences = |_: &str| vec!["https://gateway.example/ssf".to_owned()];
-    for typ in ["secevent+jwt", "logout+jwt"] {
+    let own = |_: &str| {
+        Some(Revoker { endpoint: "https://gateway.example/global-token-revocation".into(), client: "gateway".into() })
+    };
+    if let Ok(Whom::Known(about)) = TOKENS.revoked("bank", payload) {
+        about.narrowest().iter().for_each(ours);
+    }
+    for typ in ["secevent+jwt", "logout+jwt", "global-token-revocation+jwt"] {
         let header = BASE64URL_NOPAD.encode(format!(r#"{{"alg":"EdDSA","kid":"k","typ":"{typ}"}}"#).as_bytes());
         let signed = format!("{header}.{}", BASE64URL_NOPAD.encode(payload));
         let token = format!("{signed}.{}", BASE64URL_NOPAD.encode(PAIR.sign(signed.as_bytes()).as_ref()));
         let read = match typ {
             "logout+jwt" => TOKENS.logout(token.as_bytes(), &audiences, NOW),
-            _ => TOKENS.signal(token.as_bytes(), &audiences, NOW),
+            "secevent+jwt" => TOKENS.signal(token.as_bytes(), &audiences, NOW),
+            _ => TOKENS.revoker(token.as_bytes(), &own, NOW),
         };
         let Ok(signal) = read else { continue };
         assert!(signal.ends > NOW && !signal.events.is_empty());
-        for target in signal.about.narrowest() {
-            let ours = match &target {
-                Target::Principal(tenant, subject) => &**tenant == "bank" && subject.starts_with("bank/"),
-                Target::Session(issuer, _) | Target::Client(issuer, _) | Target::Issuer(issuer) => &**issuer == "bank",
-                _ => false,
-            };
-            assert!(ours, "{target} is not of the issuer");
-            assert_eq!(target.to_string().parse::<Target>().as_ref(), Ok(&target), "it has one text");
-        }
+        signal.about.narrowest().iter().for_each(ours);
     }
 });
+
+/// Whoever it is about is the issuer's, and has one text.
+fn ours(target: &Target) {
+    let ours = match target {
+        Target::Principal(tenant, subject) => &**tenant == "bank" && subject.starts_with("bank/"),
+        Target::Session(issuer, _) | Target::Client(issuer, _) | Target::Issuer(issuer) => &**issuer == "bank",
+        _ => false,
+    };
+    assert!(ours, "{target} is not of the issuer");
+    assert_eq!(target.to_string().parse::<Target>().as_ref(), Ok(target), "it has one text");
+}

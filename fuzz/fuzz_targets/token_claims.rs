@@ -46,6 +46,7 @@ static IDENTITY: LazyLock<Identity> = LazyLock::new(|| {
         max_lifetime: Duration::from_secs(7200),
         keys: KeyRules::default(),
         introspection: None,
+        speaks_for: None,
     });
     identity.tokens().set_issuers(issuers.into()).expect("the issuers will do");
     let x = BASE64URL_NOPAD.encode(PAIR.public_key().as_ref());

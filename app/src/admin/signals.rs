@@ -109,4 +109,4 @@ fn say(refusal: &Refusal, request: RequestId) -> Bytes {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

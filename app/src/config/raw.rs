@@ -13,7 +13,7 @@ mod signals;
 
 pub(crate) use budgets::{RawBudget, RawBy, RawPrice, RawWindow};
 pub(crate) use shared::{RawCluster, RawStore};
-pub(crate) use signals::{RawReceiver, RawSignals};
+pub(crate) use signals::{RawReceiver, RawRevocation, RawSignals};
 
 /// A Countersign configuration file.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -311,7 +311,8 @@ pub(crate) struct RawIssuer {
     pub(crate) url: String,
     /// How it writes access tokens.
     pub(crate) kind: RawIssuerKind,
-    /// What `aud` has to hold; one of these is enough.
+    /// What `aud` has to hold; one of these is enough. None with `speaks_for`.
+    #[serde(default)]
     pub(crate) audiences: Vec<String>,
     /// Tenant of its callers; `default` when absent. Not with `tenants`.
     pub(crate) tenant: Option<String>,
@@ -324,6 +325,9 @@ pub(crate) struct RawIssuer {
     pub(crate) introspect: Option<RawIntrospect>,
     /// Security events of its that are taken in.
     pub(crate) signals: Option<RawSignals>,
+    /// The name of the [[issuer]] whose people its security events are about, where another issues their access tokens: an Okta
+    /// organisation speaks for the people of its authorisation servers. Its own access tokens open nothing then.
+    pub(crate) speaks_for: Option<String>,
     /// A directory keeps its users and groups in step here, by SCIM: whom it deactivates is refused, and its groups outrank those of
     /// tokens. One issuer at most.
     #[serde(default)]

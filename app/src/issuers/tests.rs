@@ -29,6 +29,7 @@ fn issuer(keys: &str) -> config::Issuer {
             max_lifetime: Duration::from_hours(1),
             keys: KeyRules::default(),
             introspection: None,
+            speaks_for: None,
         },
         source: Source {
             name: "bank".into(),

@@ -35,6 +35,15 @@ pub(crate) fn ask(gateway: &Deployment, root: &str, said: &mut Said) -> String {
             "a token for a logout",
             post("/ssf/logout", "application/x-www-form-urlencoded", &[], &format!("logout_token={}", token(ISSUER))),
         ),
+        (
+            "a token and an address for a global revocation",
+            post(
+                "/global-token-revocation",
+                "application/json",
+                &[("authorization", &format!("Bearer {}", token(ISSUER)))],
+                &json!({"sub_id": {"format": "email", "email": PROMPT}}).to_string(),
+            ),
+        ),
     ] {
         said.refused(what, &answer);
     }

@@ -3,6 +3,7 @@
 
 mod directory;
 mod exchange;
+mod logout;
 mod opaque;
 mod proofs;
 mod server;
@@ -267,7 +268,7 @@ fn an_issuer_that_fails_is_trusted_for_a_while_and_then_not() {
 }
 
 /// A gateway whose provider begins to answer and then pauses.
-fn pausing(issuers: &Issuers) -> (Deployment, Gate) {
+fn pausing(plan: Plan, section: &str) -> (Deployment, Gate) {
     let (begun, never) = (Gate::new(), Gate::new());
     let gates = (begun.clone(), never.clone());
     let upstream = Upstream::start(move |_asked| {
@@ -282,8 +283,7 @@ fn pausing(issuers: &Issuers) -> (Deployment, Gate) {
         "name = \"openai\"\nspeaks = \"openai\"\nurl = {:?}\nmodels = [\"m\"]\nidle_seconds = 60",
         upstream.url()
     );
-    let gateway = Plan::new().target_as(&fields).top(RESOURCE).more(&issuers.section("plain", SCOPES)).serve();
-    (gateway, begun)
+    (plan.target_as(&fields).top(RESOURCE).more(section).serve(), begun)
 }
 
 /// Begins a stream; what of it was said before the cut is read by [`Client::rest_of_stream`].
@@ -300,7 +300,7 @@ fn stream(gateway: &Deployment, token: &str) -> countersign_testkit::Client {
 #[test]
 fn a_stream_ends_with_its_token() {
     let Some(issuers) = Issuers::start() else { return };
-    let (gateway, begun) = pausing(&issuers);
+    let (gateway, begun) = pausing(Plan::new(), &issuers.section("plain", SCOPES));
     let first = issuers.token("plain", "gateway.use", GATEWAY);
     // Keys are there once a token passes; models are listed without the provider.
     until("keys", || (gateway.get("/v1/models", &first).status == 200).then_some(()));
@@ -315,7 +315,7 @@ fn a_stream_ends_with_its_token() {
 #[test]
 fn a_stream_ends_when_a_reload_takes_its_issuer_away() {
     let Some(issuers) = Issuers::start() else { return };
-    let (gateway, begun) = pausing(&issuers);
+    let (gateway, begun) = pausing(Plan::new(), &issuers.section("plain", SCOPES));
     let token = issuers.token("plain", "gateway.use", GATEWAY);
     until("keys", || (gateway.get("/v1/models", &token).status == 200).then_some(()));
     let mut client = stream(&gateway, &token);

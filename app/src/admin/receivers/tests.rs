@@ -87,6 +87,7 @@ async fn what_is_said_verifies_by_what_is_published() {
         max_lifetime: Duration::from_hours(1),
         keys: KeyRules::default(),
         introspection: None,
+        speaks_for: None,
     };
     tokens.set_issuers(vec![issuer]).unwrap();
     tokens.fetched("gateway", keys.to_string().as_bytes(), clock::now()).unwrap();

@@ -26,24 +26,32 @@ signals = { audiences = ["https://ai.example/ssf/events"], logout = "gateway" }
 "#;
 
 /// A gateway that trusts the issuer `bank`, whose key this is.
-struct Bank {
-    world: World,
+pub(in crate::admin) struct Bank {
+    pub(in crate::admin) world: World,
     pair: Ed25519KeyPair,
 }
 
 impl Bank {
     async fn new() -> Self {
-        let world = World::with(CONFIG, ISSUER).await;
+        Self::with(ISSUER).await
+    }
+
+    /// The same with other issuers, all of one key.
+    pub(in crate::admin) async fn with(issuers: &str) -> Self {
+        let world = World::with(CONFIG, issuers).await;
         let pair = Ed25519KeyPair::generate().unwrap();
         let x = BASE64URL_NOPAD.encode(pair.public_key().as_ref());
         let set = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k", "x": x}]});
-        let tokens = world.gateway().stages();
-        assert_eq!(tokens.identity.tokens().wanted(clock::now()).len(), 1);
-        tokens.identity.tokens().fetched("bank", set.to_string().as_bytes(), clock::now()).unwrap();
+        let stages = world.gateway().stages();
+        let wanted = stages.identity.tokens().wanted(clock::now());
+        assert!(!wanted.is_empty());
+        for name in wanted {
+            stages.identity.tokens().fetched(&name, set.to_string().as_bytes(), clock::now()).unwrap();
+        }
         Self { world, pair }
     }
 
-    fn sign(&self, typ: &str, claims: &Value) -> String {
+    pub(in crate::admin) fn sign(&self, typ: &str, claims: &Value) -> String {
         let header = json!({"alg": "EdDSA", "kid": "k", "typ": typ});
         let part = |value: &Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
         let signed = format!("{}.{}", part(&header), part(claims));
@@ -51,7 +59,7 @@ impl Bank {
     }
 
     /// An access token of Alice, in the session `s-1`, that was issued so many seconds ago.
-    fn token(&self, ago: u64) -> String {
+    pub(in crate::admin) fn token(&self, ago: u64) -> String {
         let issued = clock::now().seconds() - ago;
         self.sign(
             "at+jwt",
@@ -62,7 +70,7 @@ impl Bank {
         )
     }
 
-    async fn models(&self, token: &str) -> (StatusCode, Value) {
+    pub(in crate::admin) async fn models(&self, token: &str) -> (StatusCode, Value) {
         let request = Request::get("/v1/models").header("authorization", format!("Bearer {token}"));
         let (status, _, value) = self.world.ask(request.body(String::new()).unwrap()).await;
         (status, value)

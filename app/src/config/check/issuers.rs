@@ -27,6 +27,7 @@ use crate::{
 impl Check<'_> {
     pub(super) fn issuers(&mut self, raw: Vec<Spanned<RawIssuer>>, listeners: &[Listener]) -> Vec<Issuer> {
         self.distinct("issuer", raw.iter().map(|i| (i.get_ref().name.as_str(), i.span())));
+        let mut spoken = Vec::new();
         let mut issuers: Vec<Issuer> = Vec::new();
         for raw in raw {
             let at = raw.span();
@@ -52,7 +53,14 @@ impl Check<'_> {
                     self.report(&at, e.to_string(), fix);
                 }
             }
+            spoken.extend(issuer.issuer.speaks_for.clone().map(|of| (of, at)));
             issuers.push(issuer);
+        }
+        for (of, at) in spoken {
+            if !issuers.iter().any(|i| i.issuer.name == of && i.issuer.speaks_for.is_none()) {
+                let fix = "name an [[issuer]] that gives access";
+                self.report(&at, format!("`speaks_for` names `{of}`, which is no other issuer"), fix);
+            }
         }
         issuers
     }
@@ -66,7 +74,9 @@ impl Check<'_> {
         receivers: &[Spanned<RawReceiver>],
     ) -> Option<Resource> {
         // A trust domain gives no tokens to whoever asks.
-        let gives = |issuer: &&Spanned<RawIssuer>| !matches!(issuer.get_ref().kind, RawIssuerKind::Spiffe);
+        let gives = |issuer: &&Spanned<RawIssuer>| {
+            !matches!(issuer.get_ref().kind, RawIssuerKind::Spiffe) && issuer.get_ref().speaks_for.is_none()
+        };
         let urls: Vec<&str> = issuers.iter().filter(gives).map(|i| i.get_ref().url.as_str()).collect();
         let first = issuers.first().map(Spanned::span).or_else(|| access.first().map(Spanned::span));
         let first = first.or_else(|| receivers.first().map(Spanned::span));
@@ -116,6 +126,14 @@ impl Check<'_> {
                 (Some(how), Some(asked))
             }
         };
+        if raw.speaks_for.is_some() && gives_access(&raw) {
+            let fix = "leave out `audiences`, tenants, roles, `introspect` and `directory`, or leave out `speaks_for`";
+            return self.wrong(at, "an issuer with `speaks_for` gives no access of its own", fix);
+        }
+        if raw.speaks_for.is_some() && raw.signals.is_none() {
+            let fix = "write `signals` with what is taken in, or leave the issuer out";
+            return self.wrong(at, "`speaks_for` without `signals` has no effect", fix);
+        }
         let signals = self.signals(at, &raw.name, clear, raw.signals);
         let issuer = TokenIssuer {
             name: raw.name.into(),
@@ -131,6 +149,7 @@ impl Check<'_> {
             max_lifetime: Duration::from_secs(raw.lifetime_seconds),
             keys: rules,
             introspection,
+            speaks_for: raw.speaks_for.map(Into::into),
         };
         // What the stage will not take is found here, where it has a line.
         if let Err(e) = Tokens::default().set_issuers(vec![issuer.clone()]) {
@@ -282,6 +301,17 @@ impl Check<'_> {
         let pause = KeyRules::default().pause.min(refresh);
         Some(KeyRules { refresh, max_age: Duration::from_secs(raw.stale_seconds), pause })
     }
+}
+
+/// Whether anything says what its access tokens would be worth.
+fn gives_access(raw: &RawIssuer) -> bool {
+    let maps = [&raw.tenants, &raw.roles, &raw.groups, &raw.scopes];
+    !raw.audiences.is_empty()
+        || raw.tenant.is_some()
+        || raw.tenant_claim.is_some()
+        || maps.into_iter().any(|map| !map.is_empty())
+        || raw.introspect.is_some()
+        || raw.directory
 }
 
 const CLEARTEXT: &str = "i-accept-cleartext-on-loopback";

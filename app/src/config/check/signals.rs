@@ -1,15 +1,16 @@
 //! Security events: nothing is taken in that nobody asked for.
 
+use countersign_identity::token::Revoker;
 use toml::Spanned;
 
 use super::{
     super::{
         Issuer, Listener, Receiver, Signals, Told,
-        raw::{RawReceiver, RawSignals},
+        raw::{RawReceiver, RawRevocation, RawSignals},
     },
     Check, Place, TOP,
 };
-use crate::fetch;
+use crate::{admin::global, fetch};
 
 impl Check<'_> {
     pub(super) fn signals(
@@ -40,10 +41,19 @@ impl Check<'_> {
                 Some((place, token))
             }
         };
-        let signals =
-            Signals { issuer: issuer.into(), audiences: raw.audiences, logout: raw.logout.into_iter().collect(), poll };
-        if signals.audiences.is_empty() && signals.logout.is_empty() {
-            let what = "`signals` names neither `audiences` nor `logout`, so that nothing is taken in";
+        if raw.revocation.as_ref().is_some_and(|r| r.client.is_empty() || !r.endpoint.ends_with(global::PATH)) {
+            let fix = "write the URL that the issuer asks, which ends in /global-token-revocation, and the gateway's client id there";
+            return self.wrong(at, "`revocation` of `signals` needs an `endpoint` and a `client`", fix);
+        }
+        let signals = Signals {
+            issuer: issuer.into(),
+            audiences: raw.audiences,
+            logout: raw.logout.into_iter().collect(),
+            revocation: raw.revocation.map(|RawRevocation { endpoint, client }| Revoker { endpoint, client }),
+            poll,
+        };
+        if signals.audiences.is_empty() && signals.logout.is_empty() && signals.revocation.is_none() {
+            let what = "`signals` names none of `audiences`, `logout` and `revocation`, so that nothing is taken in";
             return self.wrong(at, what, "write the audience that the issuer's events have, or leave `signals` out");
         }
         if signals.poll.is_some() && signals.audiences.is_empty() {
@@ -58,7 +68,10 @@ impl Check<'_> {
     /// Events come in, and receivers look for keys, by a listener that serves them.
     pub(super) fn signals_have_a_door(&mut self, listeners: &[Listener], issuers: &[Issuer], receivers: &[Receiver]) {
         let wanted = !receivers.is_empty()
-            || issuers.iter().filter_map(|i| i.signals.as_ref()).any(|s| s.poll.is_none() || !s.logout.is_empty());
+            || issuers
+                .iter()
+                .filter_map(|i| i.signals.as_ref())
+                .any(|s| s.poll.is_none() || !s.logout.is_empty() || s.revocation.is_some());
         if wanted && listeners.iter().all(|listener| !listener.admin) {
             let what = "there are `signals` or a [[receiver]], and no listener that serves them";
             self.report(&TOP, what, "write admin = true in the [[listener]] that issuers and receivers can reach");

@@ -334,6 +334,12 @@ fn each_problem_has_its_line_and_a_fix() {
     }
 }
 
+const REVOCATION: &str =
+    "signals = { revocation = { endpoint = \"https://ai.example/global-token-revocation\", client = \"gateway\" } }\n";
+/// An organisation that speaks for the people of the issuer `bank`.
+const ORG: &str = "[[issuer]]\nname = \"org\"\nurl = \"https://org.example\"\nkind = \"okta\"\nspeaks_for = \"bank\"\nsignals = \
+                   { revocation = { endpoint = \"https://ai.example/global-token-revocation\", client = \"gateway\" } }\n";
+
 #[test]
 fn who_sends_signals_and_who_is_told_is_said_without_doubt() {
     let place = Home::new();
@@ -345,11 +351,24 @@ fn who_sends_signals_and_who_is_told_is_said_without_doubt() {
         |more: &str| [RESOURCE, TOP_OF_IT, &door, TARGET, POLICY, "[[receiver]]\nname = \"siem\"\n", more].concat();
     let (audience, push) = ("audience = \"a\"\n", "push = \"https://siem.example/events\"\n");
     place.load(&issuer("signals = { audiences = [\"a\"], logout = \"gateway\" }\n")).map_err(Problems).unwrap();
+    let config = place.load(&issuer(ORG)).map_err(Problems).unwrap();
+    let revocation = config.issuers[1].signals.as_ref().unwrap().revocation.as_ref().unwrap();
+    assert_eq!(revocation.client, "gateway");
+    assert_eq!(config.issuers[1].issuer.speaks_for.as_deref(), Some("bank"));
     let config = place.load(&receiver(&[audience, push, "token = { file = \"provider.key\" }\n"].concat()));
     assert_eq!(config.map_err(Problems).unwrap().receivers[0].name, "siem");
     place.load(&receiver(&format!("{audience}polled_by = \"default/siem\"\n"))).map_err(Problems).unwrap();
     for (text, what) in [
         (issuer("signals = {}\n"), "nothing is taken in"),
+        (
+            issuer("signals = { revocation = { endpoint = \"https://ai.example/\", client = \"c\" } }\n"),
+            "an `endpoint`",
+        ),
+        (issuer(&REVOCATION.replace("\"gateway\"", "\"\"")), "and a `client`"),
+        (issuer(REVOCATION).replace("admin = true", ""), "no listener that serves them"),
+        (issuer(&format!("{REVOCATION}speaks_for = \"okta\"\n")), "gives no access of its own"),
+        (issuer(&[REVOCATION, ORG].concat()).replace("\"bank\"\nsignals", "\"other\"\nsignals"), "is no other issuer"),
+        (issuer(&ORG.replace("signals", "#")), "`speaks_for` without `signals`"),
         (issuer("signals = { audiences = [\"\"] }\n"), "an audience that is empty"),
         (issuer("signals = { logout = \"g\", poll = \"https://id.example/poll\" }\n"), "`poll` without `audiences`"),
         (issuer("signals = { audiences = [\"a\"], poll = \"http://id.example/poll\" }\n"), "can be fetched from"),

@@ -16,10 +16,23 @@ pub(crate) struct RawSignals {
     pub(crate) audiences: Vec<String>,
     /// The gateway's client id at the issuer, which is what `aud` of its logout tokens has to hold. They are posted to `/ssf/logout`.
     pub(crate) logout: Option<String>,
+    /// Global token revocation, which Okta calls Universal Logout: it asks at `/global-token-revocation` that all that somebody holds
+    /// ends.
+    pub(crate) revocation: Option<RawRevocation>,
     /// Where it hands its events out (RFC 8936), if it does not push them.
     pub(crate) poll: Option<String>,
     /// Where the bearer token for `poll` comes from, where it takes one.
     pub(crate) token: Option<RawKey>,
+}
+
+/// What the tokens say by which an issuer asks for global revocations.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawRevocation {
+    /// Their `aud`: the URL that it asks, to the letter, as in `https://ai.example.com/global-token-revocation`.
+    pub(crate) endpoint: String,
+    /// Their `sub`: the gateway's client id at the issuer.
+    pub(crate) client: String,
 }
 
 /// Somebody who is told what is revoked here. Exactly one of `push` and `polled_by`.

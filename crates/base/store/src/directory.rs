@@ -98,6 +98,16 @@ impl Store {
         row.map(user).transpose()
     }
 
+    /// The user of a tenant who signs in with that name, in any case.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Database`].
+    pub async fn user_named(&self, tenant: &str, name: &str) -> Result<Option<UserRecord>, StoreError> {
+        let row: Option<UserRow> =
+            sqlx::query_as(USER_NAMED).bind(tenant).bind(name.to_lowercase()).fetch_optional(&self.pool).await?;
+        row.map(user).transpose()
+    }
+
     /// Writes a user: a new one of version 1, or one in place of the version before.
     ///
     /// # Errors
@@ -352,6 +362,8 @@ const USERS: &str = "SELECT id, tenant, external_id, user_name, display, active,
                      FROM directory_user WHERE tenant = $1 AND gone IS NULL ORDER BY id";
 const USER: &str = "SELECT id, tenant, external_id, user_name, display, active, created, modified, version \
                     FROM directory_user WHERE tenant = $1 AND id = $2 AND gone IS NULL";
+const USER_NAMED: &str = "SELECT id, tenant, external_id, user_name, display, active, created, modified, version \
+                          FROM directory_user WHERE tenant = $1 AND name_key = $2 AND gone IS NULL";
 const INSERT_USER: &str = "INSERT INTO directory_user \
      (id, tenant, external_id, user_name, name_key, display, active, created, modified, version) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";

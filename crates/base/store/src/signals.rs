@@ -17,19 +17,19 @@ impl Store {
         Ok(until.is_some())
     }
 
-    /// Takes note of an event that was taken in, until it could not be believed any more for its age. Those whose time is over at
-    /// `now` are forgotten.
+    /// Takes note of an event that was taken in, until it could not be believed any more for its age; whether it had not been noted
+    /// before. Those whose time is over at `now` are forgotten.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn note_signal(&self, event: &str, until: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn note_signal(&self, event: &str, until: Timestamp, now: Timestamp) -> Result<bool, StoreError> {
         sqlx::query("DELETE FROM signal_seen WHERE until <= $1").bind(to_sql(now)).execute(&self.pool).await?;
-        sqlx::query("INSERT INTO signal_seen (event, until) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+        let noted = sqlx::query("INSERT INTO signal_seen (event, until) VALUES ($1, $2) ON CONFLICT DO NOTHING")
             .bind(event)
             .bind(to_sql(until))
             .execute(&self.pool)
             .await?;
-        Ok(())
+        Ok(noted.rows_affected() == 1)
     }
 
     /// The number of the last revocation that a receiver has acknowledged. One that was not known begins with what is made from now

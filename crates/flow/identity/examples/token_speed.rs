@@ -168,6 +168,7 @@ fn stage() -> std::io::Result<Identity> {
         max_lifetime: Duration::from_secs(7200),
         keys: KeyRules::default(),
         introspection: None,
+        speaks_for: None,
     };
     identity.tokens().set_issuers(vec![issuer]).map_err(Error::other)?;
     Ok(identity)

@@ -44,7 +44,7 @@ pub(crate) use jwk::brought;
 pub use jwk::{KeyError, MAX_KEYS, MAX_SET, RefusedKey, SetError};
 pub use jws::{Jws, JwsError, MAX_TOKEN};
 pub use keyset::{KeyReport, KeyRules};
-pub use set::{About, Event, Signal, SignalError};
+pub use set::{About, Event, Revoker, Signal, SignalError, Whom};
 
 use cache::{Cache, Entry, Place};
 use claims::Fault;
@@ -244,6 +244,9 @@ impl Tokens {
         let of = |service: &&Arc<Service>| service.issuer.profile.claims_it(claims, &service.issuer.url);
         let service = named.or_else(|| services.iter().find(of));
         let service = service.ok_or_else(|| bad("the token is of no issuer that is known"))?;
+        if service.issuer.speaks_for.is_some() {
+            return Err(bad("the token is of an issuer that vouches for nobody here"));
+        }
         if !service.issuer.algorithms.contains(&jws.algorithm()) {
             return Err(bad("the token's algorithm is not its issuer's"));
         }

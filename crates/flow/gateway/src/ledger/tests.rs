@@ -119,6 +119,7 @@ async fn a_flood_of_tokens_that_cannot_be_confirmed_fills_no_log() {
         max_lifetime: Duration::from_hours(1),
         keys: KeyRules::default(),
         introspection: None,
+        speaks_for: None,
     };
     world.gateway.stages().identity.tokens().set_issuers(vec![issuer]).unwrap();
     // Nobody signed it, which nobody can know while the issuer's keys are not there. It is `{"alg":"ES256","kid":"k","typ":"at+jwt"}`

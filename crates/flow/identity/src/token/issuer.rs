@@ -47,6 +47,9 @@ pub struct Issuer {
     pub keys: KeyRules,
     /// That it also issues tokens that say nothing by themselves, and is to be asked about them.
     pub introspection: Option<Introspection>,
+    /// The name of the issuer whose people it speaks of in security events, where those are not its own. Its access tokens open nothing
+    /// then.
+    pub speaks_for: Option<Arc<str>>,
 }
 
 /// Which tenant a bearer's requests live under, by a claim. A value that is not mapped is no tenant, and refuses.
@@ -110,7 +113,15 @@ pub(super) fn check(issuers: &[Issuer]) -> Result<(), IssuerError> {
                 "the URL is not spiffe:// and a trust domain",
             ),
             (issuer.url.is_empty() || !issuer.url.bytes().all(|b| b.is_ascii_graphic()), "the URL is malformed"),
-            (issuer.audiences.is_empty() || issuer.audiences.iter().any(|a| a.is_empty()), "an audience is needed"),
+            (
+                issuer.audiences.is_empty() && issuer.speaks_for.is_none()
+                    || issuer.audiences.iter().any(|a| a.is_empty()),
+                "an audience is needed",
+            ),
+            (
+                issuer.speaks_for.is_some() && !(issuer.audiences.is_empty() && issuer.introspection.is_none()),
+                "it speaks for another issuer, so that its access tokens open nothing",
+            ),
             (issuer.algorithms.is_empty(), "an algorithm is needed"),
             (issuer.leeway > MAX_LEEWAY, "the leeway is more than a minute"),
             (issuer.max_lifetime.is_zero(), "no token could live"),

@@ -13,6 +13,10 @@ use countersign_wire::json::{Doc, Kind, Value};
 
 use super::{Fault, Issuer, Jws, Service, Tokens, claims, key};
 
+mod global;
+
+pub use global::{Revoker, Whom};
+
 /// An event that can be believed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Signal {
@@ -46,6 +50,8 @@ pub struct About {
 pub enum Event {
     /// A session, or all of somebody's sessions, ended.
     SessionRevoked,
+    /// All that somebody holds is to end.
+    TokensRevoked,
     /// A credential was changed, or taken away; not that one was added.
     CredentialChanged,
     /// What tokens say of somebody has changed.
@@ -82,6 +88,9 @@ pub enum SignalError {
     /// It is for somebody else.
     #[error("invalid_audience: {0}")]
     Audience(&'static str),
+    /// Whoever sends it may not, or not this.
+    #[error("access_denied: {0}")]
+    Denied(&'static str),
     /// The issuer's keys are not at hand; it may be sent again.
     #[error("{0}")]
     Later(Refusal),
@@ -111,7 +120,7 @@ impl Tokens {
         audiences: &dyn Fn(&str) -> Vec<String>,
         now: Timestamp,
     ) -> Result<Signal, SignalError> {
-        self.event(token, "secevent+jwt", audiences, now, |claims, issuer| {
+        self.event(token, "secevent+jwt", audiences, now, |claims, speaker| {
             // Either would let it pass for a token that opens a door.
             if ["exp", "sub", "nonce"].into_iter().any(|name| claims.get(name).is_some()) {
                 return Err(SignalError::Request("an event holds a claim of access or ID tokens"));
@@ -132,7 +141,7 @@ impl Tokens {
                 events.members().find_map(|(_, event)| event.get("subject"))
             });
             let about = match subject {
-                Some(subject) if acts => about(subject, issuer)?,
+                Some(subject) if acts => about(subject, speaker)?,
                 None if acts => return Err(SignalError::Request("it names no subject")),
                 _ => About::default(),
             };
@@ -150,7 +159,7 @@ impl Tokens {
         audiences: &dyn Fn(&str) -> Vec<String>,
         now: Timestamp,
     ) -> Result<Signal, SignalError> {
-        self.event(token, "logout+jwt", audiences, now, |claims, issuer| {
+        self.event(token, "logout+jwt", audiences, now, |claims, speaker| {
             if claims.get("nonce").is_some() {
                 return Err(SignalError::Request("a logout token holds a nonce, as ID tokens do"));
             }
@@ -166,8 +175,8 @@ impl Tokens {
                 return Err(SignalError::Request("it names neither a session nor a subject"));
             }
             let about = About {
-                principals: subject.map(|id| principals(issuer, &id)).transpose()?.unwrap_or_default(),
-                session: session.map(|id| Target::Session(issuer.name.clone(), id)),
+                principals: subject.map(|id| speaker.principals(&id)).transpose()?.unwrap_or_default(),
+                session: session.map(|id| Target::Session(speaker.of.name.clone(), id)),
                 others: None,
             };
             Ok((about, vec![Event::SessionRevoked], Some(ends)))
@@ -181,7 +190,7 @@ impl Tokens {
         typ: &str,
         audiences: &dyn Fn(&str) -> Vec<String>,
         now: Timestamp,
-        read: impl FnOnce(Value<'_>, &Issuer) -> Result<(About, Vec<Event>, Option<Timestamp>), SignalError>,
+        read: impl FnOnce(Value<'_>, Speaker<'_>) -> Result<(About, Vec<Event>, Option<Timestamp>), SignalError>,
     ) -> Result<Signal, SignalError> {
         let jws = Jws::read(token).map_err(|_| SignalError::Request("it is no signed token"))?;
         // RFC 8725, section 3.11: with or without `application/`, in any case.
@@ -210,13 +219,41 @@ impl Tokens {
             return Err(SignalError::Request("it was issued in the future"));
         }
         let id = claims::required(claims, "jti").map_err(fault)?;
-        let (about, events, ends) = read(claims, issuer)?;
+        let (about, events, ends) = read(claims, Speaker::new(issuer, &services)?)?;
         let oldest = issued.plus(MAX_AGE);
         let ends = ends.map_or(oldest, |ends| ends.min(oldest));
         if ends <= now {
             return Err(SignalError::Request("it is too old"));
         }
         Ok(Signal { issuer: issuer.name.clone(), id, issued, ends, about, events })
+    }
+}
+
+/// Who says something, and of whose people: its own, or those of the issuer that it speaks for.
+#[derive(Clone, Copy)]
+struct Speaker<'a> {
+    own: &'a Issuer,
+    of: &'a Issuer,
+}
+
+impl<'a> Speaker<'a> {
+    fn new(own: &'a Issuer, services: &'a [Arc<Service>]) -> Result<Self, SignalError> {
+        let Some(name) = &own.speaks_for else { return Ok(Self { own, of: own }) };
+        let of = services.iter().map(|service| &service.issuer).find(|issuer| issuer.name == *name);
+        of.map(|of| Self { own, of }).ok_or(SignalError::Issuer("the issuer that it speaks for is not known"))
+    }
+
+    /// The tenants that people of the issuer may stand in.
+    fn tenants(self) -> impl Iterator<Item = &'a Arc<str>> {
+        let own = self.of.tenants.is_none().then_some(&self.of.tenant);
+        own.into_iter().chain(self.of.tenants.iter().flat_map(|tenants| tenants.by_value.values()))
+    }
+
+    /// Somebody by the issuer's id, in each tenant that they may stand in.
+    fn principals(self, id: &str) -> Result<Vec<Target>, SignalError> {
+        let subject: Arc<str> = format!("{}/{id}", self.of.name).into();
+        let all: Vec<_> = self.tenants().map(|tenant| Target::Principal(tenant.clone(), subject.clone())).collect();
+        if all.is_empty() { Err(SignalError::Request("its issuer has no tenants here")) } else { Ok(all) }
     }
 }
 
@@ -288,7 +325,7 @@ fn event(uri: &str, event: Value<'_>) -> Result<Event, SignalError> {
 }
 
 /// Reads whom it is about (RFC 9493; complex subjects as in the Shared Signals Framework, section 3).
-fn about(subject: Value<'_>, issuer: &Issuer) -> Result<About, SignalError> {
+fn about(subject: Value<'_>, speaker: Speaker<'_>) -> Result<About, SignalError> {
     if subject.kind() != Kind::Object {
         return Err(SignalError::Request("the subject is no object"));
     }
@@ -298,19 +335,19 @@ fn about(subject: Value<'_>, issuer: &Issuer) -> Result<About, SignalError> {
         None => true,
     };
     if !complex {
-        return Ok(About { principals: principals(issuer, &simple(subject, issuer)?)?, ..About::default() });
+        return Ok(About { principals: speaker.principals(&simple(subject, speaker)?)?, ..About::default() });
     }
-    let member = |name| subject.get(name).map(|value| simple(value, issuer)).transpose();
-    let session = member("session")?.map(|id| Target::Session(issuer.name.clone(), id));
-    let principals = member("user")?.map(|id| principals(issuer, &id)).transpose()?.unwrap_or_default();
+    let member = |name| subject.get(name).map(|value| simple(value, speaker)).transpose();
+    let session = member("session")?.map(|id| Target::Session(speaker.of.name.clone(), id));
+    let principals = member("user")?.map(|id| speaker.principals(&id)).transpose()?.unwrap_or_default();
     let client = match member("application") {
-        Ok(id) => id.map(|id| Target::Client(issuer.name.clone(), id)),
+        Ok(id) => id.map(|id| Target::Client(speaker.of.name.clone(), id)),
         Err(_) if session.is_some() || !principals.is_empty() => None,
         Err(error) => return Err(error),
     };
     // The issuer's tenant is what the issuer vouches for, where nothing narrower is named.
     let narrower = ["device", "group", "org_unit"].into_iter().any(|name| subject.get(name).is_some());
-    let tenant = (subject.get("tenant").is_some() && !narrower).then(|| Target::Issuer(issuer.name.clone()));
+    let tenant = (subject.get("tenant").is_some() && !narrower).then(|| Target::Issuer(speaker.of.name.clone()));
     let about = About { principals, session, others: client.or(tenant) };
     if about.narrowest().is_empty() {
         return Err(SignalError::Request("the subject is a device, a group or something else that is not known here"));
@@ -319,29 +356,20 @@ fn about(subject: Value<'_>, issuer: &Issuer) -> Result<About, SignalError> {
 }
 
 /// The issuer's id of a simple subject.
-fn simple(subject: Value<'_>, issuer: &Issuer) -> Result<Arc<str>, SignalError> {
+fn simple(subject: Value<'_>, speaker: Speaker<'_>) -> Result<Arc<str>, SignalError> {
     let format = subject.get("format").and_then(Value::as_str).unwrap_or_default();
     let id = |name| claims::subject(subject, name).map_err(fault);
     match &*format {
-        "iss_sub" if subject.get("iss").is_some_and(|iss| iss.is(&issuer.url)) => id("sub"),
-        "iss_sub" => Err(SignalError::Request("the subject is another issuer's")),
+        "iss_sub" if subject.get("iss").is_some_and(|iss| iss.is(&speaker.own.url) || iss.is(&speaker.of.url)) => {
+            id("sub")
+        }
+        "iss_sub" => Err(SignalError::Denied("the subject is another issuer's")),
         "opaque" => id("id"),
         "account" | "email" | "phone_number" | "did" | "uri" => {
             Err(SignalError::Request("the subject is named by what can be somebody else's tomorrow"))
         }
         _ => Err(SignalError::Request("the subject is named in a way that is not known here")),
     }
-}
-
-/// Somebody of the issuer, in each tenant that it may stand in.
-fn principals(issuer: &Issuer, id: &str) -> Result<Vec<Target>, SignalError> {
-    let subject: Arc<str> = format!("{}/{id}", issuer.name).into();
-    let tenants: Vec<&Arc<str>> = match &issuer.tenants {
-        None => vec![&issuer.tenant],
-        Some(tenants) => tenants.by_value.values().collect(),
-    };
-    let all: Vec<_> = tenants.into_iter().map(|tenant| Target::Principal(tenant.clone(), subject.clone())).collect();
-    if all.is_empty() { Err(SignalError::Request("its issuer has no tenants here")) } else { Ok(all) }
 }
 
 fn fault(fault: Fault) -> SignalError {

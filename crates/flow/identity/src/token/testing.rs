@@ -42,6 +42,7 @@ pub(crate) fn issuer() -> Issuer {
         max_lifetime: Duration::from_hours(2),
         keys: KeyRules::default(),
         introspection: None,
+        speaks_for: None,
     }
 }
 
