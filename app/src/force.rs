@@ -206,14 +206,18 @@ impl Force {
         Ok(stood)
     }
 
-    /// Revokes what the target covers, and keeps that.
+    /// Revokes what the target covers, and keeps that. In force before it is kept: what takes access away need not wait for a
+    /// disk. When it cannot be kept, the next look at the store takes it back.
     pub(crate) async fn revoke(&self, target: Target, record: &RevocationRecord) -> Result<(), StoreError> {
         let mut seen = self.seen.lock().await;
-        self.state.store().insert_revocation(record, &mut seen.revocations).await?;
-        self.changed_here();
         self.identity.board().revoke(target.clone(), record.before);
         seen.revoke(target, record.before);
         self.recheck();
+        // Nothing counts as seen meanwhile: whoever asked for it may go away in the middle of this.
+        let mut revision = std::mem::take(&mut seen.revocations);
+        self.state.store().insert_revocation(record, &mut revision).await?;
+        seen.revocations = revision;
+        self.changed_here();
         Ok(())
     }
 
@@ -315,3 +319,6 @@ fn on_the_board((target, before): (String, Timestamp)) -> (Target, Timestamp) {
     });
     (target, before)
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,7 @@ pub(crate) struct World {
     folder: TempDir,
     pub(crate) assembly: Assembly,
     pub(crate) root: String,
-    clerk: String,
+    pub(crate) clerk: String,
 }
 
 pub(crate) const POLICY: &str = r#"
