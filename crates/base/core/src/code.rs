@@ -82,6 +82,8 @@ codes! {
     AnswerRefused = "CS0502", 403, "answer-refused", "the answer was withheld by the content policy";
     /// A guard failed, which refuses.
     GuardFailed = "CS0503", 503, "guard-failed", "the content could not be checked";
+    /// Policy does not let a tool be called from a tainted context.
+    ToolRefused = "CS0504", 403, "tool-refused", "a tool call was withheld: the context holds text that nobody vouches for, and policy wants a grant for such calls";
     /// No durable audit record could be made, so nothing was sent.
     AuditFailed = "CS0601", 503, "audit-failed", "the request could not be recorded";
     /// No provider serves the model.

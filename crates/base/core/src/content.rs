@@ -82,6 +82,17 @@ pub struct Slot {
     /// In a stream: `Some(n)` when this text continues the growing leaf `n` (one for each choice and channel);
     /// `None` when it stands for itself, as everything in a whole message does.
     pub grows: Option<u32>,
+    /// In an answer: the call of a tool that it is a part of.
+    pub call: Option<InCall>,
+}
+
+/// A piece of text's part in a call of a tool.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct InCall {
+    /// Which call: the same number for all that belongs together, in one message or over the events of one stream.
+    pub call: u32,
+    /// Whether it is the tool's name, or a piece of it. Everything else is an argument.
+    pub is_name: bool,
 }
 
 /// A message body or one event of a stream: its bytes and the places of its leaves, in order, without overlap.

@@ -38,11 +38,13 @@ pub enum Kind {
     Limit,
     /// Content the text guards cannot read: images, audio, files.
     Attachment,
+    /// An argument of a tool call that stands in text which the caller did not write (LLM01, LLM06).
+    Copied,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Injection,
         Self::Extraction,
         Self::Exfiltration,
@@ -54,6 +56,7 @@ impl Kind {
         Self::Hidden,
         Self::Limit,
         Self::Attachment,
+        Self::Copied,
     ];
 
     /// The name used in configuration, policy, metrics and audit.
@@ -71,6 +74,7 @@ impl Kind {
             Self::Hidden => "hidden",
             Self::Limit => "limit",
             Self::Attachment => "attachment",
+            Self::Copied => "copied",
         }
     }
 }

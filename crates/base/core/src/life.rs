@@ -28,7 +28,10 @@ use std::{any::Any, fmt, marker::PhantomData, net::IpAddr, ops::Deref, sync::Arc
 
 use bytes::Bytes;
 
-use crate::{Call, Charge, Code, Finding, Judge, Principal, Quota, Refusal, RequestId, Timestamp};
+use crate::{
+    Call, Charge, Code, Finding, Judge, Principal, Quota, Refusal, RequestId, Timestamp, Warden,
+    taint::{Context, Taint},
+};
 
 #[cfg(doctest)]
 mod impossible;
@@ -233,6 +236,7 @@ pub struct Screened {
     body: Bytes,
     findings: Vec<Finding>,
     system: Fingerprint,
+    context: Context,
 }
 
 impl Screened {
@@ -245,7 +249,13 @@ impl Screened {
         findings: Vec<Finding>,
         system: Fingerprint,
     ) -> Self {
-        Self { reserved, body, findings, system }
+        Self { reserved, body, findings, system, context: Context { taint: Taint::None, sources: None } }
+    }
+
+    /// Only the guard stage can: with what the answer's tool calls are judged by.
+    #[must_use]
+    pub fn within(self, _: &Stamp<stage::Screen>, context: Context) -> Self {
+        Self { context, ..self }
     }
 
     /// The body that may leave.
@@ -264,6 +274,12 @@ impl Screened {
     #[must_use]
     pub const fn system(&self) -> &Fingerprint {
         &self.system
+    }
+
+    /// What the answer's tool calls are judged by.
+    #[must_use]
+    pub const fn context(&self) -> &Context {
+        &self.context
     }
 }
 
@@ -311,13 +327,26 @@ impl Dispatched {
 pub struct Readmitted {
     dispatched: Dispatched,
     permit: Permit,
+    warden: Option<Arc<dyn Warden>>,
 }
 
 impl Readmitted {
     /// Only the policy stage can; `permit` is its second word, which the answer is judged by.
     #[must_use]
     pub const fn new(_: &Stamp<stage::Permit>, dispatched: Dispatched, permit: Permit) -> Self {
-        Self { dispatched, permit }
+        Self { dispatched, permit, warden: None }
+    }
+
+    /// Only the policy stage can: with whom to ask about tool calls from a tainted context. Without one there are none.
+    #[must_use]
+    pub fn guarded(self, _: &Stamp<stage::Permit>, warden: Arc<dyn Warden>) -> Self {
+        Self { warden: Some(warden), ..self }
+    }
+
+    /// Whom to ask about tool calls from a tainted context.
+    #[must_use]
+    pub const fn warden(&self) -> Option<&Arc<dyn Warden>> {
+        self.warden.as_ref()
     }
 
     /// What policy attached the second time.

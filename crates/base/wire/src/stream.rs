@@ -184,6 +184,7 @@ impl<'a> Lines<'a> {
                     channel: Channel::Other,
                     trust: Trust::Model,
                     grows: None,
+                    call: None,
                 });
             }
         }

@@ -7,7 +7,7 @@ mod place;
 
 use std::{collections::HashMap, ops::Range};
 
-use countersign_core::{Channel, Format, Slot, SlotKind, Trust};
+use countersign_core::{Channel, Format, InCall, Slot, SlotKind, Trust};
 
 use crate::{
     WireError,
@@ -29,6 +29,10 @@ pub(crate) enum What {
 pub(crate) struct Growth {
     keys: ahash::RandomState,
     ids: HashMap<u64, u32, ahash::RandomState>,
+    /// The calls of tools: those that a key tells apart.
+    calls: HashMap<u64, u32, ahash::RandomState>,
+    /// How many calls there are in all.
+    count: u32,
 }
 
 /// A place within an event whose bytes may differ while the event's shape stays the same.
@@ -48,6 +52,11 @@ pub(crate) struct Walk<'g> {
     growth: Option<&'g mut Growth>,
     /// The voice of an event's text, for the formats whose events tell their type.
     event: Voice,
+    /// The call of a tool that an event is about, for the formats whose events say it.
+    about: Option<u64>,
+    /// The call of a tool that is being read, and whether it is its name.
+    call: Option<InCall>,
+    calls: u32,
     pub(crate) slots: Vec<Slot>,
     pub(crate) holes: Vec<Hole>,
     pub(crate) attachments: u32,
@@ -84,7 +93,8 @@ impl<'g> Walk<'g> {
             Format::Messages => {
                 let block = if kind.starts_with("content_block") { index(root, "index")? } else { None };
                 walk.event = Voice::ASSISTANT;
-                (Place::of_message_event(kind), block.map_or(0, |i| walk.fold(0, &i.to_le_bytes())))
+                walk.about = block.map(|i| walk.fold(0, &i.to_le_bytes()));
+                (Place::of_message_event(kind), walk.about.unwrap_or(0))
             }
             Format::Responses => {
                 let mut grow = walk.fold(0, kind.as_bytes());
@@ -92,6 +102,7 @@ impl<'g> Walk<'g> {
                     let i = index(root, name)?.unwrap_or(u64::MAX);
                     grow = walk.fold(grow, &i.to_le_bytes());
                 }
+                walk.about = index(root, "output_index")?.map(|i| walk.fold(1, &i.to_le_bytes()));
                 walk.event = Voice::of_response_event(kind);
                 let place = if kind.ends_with(".delta") { Place::DeltaEvent } else { Place::Event };
                 (place, grow)
@@ -105,17 +116,27 @@ impl<'g> Walk<'g> {
     fn new(format: Format, what: What, growth: Option<&'g mut Growth>) -> Self {
         let base = Voice(Channel::Other, if what == What::Ask { Trust::Caller } else { Trust::Model });
         let (slots, holes) = (Vec::with_capacity(8), Vec::new());
-        Self { format, what, base, growth, event: base, slots, holes, attachments: 0, logprobs: false }
+        Self {
+            format,
+            what,
+            base,
+            growth,
+            event: base,
+            about: None,
+            call: None,
+            calls: 0,
+            slots,
+            holes,
+            attachments: 0,
+            logprobs: false,
+        }
     }
 
     /// `grow` names the growing leaf that text here belongs to; none where everything stands for itself.
     fn value(&mut self, value: Value<'_>, place: Place, voice: Voice, grow: Option<u64>) -> Result<(), WireError> {
         match value.kind() {
             Kind::String => self.string(value, place, voice, grow),
-            Kind::Number => {
-                self.number(value, place, voice);
-                Ok(())
-            }
+            Kind::Number => self.number(value, place, voice),
             Kind::Array => self.array(value, place, voice, grow),
             Kind::Object => self.object(value, place, voice, grow),
             Kind::Null | Kind::True | Kind::False => Ok(()),
@@ -138,7 +159,7 @@ impl<'g> Walk<'g> {
         self.slot(value, SlotKind::Text, voice, grow, pad)
     }
 
-    fn number(&mut self, value: Value<'_>, place: Place, voice: Voice) {
+    fn number(&mut self, value: Value<'_>, place: Place, voice: Voice) -> Result<(), WireError> {
         let raw = value.raw();
         match place {
             Place::Sequence if self.what == What::Event && value.as_u64().is_some() && raw.len() <= 8 => {
@@ -147,10 +168,11 @@ impl<'g> Walk<'g> {
             Place::Time if is_time(raw) => {}
             Place::Vector if raw.contains('.') => {}
             _ if raw.len() >= 9 && raw.bytes().filter(u8::is_ascii_digit).count() >= 9 => {
-                self.push(value.span(), None, SlotKind::Number, voice, None);
+                self.push(value.span(), None, SlotKind::Number, voice, None)?;
             }
             _ => {}
         }
+        Ok(())
     }
 
     fn array(&mut self, value: Value<'_>, place: Place, voice: Voice, grow: Option<u64>) -> Result<(), WireError> {
@@ -184,6 +206,13 @@ impl<'g> Walk<'g> {
             Place::Logprobs => self.logprobs = true,
             _ => {}
         }
+        let around = self.call;
+        if around.is_none() && self.what != What::Ask && voice.0 == Channel::ToolArguments {
+            let call = self.number_of_call(self.about.or(grow))?;
+            self.call = Some(InCall { call, is_name: false });
+        }
+        // What a provider offers by itself has no name but its type.
+        let nameless = around.is_none() && place == Place::Message && value.get("name").is_none();
         for (name, member) in value.members() {
             let key = text::decoded(name.raw(), name.escaped());
             let known = word(&key);
@@ -201,8 +230,20 @@ impl<'g> Walk<'g> {
                 Some(g) if grows => Some(self.fold(g, key.as_bytes())),
                 _ => None,
             };
-            self.value(member, child, child_voice, grow)?;
+            if let (Some(Word::Name), Some(call), true) = (known, &mut self.call, place.names_a_call()) {
+                call.is_name = true;
+            }
+            if let (Some(Word::Type), true, Some(call)) = (known, nameless, &mut self.call) {
+                call.is_name = true;
+                self.slot(member, SlotKind::Text, voice, None, false)?;
+            } else {
+                self.value(member, child, child_voice, grow)?;
+            }
+            if let Some(call) = &mut self.call {
+                call.is_name = false;
+            }
         }
+        self.call = around;
         Ok(())
     }
 
@@ -236,8 +277,7 @@ impl<'g> Walk<'g> {
             return Ok(());
         }
         let decoded = value.escaped().then(|| text::unescape(value.raw()).into_boxed_str());
-        self.push(span, decoded, kind, voice, grows);
-        Ok(())
+        self.push(span, decoded, kind, voice, grows)
     }
 
     fn push(
@@ -247,8 +287,27 @@ impl<'g> Walk<'g> {
         kind: SlotKind,
         voice: Voice,
         grows: Option<u32>,
-    ) {
-        self.slots.push(Slot { span, decoded, kind, channel: voice.0, trust: voice.1, grows });
+    ) -> Result<(), WireError> {
+        let mut call = None;
+        if voice.0 == Channel::ToolArguments && self.what != What::Ask {
+            call = match self.call {
+                None => Some(InCall { call: self.number_of_call(self.about)?, is_name: false }),
+                call => call,
+            };
+        }
+        self.slots.push(Slot { span, decoded, kind, channel: voice.0, trust: voice.1, grows, call });
+        Ok(())
+    }
+
+    /// The number of the call that `key` tells apart; of a new one where nothing but its place does.
+    fn number_of_call(&mut self, key: Option<u64>) -> Result<u32, WireError> {
+        match &mut self.growth {
+            Some(growth) => growth.call(key),
+            None => {
+                self.calls += 1;
+                Ok(self.calls)
+            }
+        }
     }
 
     fn fold(&self, key: u64, step: &[u8]) -> u64 {
@@ -278,6 +337,20 @@ impl Growth {
         }
         self.ids.insert(key, next as u32);
         Ok(next as u32)
+    }
+
+    fn call(&mut self, key: Option<u64>) -> Result<u32, WireError> {
+        if let Some(known) = key.and_then(|key| self.calls.get(&key)) {
+            return Ok(*known);
+        }
+        if self.count as usize >= MAX_GROWING {
+            return Err(WireError::TooMany { what: "tool calls in one stream", limit: MAX_GROWING });
+        }
+        self.count += 1;
+        if let Some(key) = key {
+            self.calls.insert(key, self.count);
+        }
+        Ok(self.count)
     }
 }
 

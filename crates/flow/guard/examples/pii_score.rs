@@ -143,6 +143,7 @@ fn document(text: &str) -> Result<Document, Box<dyn std::error::Error>> {
         channel: Channel::Assistant,
         trust: Trust::Model,
         grows: None,
+        call: None,
     };
     Ok(Document::new(Bytes::copy_from_slice(text.as_bytes()), vec![slot])?)
 }

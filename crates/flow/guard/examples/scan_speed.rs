@@ -30,6 +30,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 channel: Channel::User,
                 trust: Trust::Caller,
                 grows: None,
+                call: None,
             };
             let document = Document::new(bytes::Bytes::new(), vec![slot])?;
             let [prompt, answer] = [Side::Prompt, Side::Answer].map(|side| {

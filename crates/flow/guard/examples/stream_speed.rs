@@ -202,6 +202,7 @@ fn document(pieces: &[(Option<u32>, Channel, &str)]) -> Result<Document, Box<dyn
             channel: *channel,
             trust: Trust::Caller,
             grows: *grows,
+            call: None,
         });
     }
     Ok(Document::new(Bytes::from(bytes), slots)?)

@@ -16,6 +16,7 @@ mod prompt;
 mod release;
 mod rules;
 mod screen;
+mod taint;
 #[cfg(test)]
 mod testing;
 mod watch;

@@ -19,6 +19,7 @@ pub(crate) const fn label(kind: Kind) -> &'static str {
         Kind::Hidden => "[masked:hidden]",
         Kind::Limit => "[masked:limit]",
         Kind::Attachment => "[masked:attachment]",
+        Kind::Copied => "[masked:copied]",
     }
 }
 

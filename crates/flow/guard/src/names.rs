@@ -1,8 +1,9 @@
 //! What the detectors' rules are called. A configuration that speaks of another name would have a rule that never fits.
 
 /// The name of every rule, sorted.
-pub const RULES: [&str; 109] = [
+pub const RULES: [&str; 110] = [
     "canary/token",
+    "copied/argument",
     "exfiltration/html",
     "exfiltration/image",
     "exfiltration/link",

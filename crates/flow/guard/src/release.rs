@@ -12,6 +12,7 @@ use crate::{
     leak::{self, Planted, Protected, canary::Canaries},
     links::Links,
     mask::Masks,
+    taint,
 };
 
 /// What answers are screened with, built once.
@@ -83,6 +84,11 @@ impl Guard {
             if let Err(refusal) = slot.judge(of, &spots, &mut findings, &mut edits) {
                 refused = refused.or(Some(refusal));
             }
+        }
+        if taint::applies(of) {
+            let (copied, withheld) = taint::whole(of, document, now);
+            findings.extend(copied);
+            refused = refused.or(withheld);
         }
         let released = match refused {
             Some(refusal) => Err(refusal),
@@ -163,6 +169,11 @@ fn refusal(spot: &Spot, channel: Channel, action: Action) -> Refusal {
 /// A mask that would break what it stands in.
 pub(crate) fn unmaskable() -> Refusal {
     Refusal::new(Code::AnswerRefused, "what is to be masked cannot be taken out of the JSON it stands in")
+}
+
+/// More would have to be held back for a tool call than is held.
+pub(crate) fn too_long() -> Refusal {
+    Refusal::new(Code::ToolRefused, "a tool call from a tainted context is too long to be held back")
 }
 
 /// The document with its masks.

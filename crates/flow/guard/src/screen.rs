@@ -5,7 +5,7 @@ use countersign_core::{
     life::{Fingerprint, Reserved, Screened},
 };
 
-use crate::{Guard, Normal, Withheld, detector::Found, leak, mask, prompt, rules};
+use crate::{Guard, Normal, Withheld, detector::Found, leak, mask, prompt, rules, taint};
 
 impl Guard {
     /// Screens a prompt. What policy wants masked is masked; what it wants refused is refused.
@@ -13,7 +13,10 @@ impl Guard {
     /// # Errors
     /// `CS0501` when policy refuses a finding, `CS0107` when a limit is passed, `CS0503` when a mask cannot be made.
     pub fn screen(&self, reserved: Reserved, document: &Document) -> Result<Screened, Withheld> {
-        let findings = self.scan_prompt(document);
+        // What is to be compared with the arguments of tool calls costs a copy of the texts: only where there can be such calls.
+        let called = !reserved.call().tools.is_empty() && taint::is_foreign(document);
+        let mut gathered = called.then(taint::Gathered::default);
+        let findings = self.scan_gathering(document, gathered.as_mut());
         let judge = &reserved.permit().judge;
         let mut worst: Option<(Action, &Finding)> = None;
         let mut masked = Vec::new();
@@ -38,11 +41,17 @@ impl Guard {
             let refusal = Refusal::new(Code::GuardFailed, "a mask could not be put into the prompt");
             return Err(Withheld { refusal, findings });
         };
-        Ok(Screened::new(&self.stamp, reserved, body, findings, system_print(document)))
+        let context = taint::context(document, reserved.call().attachments, &findings, gathered);
+        let screened = Screened::new(&self.stamp, reserved, body, findings, system_print(document));
+        Ok(screened.within(&self.stamp, context))
     }
 
     /// Everything the prompt side finds.
     pub(crate) fn scan_prompt(&self, document: &Document) -> Vec<Finding> {
+        self.scan_gathering(document, None)
+    }
+
+    fn scan_gathering(&self, document: &Document, mut gathered: Option<&mut taint::Gathered>) -> Vec<Finding> {
         let mut findings = Vec::new();
         let mut budget = DECODED;
         let mut found = Vec::new();
@@ -51,7 +60,7 @@ impl Guard {
             self.prompt.limits.leaf(index, &leaf, &mut found);
             // What is past a limit is refused for it; scanning it as well would only cost.
             if found.is_empty() {
-                self.scan_leaf(&leaf, &mut budget, &mut found);
+                self.scan_leaf(&leaf, &mut budget, &mut found, gathered.as_deref_mut());
             }
             findings.extend(found.drain(..).map(|f| f.finding(leaf.channel, index, leaf.text)));
             if findings.iter().any(|f| f.kind == Kind::Limit) {
@@ -61,13 +70,25 @@ impl Guard {
         findings
     }
 
-    fn scan_leaf(&self, leaf: &Leaf<'_>, budget: &mut usize, found: &mut Vec<Found>) {
+    fn scan_leaf(
+        &self,
+        leaf: &Leaf<'_>,
+        budget: &mut usize,
+        found: &mut Vec<Found>,
+        mut gathered: Option<&mut taint::Gathered>,
+    ) {
         let plain = Normal::plain(leaf);
+        if let Some(gathered) = &mut gathered {
+            gathered.read(&plain);
+        }
         prompt::hidden::report(leaf, &plain, found);
         for detector in &self.prompt.detectors {
             detector.inspect(&plain, found);
         }
         for view in plain.decoded(budget) {
+            if let Some(gathered) = &mut gathered {
+                gathered.read(&view);
+            }
             let before = found.len();
             for detector in &self.prompt.detectors {
                 detector.inspect(&view, found);

@@ -36,8 +36,8 @@ pub(crate) fn judge_all(action: Action) -> Arc<dyn Judge> {
     Arc::new(Always(action))
 }
 
-/// A request whose answer may return; its system prompt is `system`.
-pub(crate) fn readmitted(stage: &Stage, judge: Arc<dyn Judge>, system: &str) -> Readmitted {
+/// A request that is to be screened, and offers these tools.
+pub(crate) fn reserved(stage: &Stage, judge: Arc<dyn Judge>, tools: Vec<Arc<str>>) -> Reserved {
     let stamps = &stage.stamps;
     let principal = Arc::new(Principal {
         tenant: "bank".into(),
@@ -53,17 +53,17 @@ pub(crate) fn readmitted(stage: &Stage, judge: Arc<dyn Judge>, system: &str) -> 
     });
     let now = Timestamp(1);
     let identified = Identified::new(&stamps.identify, RequestId::new(now, [1; 10]), now, Peer::default(), principal);
-    let call = Call {
-        format: Format::Chat,
-        model: "m".into(),
-        stream: true,
-        max_tokens: None,
-        tools: Vec::new(),
-        attachments: 0,
-    };
+    let call = Call { format: Format::Chat, model: "m".into(), stream: true, max_tokens: None, tools, attachments: 0 };
     let permit = Permit { judge, reason: "test".into() };
-    let permitted = Permitted::new(&stamps.permit, identified, call, permit.clone());
-    let reserved = Reserved::new(&stamps.reserve, permitted, Box::new(()));
+    let permitted = Permitted::new(&stamps.permit, identified, call, permit);
+    Reserved::new(&stamps.reserve, permitted, Box::new(()))
+}
+
+/// A request whose answer may return; its system prompt is `system`.
+pub(crate) fn readmitted(stage: &Stage, judge: Arc<dyn Judge>, system: &str) -> Readmitted {
+    let stamps = &stage.stamps;
+    let reserved = reserved(stage, judge, Vec::new());
+    let permit = reserved.permit().clone();
     let screened = Screened::new(&stamps.screen, reserved, Bytes::new(), Vec::new(), leak::fingerprint(system));
     let intended = Intended::new(&stamps.intend, screened, 0);
     let dispatched = Dispatched::new(&stamps.dispatch, intended, "t".into());

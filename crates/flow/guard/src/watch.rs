@@ -17,6 +17,7 @@ use crate::{
     growing::{Growing, Mask, Search, Spot, whole},
     leak::Protected,
     release::{self, Standing},
+    taint::{self, Calls, Now},
 };
 
 /// What became of a stream's events.
@@ -40,6 +41,8 @@ pub struct Watch {
     /// The last event that left, and whether nothing was found in what stood for itself.
     last: Option<(Document, bool)>,
     findings: Vec<Finding>,
+    /// The calls of tools, where the context is tainted.
+    calls: Option<Calls>,
     count: u64,
     held: usize,
     ended: bool,
@@ -52,6 +55,8 @@ struct Event {
     starts: Vec<usize>,
     /// Found in slots that stand for themselves.
     spots: Vec<(usize, Vec<Spot>)>,
+    /// The name of a tool call goes on in it after the call's arguments have begun.
+    torn: bool,
     /// The slot that is judged next.
     next: usize,
     edits: Vec<Edit>,
@@ -61,6 +66,9 @@ struct Event {
 /// reasoning that ends in the middle of a word must not keep back the answer that follows.
 const PATIENCE: u64 = 16;
 
+/// Bytes that are held back for a call of a tool that is not decided.
+const MOST_HELD: usize = 8 << 20;
+
 impl Guard {
     /// Watches a stream.
     #[must_use]
@@ -68,6 +76,7 @@ impl Guard {
         Watch {
             guard: Arc::clone(self),
             system: release::system(of.system()),
+            calls: taint::applies(&of).then(Calls::default),
             of,
             queue: VecDeque::new(),
             texts: Texts::default(),
@@ -88,6 +97,7 @@ impl Watch {
             return;
         }
         self.count += 1;
+        let torn = self.calls.as_mut().is_some_and(|calls| calls.read(&event));
         let planted = self.guard.answer.planted(self.system.as_ref());
         let search = self.guard.answer.search(&planted);
         // What the event before it said already need not be scanned again, where nothing was found in it.
@@ -126,7 +136,7 @@ impl Watch {
             }
         }
         self.held += event.bytes().len();
-        self.queue.push_back(Event { document: event, starts, spots, next: 0, edits: Vec::new() });
+        self.queue.push_back(Event { document: event, starts, spots, torn, next: 0, edits: Vec::new() });
     }
 
     /// Scans what was pushed and releases every event that nothing can be objected to in any more.
@@ -167,7 +177,12 @@ impl Watch {
         let mut out = Joined::default();
         let mut ended = None;
         while let Some(event) = self.queue.front_mut() {
-            let judged = event.judge(&self.of, &mut self.texts, &mut self.findings);
+            let held = self.calls.as_mut().map_or(Ok(false), |calls| event.is_held(&self.of, calls, last, now));
+            let judged = held.and_then(|held| match held {
+                true if self.held > MOST_HELD => Err(release::too_long()),
+                true => Ok(false),
+                false => event.judge(&self.of, &mut self.texts, &mut self.findings),
+            });
             match judged.and_then(|done| if done { event.bytes().map(Some) } else { Ok(None) }) {
                 Ok(Some(bytes)) => {
                     self.held -= event.document.bytes().len();
@@ -180,6 +195,9 @@ impl Watch {
                     break;
                 }
             }
+        }
+        if let (true, Some(calls)) = (last || ended.is_some(), &mut self.calls) {
+            self.findings.extend(calls.findings(&self.of));
         }
         let released = out.bytes().map(|bytes| Released::new(&self.guard.stamp, &self.of, bytes, now)).transpose();
         let released = released.unwrap_or_else(|refusal| {
@@ -270,6 +288,18 @@ impl Event {
             self.next += 1;
         }
         Ok(true)
+    }
+
+    /// Whether a call of a tool in it is not decided.
+    fn is_held(&self, of: &Readmitted, calls: &mut Calls, last: bool, now: Timestamp) -> Result<bool, Refusal> {
+        if self.torn {
+            return Err(taint::torn());
+        }
+        let mut held = false;
+        for part in self.document.slots().iter().filter_map(|slot| slot.call) {
+            held |= calls.judge(of, part.call, last, now)? == Now::Held;
+        }
+        Ok(held)
     }
 
     fn bytes(&self) -> Result<Bytes, Refusal> {

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use countersign_core::{
-    Call, Claims, Code, Confirmation, Format, Groups, Kind, Lease, Principal, Timestamp,
+    Call, Claims, Code, Confirmation, Format, Groups, Kind, Lease, Principal, Taint, Timestamp,
     access::Session,
     life::Peer,
     principal::{Method, Possession, PrincipalKind},
@@ -54,7 +54,8 @@ pub struct Question {
     pub scopes: Vec<String>,
     /// `api-key`, `client-certificate`, `access-token` or `session`.
     pub method: String,
-    /// `ask` (may the prompt leave), `receive` (may the answer return), or an action on the gateway itself, as `observe`.
+    /// `ask` (may the prompt leave), `receive` (may the answer return), `callTool` (may the answer call `tool`), or an action on
+    /// the gateway itself, as `observe`.
     pub action: String,
     /// The model; for actions on the gateway there is none.
     pub model: String,
@@ -88,6 +89,12 @@ pub struct Question {
     pub masked: bool,
     /// For `receive`: who answers.
     pub target: String,
+    /// For `callTool`: the tool.
+    pub tool: String,
+    /// For `callTool`: what the context is tainted by, `untrusted` or `finding`.
+    pub taint: String,
+    /// For `callTool`: whether an argument stands in text that the caller did not write.
+    pub copied: bool,
 }
 
 /// What an access token says besides roles and subject.
@@ -229,15 +236,22 @@ impl Policy {
         let possessions = [Possession::None, Possession::Certificate, Possession::Dpop];
         let possession = *pick("possession", &question.possession, &possessions, |p| p.as_str())?;
         let standing = question.standing.standing()?;
-        let deeds = [Deed::Ask, Deed::Receive].into_iter();
+        let deeds = [Deed::Ask, Deed::Receive, Deed::CallTool].into_iter();
         let deeds: Vec<_> = deeds.chain(Administer::ALL.iter().copied().map(Deed::Administer)).collect();
         let deed = *pick("action", &question.action, &deeds, |deed| deed.as_str())?;
-        if !matches!(deed, Deed::Administer(_)) && call.model.is_empty() {
-            return Err(BadQuestion { what: "model", found: String::new(), expected: "its name".into() });
+        let (what, name) = if deed == Deed::CallTool { ("tool", &*question.tool) } else { ("model", &*call.model) };
+        if !matches!(deed, Deed::Administer(_)) && name.is_empty() {
+            return Err(BadQuestion { what, found: String::new(), expected: "its name".into() });
         }
+        let taints = [Taint::Untrusted, Taint::Finding];
+        let taint = *pick("taint", &question.taint, &taints, |taint| taint.as_str())?;
         let facts = match deed {
             Deed::Ask => facts,
             Deed::Receive => facts.receive(kinds, question.masked, &question.target),
+            Deed::CallTool => {
+                let facts = facts.receive(kinds, question.masked, &question.target);
+                facts.call(&question.tool, taint, question.copied)
+            }
             Deed::Administer(what) => Facts::administer(&who, &peer, now, what),
         };
         let facts = Facts { possession, standing: &standing, ..facts };
@@ -287,6 +301,9 @@ impl Default for Question {
             findings: Vec::new(),
             masked: false,
             target: String::new(),
+            tool: String::new(),
+            taint: Taint::Untrusted.as_str().into(),
+            copied: false,
         }
     }
 }

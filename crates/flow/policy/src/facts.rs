@@ -10,7 +10,7 @@ use std::{
 };
 
 use countersign_core::{
-    Call, Code, Finding, Format, Kind, Principal, Timestamp, access::Session, life::Peer, principal::Possession,
+    Call, Code, Finding, Format, Kind, Principal, Taint, Timestamp, access::Session, life::Peer, principal::Possession,
 };
 
 use crate::{
@@ -45,6 +45,12 @@ pub(crate) struct Facts<'a> {
     pub(crate) grant: Option<&'a Arc<Session>>,
     /// What others say of the caller, which whoever asks has to look up.
     pub(crate) standing: &'a Standing,
+    /// What the context of a tool's call is tainted by.
+    pub(crate) taint: Taint,
+    /// Whether one of the call's arguments stands in text that the caller did not write.
+    pub(crate) copied: bool,
+    /// Whether the granted access names the tool.
+    pub(crate) granted: bool,
 }
 
 /// What the caller wants: an action of the schema.
@@ -54,6 +60,8 @@ pub(crate) enum Deed {
     Ask,
     /// That the answer returns.
     Receive,
+    /// That the answer calls a tool.
+    CallTool,
     /// Something on the gateway itself.
     Administer(Administer),
 }
@@ -103,6 +111,9 @@ struct Rest {
     masked: bool,
     possession: Possession,
     standing: Standing,
+    taint: Taint,
+    copied: bool,
+    granted: bool,
 }
 
 /// The gateway as a resource: its id, and its name.
@@ -117,6 +128,7 @@ impl Deed {
         match self {
             Self::Ask => "ask",
             Self::Receive => "receive",
+            Self::CallTool => "callTool",
             Self::Administer(what) => what.as_str(),
         }
     }
@@ -126,6 +138,7 @@ impl Deed {
         match self {
             Self::Ask | Self::Administer(_) => Code::NotPermitted,
             Self::Receive => Code::AnswerNotPermitted,
+            Self::CallTool => Code::ToolRefused,
         }
     }
 }
@@ -150,6 +163,13 @@ impl<'a> Facts<'a> {
         Self { deed: Deed::Receive, findings, masked, target, ..self }
     }
 
+    /// The question when the answer calls `tool`: the one before it returns, and what is known of the call.
+    pub(crate) fn call(self, tool: &'a str, taint: Taint, copied: bool) -> Self {
+        let names = |thing: &Arc<str>| thing.strip_prefix("tool:") == Some(tool);
+        let granted = self.grant.is_some_and(|grant| grant.things.iter().any(names));
+        Self { deed: Deed::CallTool, model: tool, taint, copied, granted, ..self }
+    }
+
     /// The question of one who wants to do something to the gateway: about nothing but what, who, where from and when.
     pub(crate) fn administer(who: &'a Arc<Principal>, peer: &'a Peer, now: Timestamp, what: Administer) -> Self {
         Self {
@@ -171,13 +191,16 @@ impl<'a> Facts<'a> {
             possession: who.possession(),
             grant: who.session.as_ref(),
             standing: &UNKNOWN,
+            taint: Taint::None,
+            copied: false,
+            granted: false,
         }
     }
 
     /// The format's name in the schema's words.
     pub(crate) const fn format_name(&self) -> &'static str {
         match self.deed {
-            Deed::Ask | Deed::Receive => self.format.as_str(),
+            Deed::Ask | Deed::Receive | Deed::CallTool => self.format.as_str(),
             Deed::Administer(Administer::Observe) => "metrics",
             Deed::Administer(_) => "admin",
         }
@@ -185,6 +208,10 @@ impl<'a> Facts<'a> {
 
     /// What the scopes of the caller's credential say to it.
     pub(crate) fn in_scope(&self) -> Result<(), &'static str> {
+        // What the credential may offer was asked before the prompt left.
+        if self.deed == Deed::CallTool {
+            return Ok(());
+        }
         let model = (!matches!(self.deed, Deed::Administer(_))).then_some(self.model);
         scopes::allow(self.who.0, model, self.format_name(), self.tools)
     }
@@ -245,6 +272,11 @@ impl<'a> Facts<'a> {
         if blank(Mentions::STANDING) {
             self.standing = &UNKNOWN;
         }
+        if blank(Mentions::TAINT) {
+            self.taint = Taint::None;
+        }
+        self.copied &= read.holds(Mentions::COPIED);
+        self.granted &= read.holds(Mentions::GRANTED);
         self
     }
 
@@ -278,6 +310,9 @@ impl<'a> Facts<'a> {
                 masked: self.masked,
                 possession: self.possession,
                 standing: self.standing.clone(),
+                taint: self.taint,
+                copied: self.copied,
+                granted: self.granted,
             },
         }
     }
@@ -306,6 +341,9 @@ impl Key {
             possession: rest.possession,
             grant: self.grant.as_ref(),
             standing: &rest.standing,
+            taint: rest.taint,
+            copied: rest.copied,
+            granted: rest.granted,
         }
     }
 }

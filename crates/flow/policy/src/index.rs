@@ -73,6 +73,11 @@ impl Index {
         Ok(index)
     }
 
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.permits.is_empty() && self.forbids.is_empty()
+    }
+
     /// Asks every policy that can have a say about `request`. A request that leaves principal, action or resource open is
     /// answered by nobody.
     pub(crate) fn ask(&self, request: &Request, entities: &Entities) -> Heard {

@@ -40,6 +40,12 @@ impl Mentions {
     pub(crate) const STANDING: Self = Self(1 << 19);
     /// The granted access.
     pub(crate) const GRANT: Self = Self(1 << 20);
+    /// What the context of a tool's call is tainted by.
+    pub(crate) const TAINT: Self = Self(1 << 21);
+    /// Whether one of its arguments stands in text that the caller did not write.
+    pub(crate) const COPIED: Self = Self(1 << 22);
+    /// Whether the granted access names the tool.
+    pub(crate) const GRANTED: Self = Self(1 << 23);
     pub(crate) const ALL: Self = Self(u32::MAX);
 
     /// The attributes of the context that have a bit in the set, by name.
@@ -62,6 +68,9 @@ impl Mentions {
             (Self::POSSESSION, "possession"),
             (Self::STANDING, "standing"),
             (Self::GRANT, "grant"),
+            (Self::TAINT, "taint"),
+            (Self::COPIED, "copied"),
+            (Self::GRANTED, "granted"),
         ];
         names.into_iter().filter(|(attribute, _)| self.holds(*attribute)).map(|(_, name)| name).collect()
     }
@@ -141,6 +150,9 @@ fn attribute(path: &[&str], whether: bool) -> Mentions {
         ["findings"] => Mentions::FINDINGS,
         ["masked"] => Mentions::MASKED,
         ["target"] => Mentions::TARGET,
+        ["taint"] => Mentions::TAINT,
+        ["copied"] => Mentions::COPIED,
+        ["granted"] => Mentions::GRANTED,
         _ => Mentions::ALL,
     }
 }
@@ -180,8 +192,8 @@ mod tests {
     #[test]
     fn every_attribute_of_the_schema_has_its_name_here() {
         let schema = crate::SCHEMA;
-        let (_, receive) = schema.split_once("action receive").unwrap();
-        let (_, context) = receive.split_once("context: {").unwrap();
+        let (_, call) = schema.split_once("action callTool").unwrap();
+        let (_, context) = call.split_once("context: {").unwrap();
         let (context, _) = context.split_once('}').unwrap();
         let mut declared: Vec<_> =
             context.lines().filter_map(|line| Some(line.split_once(':')?.0.trim().trim_end_matches('?'))).collect();

@@ -19,7 +19,7 @@ use crate::{
     mentions::Mentions,
     question::Words,
     shape,
-    validate::{Validity, names_a_deed, validate},
+    validate::{Validity, names_a_call, names_a_deed, validate},
 };
 
 /// What policies may speak of, in Cedar's schema syntax.
@@ -34,6 +34,8 @@ pub struct Policy {
     models: Index,
     /// What has a say about the gateway itself: every `forbid`, and each `permit` that names its action.
     gateway: Index,
+    /// What has a say about calls of tools: each `forbid` that names the action.
+    tools: Index,
     names: HashMap<PolicyId, Named>,
     /// What can let a prompt leave.
     permits: Vec<PolicyId>,
@@ -122,7 +124,7 @@ impl Policy {
         if !reading.problems.is_empty() {
             return Err(reading.problems.into());
         }
-        let Reading { plain, deeds, places, mentions, .. } = reading;
+        let Reading { plain, deeds, places, mentions, calls, .. } = reading;
         let all = || plain.policies().chain(deeds.policies());
         let names_action = |p: &&cedar_policy::Policy| {
             p.effect() == Effect::Forbid || !matches!(p.action_constraint(), ActionConstraint::Any)
@@ -133,6 +135,7 @@ impl Policy {
         };
         let models = arranged(Index::of(all()))?;
         let gateway = arranged(Index::of(all().filter(names_action)))?;
+        let tools = arranged(Index::of(deeds.policies().filter(|policy| calls.contains(policy.id()))))?;
         let lets_leave = |p: &&cedar_policy::Policy| {
             let ask = |action: &EntityUid| action.id().unescaped() == Deed::Ask.as_str();
             p.effect() == Effect::Permit
@@ -144,7 +147,7 @@ impl Policy {
         };
         let permits = all().filter(lets_leave).map(|policy| policy.id().clone()).collect();
         let names = places.into_iter().map(|(id, place)| (id, place.named)).collect();
-        Ok(Self { models, gateway, names, permits, words: Words::new(), mentions })
+        Ok(Self { models, gateway, tools, names, permits, words: Words::new(), mentions })
     }
 
     /// How many policies there are.
@@ -172,6 +175,12 @@ impl Policy {
         all
     }
 
+    /// Whether any policy has a say about the tools that an answer calls.
+    #[must_use]
+    pub fn watches_tools(&self) -> bool {
+        !self.tools.is_empty()
+    }
+
     /// The attributes of the context that any policy reads, by name.
     #[must_use]
     pub fn reads(&self) -> Vec<&'static str> {
@@ -190,6 +199,7 @@ impl Policy {
         };
         let index = match facts.deed {
             Deed::Ask | Deed::Receive => &self.models,
+            Deed::CallTool => &self.tools,
             Deed::Administer(_) => &self.gateway,
         };
         let Heard { permits, forbids, failed_permits, failed_forbids } = index.ask(&request, &entities);
@@ -198,6 +208,9 @@ impl Policy {
             (Answer::Forbidden, forbids)
         } else if !failed_forbids.is_empty() {
             (Answer::Failed, BTreeSet::new())
+        } else if facts.deed == Deed::CallTool {
+            // The answer itself has been permitted.
+            (Answer::Permitted, BTreeSet::new())
         } else if !permits.is_empty() {
             (Answer::Permitted, permits)
         } else if !failed_permits.is_empty() {
@@ -267,6 +280,8 @@ struct Reading<'a> {
     deeds: PolicySet,
     /// What of a request they can read.
     mentions: Mentions,
+    /// Those that name the call of a tool.
+    calls: BTreeSet<PolicyId>,
     places: HashMap<PolicyId, Place<'a>>,
     /// Where each `@id` is used.
     ids: HashMap<String, String>,
@@ -348,6 +363,14 @@ impl<'a> Reading<'a> {
         let named = Named { id, file: file.into(), line, forbids, step_up };
         // A form we cannot look into may name anything and read everything.
         let json = policy.to_json().ok();
+        if json.as_ref().is_none_or(names_a_call) {
+            if policy.effect() == Effect::Permit {
+                let fix = "write a forbid with `unless`: what may return may call tools where none forbids it";
+                self.problems.push(Problem::at(file, text, offset, "a permit of `callTool` says nothing", fix));
+                return;
+            }
+            self.calls.insert(unique.clone());
+        }
         let set = if json.as_ref().is_none_or(names_a_deed) { &mut self.deeds } else { &mut self.plain };
         if self.places.len() >= MOST_POLICIES || set.add(policy.new_id(unique.clone())).is_err() {
             return;

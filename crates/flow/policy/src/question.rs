@@ -32,6 +32,7 @@ pub(crate) struct Words {
     agent: EntityTypeName,
     model: EntityTypeName,
     gateway: EntityTypeName,
+    tool: EntityTypeName,
     action: EntityTypeName,
     /// Addresses of callers. Cedar parses the name of their type whenever one is made, which takes a quarter of what a question does.
     addresses: Mutex<HashMap<IpAddr, Value, RandomState>>,
@@ -50,6 +51,7 @@ impl Words {
             agent: name("Agent"),
             model: name("Model"),
             gateway: name("Gateway"),
+            tool: name("Tool"),
             action: name("Action"),
             addresses: Mutex::default(),
         }
@@ -72,6 +74,7 @@ impl Words {
         let action = uid(&self.action, facts.deed.as_str());
         let kind = match facts.deed {
             Deed::Ask | Deed::Receive => &self.model,
+            Deed::CallTool => &self.tool,
             Deed::Administer(_) => &self.gateway,
         };
         let resource = uid(kind, facts.model);
@@ -92,7 +95,7 @@ impl Words {
 
     fn context(&self, facts: &Facts<'_>, show: Mentions) -> Option<Context> {
         let who: &Principal = facts.who.0;
-        let mut pairs: Vec<(String, Value)> = Vec::with_capacity(17);
+        let mut pairs: Vec<(String, Value)> = Vec::with_capacity(20);
         let mut put = |attribute, name: &str, value: &dyn Fn() -> Value| {
             if show.holds(attribute) {
                 pairs.push((name.into(), value()));
@@ -112,7 +115,12 @@ impl Words {
         }
         put(Mentions::SCOPES, "scopes", &|| Value::new_set(who.scopes.iter().map(|scope| string(scope))));
         put(Mentions::POSSESSION, "possession", &|| string(facts.possession.as_str()));
-        if facts.deed == Deed::Receive {
+        if facts.deed == Deed::CallTool {
+            put(Mentions::TAINT, "taint", &|| string(facts.taint.as_str()));
+            put(Mentions::COPIED, "copied", &|| Value::new_bool(facts.copied));
+            put(Mentions::GRANTED, "granted", &|| Value::new_bool(facts.granted));
+        }
+        if matches!(facts.deed, Deed::Receive | Deed::CallTool) {
             put(Mentions::FINDINGS, "findings", &|| {
                 Value::new_set(facts.findings.iter().map(|kind| string(kind.as_str())))
             });

@@ -47,6 +47,7 @@ impl Rules {
     /// | hidden text | allowed: what it says is judged by itself | allowed |
     /// | past a limit | refused | refused |
     /// | attachment | refused | refused |
+    /// | copied argument of a tool call | | allowed: `callTool` of the policy decides about it |
     ///
     /// Below the figures a finding is allowed and stays on record.
     #[must_use]
@@ -92,6 +93,7 @@ impl Rules {
         actions.push(line(None, Kind::Hidden, 0.0, Allow));
         actions.push(line(None, Kind::Limit, 0.0, Refuse));
         actions.push(line(None, Kind::Attachment, 0.0, Refuse));
+        actions.push(line(None, Kind::Copied, 0.0, Allow));
         Self { actions }
     }
 }

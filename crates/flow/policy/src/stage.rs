@@ -5,7 +5,7 @@ use std::{fmt::Write, sync::Arc};
 use arc_swap::ArcSwap;
 use countersign_core::{
     Action, Call, Channel, Charge, Code, Finding, Format, Kind, Principal, Quota, Refusal, RequestId, Side, StepUp,
-    Timestamp,
+    Taint, Timestamp, Warden,
     charge::Ending,
     life::{Dispatched, Identified, Peer, Permit, Permitted, Readmitted, Reserved, Stamp, stage},
 };
@@ -180,13 +180,11 @@ impl Stage {
             let code = if expired { Code::ExpiredCredential } else { Code::RevokedCredential };
             return Err(Refusal::new(code, "the credential ended before the answer"));
         }
-        let judge = &dispatched.permit().judge;
-        let masked = dispatched.findings().iter().any(|f| judge.judge(Side::Prompt, f) == Action::Mask);
-        let found = Kinds::of(dispatched.findings());
-        let facts = Facts::ask(who, dispatched.peer(), dispatched.call(), now);
-        let facts = facts.receive(found, masked, dispatched.target());
-        let permit = self.loaded.load().verdict(facts).into_permit()?;
-        Ok(Readmitted::new(&self.permit, dispatched, permit))
+        let loaded = self.loaded.load_full();
+        let permit = loaded.verdict(returning(&dispatched, now)).into_permit()?;
+        let tainted = dispatched.context().taint > Taint::None;
+        let readmitted = Readmitted::new(&self.permit, dispatched, permit);
+        Ok(if tainted { readmitted.guarded(&self.permit, loaded) } else { readmitted })
     }
 
     /// Whether a plain request for `model` would be permitted: for listing models. Asked about [`Format::Models`] it says
@@ -260,6 +258,30 @@ impl Loaded {
         }
         Verdict::Permitted(Permit { judge, reason: reason.into() })
     }
+}
+
+impl Warden for Loaded {
+    fn may_call(&self, of: &Readmitted, tool: &str, copied: bool, now: Timestamp) -> Result<(), Refusal> {
+        let taint = of.context().taint;
+        let facts = returning(of, now).call(tool, taint, copied);
+        self.verdict(facts).into_permit().map(drop).map_err(|refusal| {
+            // What the model calls may be any text; what the caller offers stands in the record already.
+            let named = of.call().tools.iter().any(|offered| **offered == *tool);
+            let tool = if named { tool } else { "a tool that was not offered" };
+            let copied = if copied { ", with an argument from such content" } else { "" };
+            let reason = format!("{}: {tool}, from a context tainted by {}{copied}", refusal.reason, taint.as_str());
+            Refusal { reason: reason.into(), ..refusal }
+        })
+    }
+}
+
+/// The question about an answer.
+fn returning(dispatched: &Dispatched, now: Timestamp) -> Facts<'_> {
+    let judge = &dispatched.permit().judge;
+    let masked = dispatched.findings().iter().any(|f| judge.judge(Side::Prompt, f) == Action::Mask);
+    let found = Kinds::of(dispatched.findings());
+    let facts = Facts::ask(dispatched.principal(), dispatched.peer(), dispatched.call(), now);
+    facts.receive(found, masked, dispatched.target())
 }
 
 impl Verdict {

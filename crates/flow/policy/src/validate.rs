@@ -7,7 +7,7 @@
 use cedar_policy::{PolicyId, PolicySet, Schema, ValidationMode, Validator, ffi::DetailedError};
 use serde_json::Value;
 
-use crate::{SCHEMA, administer::Administer, error::Problem};
+use crate::{SCHEMA, administer::Administer, error::Problem, facts::Deed};
 
 /// What the validator says.
 pub(crate) struct Validity {
@@ -17,7 +17,7 @@ pub(crate) struct Validity {
     pub(crate) found: Vec<(PolicyId, DetailedError)>,
 }
 
-/// Validates `plain` as policies that name no action on the gateway but the first, and `named` as any.
+/// Validates `plain` as policies that name no action on the gateway but the first and no call of a tool, and `named` as any.
 ///
 /// # Errors
 /// When the schema cannot be read, which would be a defect here.
@@ -39,23 +39,35 @@ pub(crate) fn validate(plain: &PolicySet, named: &PolicySet) -> Result<Validity,
     Ok(Validity { whole, found: if errors.is_empty() { warnings } else { errors } })
 }
 
-/// Whether the policy with this JSON form names an action on the gateway other than the first.
+/// Whether the policy with this JSON form names an action on the gateway other than the first, or the call of a tool.
 pub(crate) fn names_a_deed(node: &Value) -> bool {
+    names(node, &|id| !["ask", "receive", FIRST.as_str()].contains(&id))
+}
+
+/// Whether the policy with this JSON form names the call of a tool anywhere.
+pub(crate) fn names_a_call(node: &Value) -> bool {
+    names(node, &|id| id == Deed::CallTool.as_str())
+}
+
+/// Whether the policy with this JSON form names an action that `is` the one.
+fn names(node: &Value, is: &dyn Fn(&str) -> bool) -> bool {
     match node {
-        Value::Array(items) => items.iter().any(names_a_deed),
+        Value::Array(items) => items.iter().any(|item| names(item, is)),
         Value::Object(members) => {
-            let is = |name: &str, wanted: &str| members.get(name).is_some_and(|value| value == wanted);
-            let known = ["ask", "receive", FIRST.as_str()].into_iter().any(|id| is("id", id));
-            (is("type", "Countersign::Action") && !known) || members.values().any(names_a_deed)
+            let action = members.get("type").is_some_and(|kind| kind == "Countersign::Action");
+            // An id in a form that we do not know is as good as any.
+            let one = action && members.get("id").is_none_or(|id| id.as_str().is_none_or(is));
+            one || members.values().any(|member| names(member, is))
         }
         _ => false,
     }
 }
 
-/// The schema with the first action on the gateway alone.
+/// The schema with the first action on the gateway alone, and without the call of a tool.
 fn brief() -> String {
     let shortened = || {
-        let (before, rest) = SCHEMA.split_once(&format!("action {},", FIRST.as_str()))?;
+        let (before, rest) = SCHEMA.split_once(&format!("action {}", Deed::CallTool.as_str()))?;
+        let (_, rest) = rest.split_once(&format!("action {},", FIRST.as_str()))?;
         let (_, after) = rest.split_once("appliesTo")?;
         Some(format!("{before}action {} appliesTo{after}", FIRST.as_str()))
     };
@@ -73,6 +85,7 @@ mod tests {
     #[test]
     fn one_action_stands_for_those_that_are_declared_alike() {
         assert!(brief().contains("action observe appliesTo") && !brief().contains("listKeys"));
+        assert!(!brief().contains("action callTool") && SCHEMA.contains("action callTool"));
         let policies = [
             "permit(principal, action, resource);",
             "permit(principal, action, resource) when { context.stream };",

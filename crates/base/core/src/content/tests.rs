@@ -2,7 +2,7 @@ use super::*;
 
 fn slot(span: Range<usize>, decoded: Option<&str>, kind: SlotKind) -> Slot {
     let decoded = decoded.map(Into::into);
-    Slot { span, decoded, kind, channel: Channel::User, trust: Trust::Caller, grows: None }
+    Slot { span, decoded, kind, channel: Channel::User, trust: Trust::Caller, grows: None, call: None }
 }
 
 #[test]

@@ -5,6 +5,48 @@ use countersign_core::{
 
 use super::*;
 
+/// The calls of an answer: each tool's name, and its arguments one after the other.
+fn calls(answer: &Answer) -> Vec<(String, String)> {
+    let mut out: Vec<(u32, String, String)> = Vec::new();
+    for (index, slot) in answer.document.slots().iter().enumerate() {
+        let Some(part) = slot.call else { continue };
+        if out.last().is_none_or(|last| last.0 != part.call) {
+            out.push((part.call, String::new(), String::new()));
+        }
+        let last = out.last_mut().unwrap();
+        if part.is_name { &mut last.1 } else { &mut last.2 }.push_str(answer.document.text(index));
+    }
+    out.into_iter().map(|(_, name, arguments)| (name, arguments)).collect()
+}
+
+#[test]
+fn calls_of_tools_are_told_apart_and_named() {
+    let chat = answer(
+        Format::Chat,
+        r#"{"choices":[{"message":{"role":"assistant","content":"hi","tool_calls":[
+            {"id":"c1","type":"function","function":{"name":"mail","arguments":"{\"to\":1}"}},
+            {"id":"c2","type":"function","function":{"name":"odd","arguments":{"name":"Bob","type":"text","id":"z"}}},
+            {"id":"c3","type":"custom","custom":{"name":"sh","input":"ls"}}],
+            "function_call":{"name":"old","arguments":"{}"}}}]}"#,
+    );
+    let named = |of: &[(&str, &str)]| of.iter().map(|(n, a)| ((*n).to_owned(), (*a).to_owned())).collect::<Vec<_>>();
+    assert_eq!(calls(&chat), named(&[("mail", "{\"to\":1}"), ("odd", "Bobtextz"), ("sh", "ls"), ("old", "{}")]));
+    let messages = answer(
+        Format::Messages,
+        r#"{"type":"message","role":"assistant","content":[{"type":"text","text":"ok"},
+            {"type":"tool_use","id":"t1","name":"mail","input":{"name":"eve","to":"a@b"}},
+            {"type":"tool_use","id":"t2","name":"wipe","input":{}}],"stop_reason":"tool_use"}"#,
+    );
+    assert_eq!(calls(&messages), named(&[("mail", "evetoa@b"), ("wipe", "")]));
+    let responses = answer(
+        Format::Responses,
+        r#"{"object":"response","output":[{"type":"message","role":"assistant","content":[{"type":"output_text","text":"x"}]},
+            {"type":"function_call","id":"i","call_id":"c","name":"mail","arguments":"{}","status":"completed"},
+            {"type":"local_shell_call","id":"i","call_id":"c","action":{"type":"exec","command":["rm"]},"status":"completed"}]}"#,
+    );
+    assert_eq!(calls(&responses), named(&[("mail", "{}"), ("local_shell_call", "execcommandrm")]));
+}
+
 fn answer(format: Format, body: &str) -> Answer {
     Answer::read(format, Bytes::copy_from_slice(body.as_bytes()), &Limits::default()).unwrap()
 }

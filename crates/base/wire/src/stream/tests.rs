@@ -27,6 +27,67 @@ fn read_cut(format: Format, chunks: &[&[u8]], slow: bool) -> Result<Vec<Event>, 
     Ok(out)
 }
 
+/// The calls of tools in a stream: names and arguments, each as it grew.
+fn calls(format: Format, events: &[String]) -> Vec<(String, String)> {
+    let stream: String = events.iter().map(|event| format!("{event}\n\n")).collect();
+    let mut out: Vec<(String, String)> = Vec::new();
+    for event in read(format, &stream, false).unwrap() {
+        for (index, slot) in event.document.slots().iter().enumerate() {
+            let Some(part) = slot.call else { continue };
+            let at = part.call as usize;
+            out.resize(out.len().max(at), Default::default());
+            let call = &mut out[at - 1];
+            if part.is_name { &mut call.0 } else { &mut call.1 }.push_str(event.document.text(index));
+        }
+    }
+    out
+}
+
+#[test]
+fn a_call_keeps_its_number_over_the_events_of_a_stream() {
+    let two = |a: &str, b: &str| [("mail".to_owned(), a.to_owned()), ("look".to_owned(), b.to_owned())];
+    let chat = |i: u8, function: &str| {
+        format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"tool_calls\":[{{\"index\":{i},{function}}}]}}}}]}}")
+    };
+    let events = [
+        chat(0, r#""id":"a","type":"function","function":{"name":"mail","arguments":""}"#),
+        chat(0, r#""function":{"arguments":"{\"to"}"#),
+        chat(0, r#""function":{"arguments":"x"}"#),
+        chat(1, r#""id":"b","function":{"name":"look"}"#),
+        chat(1, r#""function":{"arguments":"y"}"#),
+        chat(0, r#""function":{"arguments":"z"}"#),
+        chat(0, r#""function":{"arguments":"w"}"#),
+    ];
+    assert_eq!(calls(Format::Chat, &events), two("{\"toxzw", "y"));
+    let start = |i: u8, name: &str| {
+        format!(
+            "data: {{\"type\":\"content_block_start\",\"index\":{i},\"content_block\":{{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"{name}\",\"input\":{{}}}}}}"
+        )
+    };
+    let delta = |i: u8, text: &str| {
+        format!(
+            "data: {{\"type\":\"content_block_delta\",\"index\":{i},\"delta\":{{\"type\":\"input_json_delta\",\"partial_json\":\"{text}\"}}}}"
+        )
+    };
+    let events = [start(1, "mail"), delta(1, "x"), delta(1, "y"), start(2, "look"), delta(2, "z")];
+    assert_eq!(calls(Format::Messages, &events), two("xy", "z"));
+    let item = |i: u8, name: &str| {
+        format!(
+            "data: {{\"type\":\"response.output_item.added\",\"output_index\":{i},\"item\":{{\"type\":\"function_call\",\"name\":\"{name}\",\"arguments\":\"\"}}}}"
+        )
+    };
+    let delta = |i: u8, text: &str| {
+        format!(
+            "data: {{\"type\":\"response.function_call_arguments.delta\",\"output_index\":{i},\"delta\":\"{text}\"}}"
+        )
+    };
+    let events = [item(0, "mail"), delta(0, "x"), item(1, "look"), delta(1, "y"), delta(0, "z")];
+    assert_eq!(calls(Format::Responses, &events), two("xz", "y"));
+    // The last event repeats everything, each call whole.
+    let end = r#"data: {"type":"response.completed","response":{"output":[{"type":"function_call","name":"mail","arguments":"xz"},{"type":"function_call","name":"look","arguments":"y"}]}}"#;
+    assert_eq!(calls(Format::Responses, &[end.to_owned()]), two("xz", "y"));
+}
+
 /// Everything an event tells, comparable.
 fn shown(event: &Event) -> String {
     let slots: Vec<String> = (event.document.slots().iter())

@@ -117,6 +117,11 @@ impl Place {
         matches!(self, Self::Ask | Self::Answer | Self::Event | Self::DeltaEvent | Self::EndEvent | Self::Choice)
     }
 
+    /// Whether a member called `name` is the name of a tool that is called.
+    pub(crate) const fn names_a_call(self) -> bool {
+        matches!(self, Self::Message | Self::Part | Self::ToolCall)
+    }
+
     /// The place of a member whose name no format knows.
     pub(crate) const fn unknown(self) -> Self {
         if let Self::ToolCall = self { self } else { Self::Any }
@@ -228,6 +233,7 @@ impl Place {
             Self::ToolCall => match name {
                 W::Id | W::CallId => (Self::Any, base, false),
                 W::Type => (Self::Word, base, false),
+                W::Arguments | W::Input => (Self::Any, Voice::ARGUMENTS, true),
                 _ => (self, Voice::ARGUMENTS, true),
             },
             Self::Logprobs => match name {

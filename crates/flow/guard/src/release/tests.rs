@@ -9,7 +9,8 @@ use crate::testing::{Stage, judge_all, readmitted};
 const NOW: Timestamp = Timestamp(1);
 
 fn document(channel: Channel, kind: SlotKind, text: &str) -> Document {
-    let slot = Slot { span: 1..1 + text.len(), decoded: None, kind, channel, trust: Trust::Model, grows: None };
+    let slot =
+        Slot { span: 1..1 + text.len(), decoded: None, kind, channel, trust: Trust::Model, grows: None, call: None };
     Document::new(Bytes::from(format!("<{text}>")), vec![slot]).unwrap()
 }
 
@@ -63,6 +64,7 @@ fn a_mask_that_would_break_json_refuses() {
         channel: Channel::ToolArguments,
         trust: Trust::Model,
         grows: None,
+        call: None,
     };
     let document = Document::new(Bytes::from(text), vec![slot]).unwrap();
     let withheld = stage.guard.release_whole(&of, &document, NOW).unwrap_err();

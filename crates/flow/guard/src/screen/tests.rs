@@ -28,7 +28,15 @@ fn document(leaves: &[(&str, Channel, Trust)]) -> Document {
         let span = start..bytes.len();
         bytes.push(b'"');
         let decoded = Some((*text).into());
-        slots.push(Slot { span, decoded, kind: SlotKind::Text, channel: *channel, trust: *trust, grows: None });
+        slots.push(Slot {
+            span,
+            decoded,
+            kind: SlotKind::Text,
+            channel: *channel,
+            trust: *trust,
+            grows: None,
+            call: None,
+        });
     }
     Document::new(Bytes::from(bytes), slots).unwrap()
 }

@@ -24,7 +24,15 @@ fn event(pieces: &[Piece<'_>]) -> Document {
         escape_json(text, &mut bytes);
         let span = start..bytes.len();
         let decoded = (&bytes[span.clone()] != text.as_bytes()).then(|| Box::from(*text));
-        slots.push(Slot { span, decoded, kind: SlotKind::Text, channel: *channel, trust: Trust::Model, grows: *grows });
+        slots.push(Slot {
+            span,
+            decoded,
+            kind: SlotKind::Text,
+            channel: *channel,
+            trust: Trust::Model,
+            grows: *grows,
+            call: None,
+        });
         bytes.extend_from_slice(b"\"\n");
     }
     Document::new(bytes.freeze(), slots).unwrap()

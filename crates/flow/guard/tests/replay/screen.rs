@@ -35,7 +35,7 @@ pub(crate) fn screen(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     for (channel, trust) in [(Channel::User, Trust::Caller), (Channel::ToolResult, Trust::Untrusted)] {
         let decoded = Some(text.clone().into());
-        let slot = Slot { span: 0..0, decoded, kind: SlotKind::Text, channel, trust, grows: None };
+        let slot = Slot { span: 0..0, decoded, kind: SlotKind::Text, channel, trust, grows: None, call: None };
         let document = Document::new(Bytes::new(), vec![slot]).expect("one slot without bytes holds together");
         for finding in GUARD.scan(Side::Prompt, &document) {
             assert!(text.get(finding.span.clone()).is_some(), "{finding:?}");

@@ -115,6 +115,7 @@ fn document(channel: Channel, pieces: &[(Option<u32>, &str)]) -> Document {
             channel,
             trust: Trust::Model,
             grows: *grows,
+            call: None,
         });
     }
     Document::new(bytes.freeze(), slots).expect("slots are in order")

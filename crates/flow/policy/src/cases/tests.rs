@@ -85,7 +85,7 @@ fn an_explanation_names_the_policies_and_where_they_stand() {
 fn words_that_are_not_ours_are_named() {
     for (text, what) in [
         ("kind = \"robot\"", "`robot` is no kind of principal; expected person, service, agent"),
-        ("action = \"write\"", "`write` is no action; expected ask, receive, observe"),
+        ("action = \"write\"", "`write` is no action; expected ask, receive, callTool, observe"),
         ("format = \"soap\"", "`soap` is no format; expected chat"),
         ("method = \"password\"", "`password` is no method"),
         ("findings = [\"x\"]", "`x` is no finding"),

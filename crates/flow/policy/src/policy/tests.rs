@@ -8,7 +8,7 @@ use countersign_core::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::facts::Kinds;
+use crate::{cases::Decision, facts::Kinds};
 
 pub(crate) fn principal(tenant: &str, subject: &str, roles: &[&str]) -> Arc<Principal> {
     Arc::new(Principal {
@@ -52,8 +52,44 @@ fn permits(policy: &Policy, who: &Arc<Principal>, model: &str) -> bool {
 }
 
 #[test]
+fn only_a_forbid_that_names_it_has_a_say_about_a_call_of_a_tool() {
+    let ask = |policy: &Policy, rest: &str| {
+        let question = format!("action = \"callTool\"\nmethod = \"session\"\n{rest}");
+        policy.explain(&toml::from_str(&question).unwrap()).unwrap()
+    };
+    // What names no action, or another, says nothing; and where nothing does, the tool may be called.
+    let quiet = parse(r#"forbid (principal, action, resource) when { resource.name == "mail" };"#);
+    assert!(!quiet.watches_tools());
+    assert_eq!(ask(&quiet, "tool = \"mail\"").decision, Decision::Allow);
+    let policy = parse(STARTER);
+    assert!(policy.watches_tools());
+    for (rest, allowed) in [
+        ("tool = \"mail\"\ntaint = \"untrusted\"", true),
+        ("tool = \"mail\"\ntaint = \"finding\"", false),
+        ("tool = \"search\"\ntaint = \"finding\"", true),
+        ("tool = \"search \"\ntaint = \"finding\"", false),
+        ("tool = \"mail\"\ntaint = \"finding\"\ngrant = { access = \"a\", things = [\"tool:mail\"] }", true),
+        ("tool = \"mails\"\ntaint = \"finding\"\ngrant = { access = \"a\", things = [\"tool:mail\"] }", false),
+        ("tool = \"mail\"\ntaint = \"finding\"\ngrant = { access = \"a\", things = [\"model:mail\"] }", false),
+    ] {
+        let said = ask(&policy, rest);
+        assert_eq!(said.decision == Decision::Allow, allowed, "{rest}");
+        assert!(allowed || said.code == Some(Code::ToolRefused));
+    }
+    let copied = r#"forbid (principal, action == Countersign::Action::"callTool", resource) when { context.copied };"#;
+    let copied = parse(copied);
+    assert_eq!(ask(&copied, "tool = \"x\"\ncopied = true").decision, Decision::Deny);
+    assert_eq!(ask(&copied, "tool = \"x\"").decision, Decision::Allow);
+    // One that names it anywhere is asked, whatever its head says.
+    let inside = r#"forbid (principal, action, resource) when { action == Countersign::Action::"callTool" };"#;
+    assert_eq!(ask(&parse(inside), "tool = \"x\"").decision, Decision::Deny);
+    let permit = r#"permit (principal, action == Countersign::Action::"callTool", resource);"#;
+    assert!(Policy::parse(&[("p.cedar", permit)]).unwrap_err().to_string().contains("says nothing"));
+}
+
+#[test]
 fn the_starter_and_its_examples_validate() {
-    assert_eq!(parse(STARTER).len(), 3);
+    assert_eq!(parse(STARTER).len(), 4);
     // Lines commented out that are policy text: everything from `@id` to the line that ends with a semicolon.
     let mut open = false;
     let examples: String = STARTER

@@ -59,6 +59,7 @@ fn the_standard_table_does_what_its_own_table_says() {
         (Answer, Kind::Hidden, "hidden/x", Assistant, 1.0, Allow),
         (Prompt, Kind::Limit, "limit/x", User, 0.0, Refuse),
         (Prompt, Kind::Attachment, "attachment/x", User, 0.0, Refuse),
+        (Answer, Kind::Copied, "copied/argument", User, 1.0, Allow),
     ] {
         assert_eq!(standard(side, kind, rule, channel, confidence), action, "{side:?} {rule} {channel:?} {confidence}");
     }
