@@ -46,6 +46,8 @@ const issuers = {};
 for (const name of Object.keys(PATHS)) issuers[name] = { mode: "up", asked: 0, questions: 0, turn: 0, people: {}, rotate() { begin(name); } };
 for (const name of Object.keys(PATHS)) begin(name);
 console.log(port);
+// Nobody reads on; what the library remarks later would end the process.
+process.stdout.on("error", () => {});
 
 // Ends with the test that started it.
 process.stdin.resume().on("end", () => process.exit());
