@@ -59,6 +59,7 @@ pub(crate) async fn run(args: &Doctor) -> anyhow::Result<ExitCode> {
     doors(&config, &mut findings);
     state(&config, &mut findings).await;
     enforcement(&config, &mut findings).await;
+    tools(&config, &mut findings);
     if !args.offline {
         providers(&config, &mut findings).await;
         issuers(&config, &mut findings).await;
@@ -232,6 +233,16 @@ async fn enforcement(config: &Config, findings: &mut Findings) {
             }
         }
         Err(e) => findings.wrong("self-test", format!("{e:#}"), "nothing is served until it runs"),
+    }
+}
+
+/// Whether what nobody vouches for may have tools called.
+fn tools(config: &Config, findings: &mut Findings) {
+    if config.policy.policy.watches_tools() {
+        findings.good("tools", "the policy has a say about tools that are called from a tainted context");
+    } else {
+        let what = "no policy has a say about tools that are called from a tainted context";
+        findings.look("tools", what, "write a forbid of `callTool`: docs/how-to/contain-poisoned-content.md");
     }
 }
 

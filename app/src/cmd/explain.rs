@@ -2,7 +2,11 @@
 
 use std::process::ExitCode;
 
-use countersign_audit::{DiskDir, record::Record, show};
+use countersign_audit::{
+    DiskDir,
+    record::{Found, Record},
+    show,
+};
 use countersign_core::{Code, RequestId};
 
 use crate::{cli::Explain, cmd::audit::print, state::State, term};
@@ -22,6 +26,12 @@ pub(crate) async fn run(args: &Explain) -> anyhow::Result<ExitCode> {
                 );
                 stage("permitted", &format!("by `{}`", r.permit));
                 stage("screened", &format!("{} findings, none of which refused it", r.findings.count));
+                if let Some(taint) = &r.taint {
+                    stage(
+                        "tainted",
+                        &format!("by {taint} content; tools that the answer calls are asked of `callTool`"),
+                    );
+                }
                 stage("recorded", &format!("as record {} before anything left", shown.index));
             }
             Record::Outcome(r) => {
@@ -31,6 +41,7 @@ pub(crate) async fn run(args: &Explain) -> anyhow::Result<ExitCode> {
                 };
                 stage("dispatched", &called);
                 stage("released", &format!("{} bytes; {} findings in the answer", r.bytes, r.findings.count));
+                r.findings.first.iter().for_each(noticed);
                 if let Some(code) = &r.code {
                     stage("ended", &format!("{code}: {}", r.reason.as_deref().unwrap_or_else(|| meaning(code))));
                     stage("told", meaning(code));
@@ -38,20 +49,7 @@ pub(crate) async fn run(args: &Explain) -> anyhow::Result<ExitCode> {
             }
             Record::Refused(r) => {
                 stage("stopped", &format!("{}: {}", r.code, meaning(&r.code)));
-                for finding in &r.findings.first {
-                    stage(
-                        "found",
-                        &format!(
-                            "{} in the {} channel, leaf {}, bytes {} to {}, {} permille sure",
-                            finding.rule,
-                            finding.channel,
-                            finding.leaf,
-                            finding.span[0],
-                            finding.span[1],
-                            finding.confidence
-                        ),
-                    );
-                }
+                r.findings.first.iter().for_each(noticed);
                 stage("sent", "nothing left for the provider");
             }
             Record::Answered(r) => {
@@ -66,6 +64,15 @@ pub(crate) async fn run(args: &Explain) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn noticed(finding: &Found) {
+    let Found { rule, channel, leaf, span: [from, to], confidence, digest, .. } = finding;
+    let digest = data_encoding::HEXLOWER.encode(digest);
+    let what = format!(
+        "{rule} in the {channel} channel, leaf {leaf}, bytes {from} to {to}, {confidence} permille sure, {digest}"
+    );
+    stage("found", &what);
 }
 
 fn stage(name: &str, what: &str) {

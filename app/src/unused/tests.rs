@@ -42,6 +42,7 @@ fn asked(at: u64, who: Who, model: &str, permit: &'static str) -> Record {
         call,
         permit: permit.into(),
         findings: Default::default(),
+        taint: None,
         charge: Default::default(),
         body: None,
     })

@@ -127,7 +127,7 @@ fn openai_error(code: Code, request: RequestId) -> Value {
 /// OpenAI's own code where it has one that programs look for; ours otherwise.
 fn openai_code(code: Code) -> &'static str {
     match code {
-        Code::PromptRefused | Code::AnswerRefused => "content_filter",
+        Code::PromptRefused | Code::AnswerRefused | Code::ToolRefused => "content_filter",
         Code::NoCredential | Code::BadCredential | Code::ExpiredCredential | Code::RevokedCredential => {
             "invalid_api_key"
         }

@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use countersign_core::{
-    Call, Clock, Code, Finding, Principal, Refusal, RequestId, Timestamp,
+    Call, Clock, Code, Finding, Principal, Refusal, RequestId, Taint, Timestamp,
     life::{Intended, Peer, Screened, Stamp, stage},
 };
 use countersign_seal::{KeyRing, SealError};
@@ -259,6 +259,7 @@ impl Audit {
 
     fn intent(&self, screened: &Screened) -> Result<Item, Refusal> {
         let principal = screened.principal();
+        let taint = screened.context().taint;
         let sealed = self.seal(&principal.tenant, screened.request(), PROMPT, &[screened.body()])?;
         item_with(sealed, |body| {
             Record::Intent(record::Intent {
@@ -269,6 +270,7 @@ impl Audit {
                 call: screened.call().into(),
                 permit: clip(&screened.permit().reason, MAX_REASON).to_string().into(),
                 findings: screened.findings().into(),
+                taint: (taint > Taint::None).then(|| taint.as_str().into()),
                 charge: screened.charge().amounts().collect(),
                 body,
             })

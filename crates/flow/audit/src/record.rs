@@ -90,6 +90,9 @@ pub struct Intent {
     /// What was found in the prompt.
     #[serde(default, skip_serializing_if = "Findings::is_empty")]
     pub findings: Findings,
+    /// What the context of the answer is tainted by: `untrusted` or `finding`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taint: Option<Cow<'static, str>>,
     /// What is set aside of budgets. It counts as spent unless an outcome gives it back.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub charge: Amounts,

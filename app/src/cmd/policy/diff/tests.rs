@@ -39,6 +39,7 @@ fn intent(subject: &str, model: &str, found: &'static str) -> Record {
         from: Place { ip: None, listener: "front".into() },
         call: asked(model),
         permit: "staff".into(),
+        taint: None,
         charge: Default::default(),
         findings: if found.is_empty() { Findings::default() } else { Findings { count: 1, first: vec![first] } },
         body: None,
