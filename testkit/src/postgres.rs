@@ -1,7 +1,7 @@
 //! A PostgreSQL server of the test's own, in a folder that goes away with the test's process.
 
 use std::{
-    net::{TcpListener, TcpStream},
+    net::{Ipv4Addr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
@@ -10,11 +10,12 @@ use std::{
     },
 };
 
-use crate::until;
+use crate::{Network, until};
 
 /// A running server. It ends with the value, and with the test's process however that ends.
 pub struct Postgres {
     bin: PathBuf,
+    address: Ipv4Addr,
     port: u16,
     _guard: Child,
 }
@@ -35,8 +36,21 @@ impl Postgres {
     /// # Panics
     /// As [`Postgres::start`].
     #[must_use]
-    #[expect(clippy::print_stderr, reason = "a test that is left out must be seen")]
     pub fn with(settings: &[&str], prepare: impl FnOnce(&Path)) -> Option<Self> {
+        Self::at(Command::new("sh"), Ipv4Addr::LOCALHOST, settings, prepare)
+    }
+
+    /// As [`Postgres::with`], within a network.
+    ///
+    /// # Panics
+    /// As [`Postgres::start`].
+    #[must_use]
+    pub fn within(network: &Network, settings: &[&str], prepare: impl FnOnce(&Path)) -> Option<Self> {
+        Self::at(network.command("sh"), network.address(), settings, prepare)
+    }
+
+    #[expect(clippy::print_stderr, reason = "a test that is left out must be seen")]
+    fn at(mut shell: Command, address: Ipv4Addr, settings: &[&str], prepare: impl FnOnce(&Path)) -> Option<Self> {
         let Some(bin) = installed() else {
             let why = "PostgreSQL is not installed: run `cargo xtask test`";
             assert!(std::env::var("CI").as_deref() != Ok("true"), "{why}");
@@ -61,15 +75,16 @@ impl Postgres {
         let script = format!(
             "cd '{folder}' && {as_user} '{bin}/initdb' -D '{data}' -U countersign -A trust --locale=C -E UTF8 --no-sync \
              >'{folder}/log' 2>&1 || exit 1; \
-             {as_user} '{bin}/postgres' -D '{data}' -k '' -p {port} -c listen_addresses=127.0.0.1 -c fsync=off{settings} \
+             echo 'host all all {address}/30 trust' >>'{data}/pg_hba.conf'; \
+             {as_user} '{bin}/postgres' -D '{data}' -k '' -p {port} -c listen_addresses={address} -c fsync=off{settings} \
              >>'{folder}/log' 2>&1 & \
              read _; kill -QUIT $!; wait; rm -rf '{folder}'",
             folder = folder.display(),
             bin = bin.display(),
             data = data.display(),
         );
-        let guard = Command::new("sh").args(["-c", &script]).stdin(Stdio::piped()).spawn().expect("sh runs");
-        let server = Self { bin, port, _guard: guard };
+        let guard = shell.args(["-c", &script]).stdin(Stdio::piped()).spawn().expect("sh runs");
+        let server = Self { bin, address, port, _guard: guard };
         until("PostgreSQL answers", || server.psql("postgres", "SELECT 1").is_some().then_some(()));
         Some(server)
     }
@@ -84,7 +99,7 @@ impl Postgres {
         SHARED.get_or_init(Self::start).as_ref()
     }
 
-    /// Its port on this machine.
+    /// Its port.
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.port
@@ -99,15 +114,25 @@ impl Postgres {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
         self.psql("postgres", &format!("CREATE DATABASE {name}")).expect("a database");
-        format!("postgres://countersign@127.0.0.1:{}/{name}", self.port)
+        format!("postgres://countersign@{}:{}/{name}", self.address, self.port)
     }
 
     /// Runs statements; what they print, or nothing if one fails.
     #[must_use]
     pub fn psql(&self, database: &str, sql: &str) -> Option<String> {
-        TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        TcpStream::connect((self.address, self.port)).ok()?;
         let output = Command::new(self.bin.join("psql"))
-            .args(["-h", "127.0.0.1", "-U", "countersign", "-v", "ON_ERROR_STOP=1", "-Atqc", sql, database])
+            .args([
+                "-h",
+                &self.address.to_string(),
+                "-U",
+                "countersign",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-Atqc",
+                sql,
+                database,
+            ])
             .args(["-p", &self.port.to_string()])
             .stderr(Stdio::null())
             .output()

@@ -1,16 +1,17 @@
 //! A Redis server of the test's own.
 
 use std::{
-    net::{TcpListener, TcpStream},
+    net::{Ipv4Addr, TcpListener, TcpStream},
     process::{Child, Command, Stdio},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::until;
+use crate::{Network, until};
 
 /// A running server. It ends with the value, and with the test's process however that ends.
 pub struct Redis {
+    address: Ipv4Addr,
     port: u16,
     server: Pid,
     guard: Child,
@@ -32,8 +33,21 @@ impl Redis {
     /// # Panics
     /// As [`Redis::start`].
     #[must_use]
-    #[expect(clippy::print_stderr, reason = "a test that is left out must be seen")]
     pub fn with(options: &[&str]) -> Option<Self> {
+        Self::at(Command::new("sh"), Ipv4Addr::LOCALHOST, options)
+    }
+
+    /// As [`Redis::with`], within a network.
+    ///
+    /// # Panics
+    /// As [`Redis::start`].
+    #[must_use]
+    pub fn within(network: &Network, options: &[&str]) -> Option<Self> {
+        Self::at(network.command("sh"), network.address(), options)
+    }
+
+    #[expect(clippy::print_stderr, reason = "a test that is left out must be seen")]
+    fn at(mut shell: Command, address: Ipv4Addr, options: &[&str]) -> Option<Self> {
         if Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_err() {
             let why = "Redis is not installed: run `cargo xtask test`";
             assert!(std::env::var("CI").as_deref() != Ok("true"), "{why}");
@@ -44,21 +58,21 @@ impl Redis {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
         // Lives as long as the pipe to it: a test that is killed leaves no server behind.
         let script = format!(
-            "cd '{folder}' && redis-server --port {port} --bind 127.0.0.1 --save '' --appendonly no {options} >log 2>&1 & \
+            "cd '{folder}' && redis-server --port {port} --bind {address} --save '' --appendonly no {options} >log 2>&1 & \
              echo $! >'{folder}/pid'; read _; kill -CONT $!; kill -KILL $!; wait; rm -rf '{folder}'",
             folder = folder.display(),
             options = options.join(" "),
         );
-        let guard = Command::new("sh").args(["-c", &script]).stdin(Stdio::piped()).spawn().expect("sh runs");
+        let guard = shell.args(["-c", &script]).stdin(Stdio::piped()).spawn().expect("sh runs");
         let server = until("Redis answers", || {
-            TcpStream::connect(("127.0.0.1", port)).ok()?;
+            TcpStream::connect((address, port)).ok()?;
             let pid = std::fs::read_to_string(folder.join("pid")).ok()?;
             Pid::from_raw(pid.trim().parse().ok()?)
         });
-        Some(Self { port, server, guard })
+        Some(Self { address, port, server, guard })
     }
 
-    /// Its port on this machine.
+    /// Its port.
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.port
@@ -67,7 +81,7 @@ impl Redis {
     /// Its address.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        format!("redis://{}:{}", self.address, self.port)
     }
 
     /// Has it stand still: connections stay, and nothing is answered.

@@ -1,6 +1,7 @@
 //! Three gateways over one PostgreSQL and one Redis behave as one, and refuse when they cannot.
 
 mod nodes;
+mod partition;
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},

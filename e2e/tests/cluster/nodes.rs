@@ -77,7 +77,7 @@ impl Cluster {
     }
 }
 
-fn home(upstream: &Upstream, n: usize, shared: &str) -> Home {
+pub(crate) fn home(upstream: &Upstream, n: usize, shared: &str) -> Home {
     let plan = Plan::new().target("openai", upstream, &["m"]).admin();
     plan.top(&format!("node = \"node-{n}\"")).more(shared).write()
 }
