@@ -6,6 +6,7 @@
 
 mod blocks;
 pub mod detector;
+mod explain;
 mod growing;
 pub mod leak;
 mod links;
@@ -29,6 +30,7 @@ use countersign_core::{
 };
 
 pub use detector::{Conversation, Detector, Found};
+pub use explain::Reading;
 pub use names::RULES;
 pub use normal::Normal;
 pub use watch::{Step, Watch};
