@@ -19,11 +19,13 @@ use load::{Ask, drive};
 use subjects::Subject;
 use upstream::Answer;
 
+mod adapt;
 mod load;
 mod revocation;
 mod subjects;
 mod upstream;
 
+pub(crate) use adapt::adapt;
 pub(crate) use revocation::{Rounds, revocation};
 
 /// One line of the table.

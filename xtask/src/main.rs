@@ -78,6 +78,15 @@ enum Bench {
         #[arg(long)]
         binary: Option<std::path::PathBuf>,
     },
+    /// How many tries somebody needs who says what was refused in other ways
+    Adapt {
+        /// Tries for each attack
+        #[arg(long, default_value_t = 64)]
+        tries: usize,
+        /// The same tries for the same seed
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
 }
 
 fn main() -> ExitCode {
@@ -101,6 +110,7 @@ fn run() -> anyhow::Result<()> {
         Task::Bench(Bench::Revocation { rounds, streams, nodes, binary }) => {
             bench::revocation(&bench::Rounds { rounds, streams, nodes, binary })
         }
+        Task::Bench(Bench::Adapt { tries, seed }) => bench::adapt(tries, seed),
         Task::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
     }
 }
