@@ -1,7 +1,7 @@
 //! What the detectors' rules are called. A configuration that speaks of another name would have a rule that never fits.
 
 /// The name of every rule, sorted.
-pub const RULES: [&str; 110] = [
+pub const RULES: [&str; 112] = [
     "canary/token",
     "copied/argument",
     "exfiltration/html",
@@ -14,6 +14,7 @@ pub const RULES: [&str; 110] = [
     "hidden/comment",
     "hidden/encoded",
     "hidden/invisible",
+    "hidden/message",
     "hidden/style",
     "injection/addresses-model",
     "injection/authority",
@@ -27,6 +28,7 @@ pub const RULES: [&str; 110] = [
     "injection/suppress-refusal",
     "leak/document",
     "leak/system-prompt",
+    "limit/decoded",
     "limit/leaf-size",
     "limit/leaves",
     "limit/repetition",

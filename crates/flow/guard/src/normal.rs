@@ -15,6 +15,7 @@ use std::{borrow::Cow, ops::Range};
 use countersign_core::{Channel, Leaf, Trust};
 
 pub use decode::Encoding;
+use decode::{Piece, unseen};
 pub use fold::{Folded, fold};
 use survey::Survey;
 
@@ -33,6 +34,8 @@ pub struct Normal<'a> {
     pub trust: Trust,
     /// Bytes of the leaf that a reader does not see, and why; in no order.
     pub concealed: Vec<(Range<usize>, Conceals)>,
+    /// Texts of the leaf that this view has lost: written in characters that nobody sees, or in pictures of letters.
+    unseen: Vec<Piece>,
     /// Back to the leaf's bytes.
     origin: Origin,
     /// What one look at every byte said.
@@ -63,12 +66,14 @@ impl<'a> Normal<'a> {
     /// The plain view of a leaf. Borrows when there is nothing to change, which costs one pass and no allocation.
     #[must_use]
     pub fn plain(leaf: &Leaf<'a>) -> Self {
-        let Folded { text, map, hidden } = fold(leaf.text);
+        let folded = fold(leaf.text);
+        let unseen = unseen::find(leaf.text, &folded);
+        let Folded { text, map, hidden, .. } = folded;
         let mut concealed: Vec<_> = hidden.into_iter().map(|span| (span, Conceals::Invisible)).collect();
         markup::find(&text, |span, why| concealed.push((map.origin(span), why)));
         let origin = Origin::Map(map);
         let survey = Survey::of(&text);
-        Self { text, layers: Vec::new(), channel: leaf.channel, trust: leaf.trust, concealed, origin, survey }
+        Self { text, layers: Vec::new(), channel: leaf.channel, trust: leaf.trust, concealed, unseen, origin, survey }
     }
 
     /// The bytes of the leaf that `range` of this view came from; on character boundaries of the leaf.
@@ -80,14 +85,27 @@ impl<'a> Normal<'a> {
         }
     }
 
-    /// Whether a reader misses something of `range` of this view.
+    /// Whether markup keeps something of `range` of this view from a reader. Characters that cannot be seen hide nothing but
+    /// themselves.
     #[must_use]
     pub fn conceals(&self, range: Range<usize>) -> bool {
         if self.concealed.is_empty() {
             return false;
         }
         let span = self.origin(range);
-        self.concealed.iter().any(|(c, _)| c.start < span.end && span.start < c.end)
+        let hides = |why| why != Conceals::Invisible;
+        self.concealed.iter().any(|(c, why)| hides(*why) && c.start < span.end && span.start < c.end)
+    }
+
+    /// Where a message is written in characters that nobody sees.
+    pub(crate) fn messages(&self) -> impl Iterator<Item = Range<usize>> {
+        self.unseen.iter().filter(|piece| piece.encoding.unseen()).map(|piece| piece.span.clone())
+    }
+
+    /// Whether this view may have lost its spaces, so that words are to be looked for anywhere.
+    pub(crate) fn joined(&self) -> bool {
+        self.layers.last().is_some_and(|encoding| encoding.joins())
+            && self.text.bytes().filter(u8::is_ascii_whitespace).count() * WORD < self.text.len()
     }
 
     /// What one look at every byte of this view said.
@@ -95,9 +113,12 @@ impl<'a> Normal<'a> {
         &self.survey
     }
 
-    /// The views hidden in this one, nested ones too, within `budget` bytes, which it reduces.
+    /// The views hidden in this one, nested ones too, within `budget` bytes, which it reduces; to nothing where they did not fit.
     #[must_use]
     pub fn decoded(&self, budget: &mut usize) -> Vec<Normal<'static>> {
         decode::views(self, budget)
     }
 }
+
+/// Bytes of a word on average, in text that has its spaces.
+const WORD: usize = 10;

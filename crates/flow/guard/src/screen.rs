@@ -60,10 +60,15 @@ impl Guard {
             self.prompt.limits.leaf(index, &leaf, &mut found);
             // What is past a limit is refused for it; scanning it as well would only cost.
             if found.is_empty() {
+                budget = budget.saturating_add(leaf.text.len().saturating_mul(DECODED_OF_EACH));
                 self.scan_leaf(&leaf, &mut budget, &mut found, gathered.as_deref_mut());
+                if budget == 0 {
+                    found.push(prompt::hidden::beyond(&leaf));
+                }
             }
+            let limit = found.iter().any(|f| f.kind == Kind::Limit);
             findings.extend(found.drain(..).map(|f| f.finding(leaf.channel, index, leaf.text)));
-            if findings.iter().any(|f| f.kind == Kind::Limit) {
+            if limit {
                 break;
             }
         }
@@ -112,8 +117,10 @@ fn system_print(document: &Document) -> Fingerprint {
     }
 }
 
-/// Bytes that may be decoded out of one message.
+/// Bytes that may be decoded out of one message, whatever its size.
 const DECODED: usize = 256 << 10;
+/// Bytes more for each of its bytes; no honest text was seen to need three.
+const DECODED_OF_EACH: usize = 8;
 
 #[cfg(test)]
 mod tests;

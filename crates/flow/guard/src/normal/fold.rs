@@ -14,6 +14,8 @@ use crate::blocks::ascii_len;
 
 mod table;
 
+pub(super) use table::selected;
+
 /// A folded text and the way back.
 #[derive(Clone, Debug)]
 pub struct Folded<'a> {
@@ -23,6 +25,8 @@ pub struct Folded<'a> {
     pub map: Map,
     /// Places of the original that hold invisible characters without a reason, in order; a run of them is one place.
     pub hidden: Vec<Range<usize>>,
+    /// Stretches of the original with so many invisible characters in a row that they could carry a message, in order.
+    pub runs: Vec<Range<usize>>,
 }
 
 /// From positions in the folded text to positions in the original.
@@ -70,12 +74,11 @@ impl Map {
 /// Folds `text`. Linear; texts of 4 GiB and more come back unfolded.
 #[must_use]
 pub fn fold(text: &str) -> Folded<'_> {
-    let unfolded = Folded { text: Cow::Borrowed(text), map: Map::default(), hidden: Vec::new() };
+    let unfolded = Folded { text: Cow::Borrowed(text), map: Map::default(), hidden: Vec::new(), runs: Vec::new() };
     if text.is_ascii() || u32::try_from(text.len()).is_err() {
         return unfolded;
     }
-    let mut folder =
-        Folder { text, out: String::new(), parts: Vec::new(), hidden: Vec::new(), done: 0, word: 0, mixed: false };
+    let mut folder = Folder { text, ..Folder::default() };
     let bytes = text.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
@@ -104,11 +107,15 @@ pub fn fold(text: &str) -> Folded<'_> {
 }
 
 /// A fold under way.
+#[derive(Default)]
 struct Folder<'a> {
     text: &'a str,
     out: String,
     parts: Vec<Part>,
     hidden: Vec<Range<usize>>,
+    runs: Vec<Range<usize>>,
+    /// The invisible characters under way.
+    run: Range<usize>,
     /// Everything of the original before this is in `out`.
     done: usize,
     /// End of the word the last look-alike stood in, and whether that word mixes scripts.
@@ -120,6 +127,12 @@ impl<'a> Folder<'a> {
     /// Deals with a character that may have to change.
     fn change(&mut self, c: char, at: usize, next: usize) {
         if table::invisible(c) {
+            self.run = if self.run.end == at { self.run.start..next } else { at..next };
+            match self.runs.last_mut().filter(|last| last.start == self.run.start) {
+                Some(last) => last.end = next,
+                None if self.run.len() >= RUN => self.runs.push(self.run.clone()),
+                None => {}
+            }
             if self.unreasonable(c, at, next) {
                 let full = self.hidden.len() >= MOST;
                 match self.hidden.last_mut() {
@@ -275,12 +288,14 @@ impl<'a> Folder<'a> {
         }
         self.copy_up_to(self.text.len());
         let map = Map { parts: self.parts, end: self.text.len() };
-        Some(Folded { text: Cow::Owned(self.out), map, hidden: self.hidden })
+        Some(Folded { text: Cow::Owned(self.out), map, hidden: self.hidden, runs: self.runs })
     }
 }
 
 /// Hidden places that are noted; more say nothing new.
 const MOST: usize = 256;
+/// Bytes of invisible characters in a row that could carry a message.
+const RUN: usize = 24;
 /// How far a word is looked at, in characters, to each side.
 const WORD: usize = 32;
 

@@ -10,7 +10,7 @@ use super::{
     lexicon::{Concept, Hit, Lexicon, parts_words},
     rules::{RULES, Rule},
 };
-use crate::{Detector, Found, GuardError, Normal, Thresholds, normal::Encoding};
+use crate::{Detector, Found, GuardError, Normal, Thresholds};
 
 /// The phrase detector.
 pub(super) struct Grammar {
@@ -89,7 +89,7 @@ impl Detector for Grammar {
     }
 
     fn inspect(&self, view: &Normal<'_>, out: &mut Vec<Found>) {
-        let joined = view.layers.last() == Some(&Encoding::Spaced);
+        let joined = view.joined();
         let mut openings = Vec::new();
         self.lexicon.openings(view, joined, &mut openings);
         if openings.is_empty() {
@@ -208,7 +208,8 @@ fn try_rules(window: &Window, hits: &[Hit], view: &Normal<'_>, untrusted: bool, 
             let Some(span) = complete(window, hits, i, rule) else { continue };
             last = Some(word);
             let (Some(from), Some(to)) = (window.from.get(span.start), window.from.get(span.end)) else { continue };
-            let concealed = !view.layers.is_empty() || view.conceals(*from..*to);
+            // Innocent text is encoded as well, so encoding is no sign by itself; a comment or a style that hides it is.
+            let concealed = view.layers.is_empty() && view.conceals(*from..*to);
             let mut sure = if untrusted || concealed { rule.untrusted } else { rule.sure };
             if concealed && rule.sure >= STRONG {
                 sure = 1.0 - (1.0 - sure) * 0.6;

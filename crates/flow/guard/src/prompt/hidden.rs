@@ -4,8 +4,12 @@ use countersign_core::{Kind, Leaf};
 
 use crate::{Found, Normal, normal::Conceals};
 
-/// Reports the concealed places of a plain view.
+/// Reports the concealed places of a plain view, and messages written in what nobody sees.
 pub(crate) fn report(leaf: &Leaf<'_>, plain: &Normal<'_>, out: &mut Vec<Found>) {
+    // Bytes that make text by accident are not known.
+    for span in plain.messages().take(MOST) {
+        out.push(Found { kind: Kind::Hidden, rule: "hidden/message", span, confidence: 0.95 });
+    }
     for (span, why) in plain.concealed.iter().take(MOST) {
         let (rule, confidence) = match why {
             // Many characters that cannot be seen carry a message; one or two may be an accident.
@@ -18,6 +22,11 @@ pub(crate) fn report(leaf: &Leaf<'_>, plain: &Normal<'_>, out: &mut Vec<Found>) 
             out.push(Found { kind: Kind::Hidden, rule, span: span.clone(), confidence });
         }
     }
+}
+
+/// Not all that is hidden in a leaf could be looked at.
+pub(crate) fn beyond(leaf: &Leaf<'_>) -> Found {
+    Found { kind: Kind::Limit, rule: "limit/decoded", span: 0..leaf.text.len(), confidence: 1.0 }
 }
 
 /// Something was found in a decoded view: that it was encoded is worth a record of its own.

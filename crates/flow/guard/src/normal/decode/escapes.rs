@@ -78,6 +78,7 @@ fn resolve(text: &str) -> String {
                 out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
                 at += len;
             }
+            Some((Value::Nothing, len)) => at += len,
             None => {
                 out.push(*b);
                 at += 1;
@@ -90,6 +91,8 @@ fn resolve(text: &str) -> String {
 enum Value {
     Byte(u8),
     Char(char),
+    /// A line end that was put in.
+    Nothing,
 }
 
 /// The escape at the start of `bytes` and its length.
@@ -106,6 +109,8 @@ fn escape(bytes: &[u8]) -> Option<(Value, usize)> {
         [b'%', b'u', ..] => number(2, 4, 16).and_then(char::from_u32).map(|c| (Value::Char(c), 6)),
         [b'%', ..] => byte(1, 3),
         // Quoted-printable writes capitals, which keeps `a=be` out.
+        [b'=', b'\n', ..] => Some((Value::Nothing, 2)),
+        [b'=', b'\r', b'\n', ..] => Some((Value::Nothing, 3)),
         [b'=', a, b, ..] if !a.is_ascii_lowercase() && !b.is_ascii_lowercase() => byte(1, 3),
         [b'\\', b'x', b'{', ..] | [b'\\', b'u', b'{', ..] => {
             let len = run(3, 6, u8::is_ascii_hexdigit);
@@ -113,7 +118,13 @@ fn escape(bytes: &[u8]) -> Option<(Value, usize)> {
             (bytes.get(3 + len) == Some(&b'}')).then_some((Value::Char(c), len + 4))
         }
         [b'\\', b'x', ..] => byte(2, 4),
-        [b'\\', b'u', ..] => number(2, 4, 16).and_then(char::from_u32).map(|c| (Value::Char(c), 6)),
+        [b'\\', b'u', ..] => match (number(2, 4, 16)?, bytes.get(6..8), number(8, 4, 16)) {
+            (high @ 0xd800..=0xdbff, Some(b"\\u"), Some(low @ 0xdc00..=0xdfff)) => {
+                char::from_u32(0x1_0000 + ((high - 0xd800) << 10) + low - 0xdc00).map(|c| (Value::Char(c), 12))
+            }
+            (unit, ..) => char::from_u32(unit).map(|c| (Value::Char(c), 6)),
+        },
+        [b'\\', b'0'..=b'3', ..] => number(1, 3, 8).and_then(|n| u8::try_from(n).ok()).map(|n| (Value::Byte(n), 4)),
         [b'\\', b'U', ..] => number(2, 8, 16).and_then(char::from_u32).map(|c| (Value::Char(c), 10)),
         [b'&', b'#', b'x' | b'X', ..] => {
             let len = run(3, 6, u8::is_ascii_hexdigit);
@@ -128,24 +139,69 @@ fn escape(bytes: &[u8]) -> Option<(Value, usize)> {
         [b'&', ..] => {
             let len = run(1, 8, u8::is_ascii_alphabetic);
             let name = bytes.get(1..1 + len)?;
-            let (_, c) = ENTITIES.iter().find(|(n, _)| *n == name)?;
-            (bytes.get(1 + len) == Some(&b';')).then_some((Value::Char(*c), len + 2))
+            if bytes.get(1 + len) != Some(&b';') {
+                return None;
+            }
+            named(name).map(|c| (Value::Char(c), len + 2))
         }
         _ => None,
     }
 }
 
-/// The entities that hide markup or spaces; letters have numeric ones.
-const ENTITIES: [(&[u8], char); 9] = [
+/// The character that an entity names, where it hides a letter, a space or markup.
+fn named(name: &[u8]) -> Option<char> {
+    if let Some((_, c)) = ENTITIES.iter().find(|(n, _)| *n == name) {
+        return Some(*c);
+    }
+    // Letters with accents and in fancy type: `&eacute;`, `&iopf;`.
+    let (letter, rest) = name.split_first()?;
+    let known = letter.is_ascii_alphabetic() && LETTERS.contains(&rest);
+    known.then(|| char::from(*letter))
+}
+
+/// Endings of the names of letters.
+const LETTERS: [&[u8]; 12] =
+    [b"acute", b"grave", b"circ", b"uml", b"tilde", b"ring", b"cedil", b"caron", b"slash", b"opf", b"scr", b"fr"];
+
+const ENTITIES: [(&[u8], char); 38] = [
     (b"amp", '&'),
     (b"apos", '\''),
+    (b"ast", '*'),
+    (b"bsol", '\\'),
     (b"colon", ':'),
+    (b"comma", ','),
+    (b"commat", '@'),
+    (b"dash", '-'),
+    (b"dollar", '$'),
+    (b"emsp", ' '),
+    (b"ensp", ' '),
+    (b"equals", '='),
+    (b"excl", '!'),
+    (b"grave", '\''),
     (b"gt", '>'),
+    (b"hyphen", '-'),
+    (b"lbrace", '{'),
+    (b"lbrack", '['),
+    (b"lowbar", '_'),
+    (b"lpar", '('),
+    (b"lsqb", '['),
     (b"lt", '<'),
     (b"nbsp", ' '),
     (b"newline", '\n'),
+    (b"NewLine", '\n'),
+    (b"num", '#'),
+    (b"percnt", '%'),
+    (b"period", '.'),
+    (b"plus", '+'),
+    (b"quest", '?'),
     (b"quot", '"'),
+    (b"rbrace", '}'),
+    (b"rpar", ')'),
+    (b"rsqb", ']'),
+    (b"semi", ';'),
     (b"sol", '/'),
+    (b"Tab", '\t'),
+    (b"vert", '|'),
 ];
 
 /// Escapes a stretch needs.

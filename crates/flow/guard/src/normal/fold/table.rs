@@ -120,6 +120,15 @@ pub(super) const fn selector(c: char) -> bool {
     matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
 }
 
+/// The byte that a variation selector stands for where it carries one.
+pub(in crate::normal) fn selected(c: char) -> Option<u8> {
+    match c {
+        '\u{fe00}'..='\u{fe0f}' => u8::try_from(u32::from(c) - 0xfe00).ok(),
+        '\u{e0100}'..='\u{e01ef}' => u8::try_from(u32::from(c) - 0xe_0100 + 16).ok(),
+        _ => None,
+    }
+}
+
 /// Marks that go: accents, Arabic vowel signs, enclosing marks, the Arabic stretch.
 pub(super) const fn drops(c: char) -> bool {
     matches!(c,
@@ -182,6 +191,34 @@ pub(super) const fn plain(c: char) -> Option<&'static str> {
         'ᴡ' => "w",
         'ʏ' => "y",
         'ᴢ' => "z",
+        // Braille, whose sign for capitals says nothing.
+        '⠠' => "",
+        '⠁' => "a",
+        '⠃' => "b",
+        '⠉' => "c",
+        '⠙' => "d",
+        '⠑' => "e",
+        '⠋' => "f",
+        '⠛' => "g",
+        '⠓' => "h",
+        '⠊' => "i",
+        '⠚' => "j",
+        '⠅' => "k",
+        '⠇' => "l",
+        '⠍' => "m",
+        '⠝' => "n",
+        '⠕' => "o",
+        '⠏' => "p",
+        '⠟' => "q",
+        '⠗' => "r",
+        '⠎' => "s",
+        '⠞' => "t",
+        '⠥' => "u",
+        '⠧' => "v",
+        '⠺' => "w",
+        '⠭' => "x",
+        '⠽' => "y",
+        '⠵' => "z",
         // Accents that Cyrillic letters lose like Latin ones; a table is quicker than asking for the decomposition.
         'й' | 'Й' => "и",
         'ё' | 'Ё' => "е",

@@ -83,15 +83,7 @@ proptest::proptest! {
 fn what_is_remembered_of_a_character_is_what_happens_to_it() {
     for c in '\u{80}'..='\u{ffff}' {
         let text = format!("q{c}q {c} х{c}");
-        let mut slow = Folder {
-            text: &text,
-            out: String::new(),
-            parts: Vec::new(),
-            hidden: Vec::new(),
-            done: 0,
-            word: 0,
-            mixed: false,
-        };
+        let mut slow = Folder { text: &text, ..Folder::default() };
         for (at, c) in text.char_indices().filter(|(_, c)| !c.is_ascii() && !table::stays(*c)) {
             slow.change(c, at, at + c.len_utf8());
         }
