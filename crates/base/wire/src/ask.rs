@@ -142,7 +142,7 @@ fn shape(format: Format, top: &Top<'_>) -> Result<(), WireError> {
     }
 }
 
-fn message(i: usize, message: Value<'_>) -> Result<(), WireError> {
+pub(crate) fn message(i: usize, message: Value<'_>) -> Result<(), WireError> {
     if message.kind() != Kind::Object {
         return bad(format!("messages[{i}]"), "is not an object");
     }

@@ -4,6 +4,7 @@
 
 pub mod answer;
 pub mod ask;
+pub mod inspect;
 pub mod json;
 pub mod say;
 pub mod sse;
