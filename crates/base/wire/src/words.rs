@@ -23,7 +23,7 @@ words! {
     InputFile = "input_file", InputImage = "input_image", Image = "image", InputText = "input_text", Instructions = "instructions", Item = "item", ItemId = "item_id",
     Logprobs = "logprobs", McpServers = "mcp_servers", Message = "message", Messages = "messages", Model = "model", Name = "name",
     Object = "object", Obfuscation = "obfuscation", Output = "output", Outputs = "outputs", OutputText = "output_text",
-    Part = "part", PartialJson = "partial_json", Prompt = "prompt", Reasoning = "reasoning",
+    Part = "part", PartialJson = "partial_json", Prompt = "prompt", PreviousResponseId = "previous_response_id", Conversation = "conversation", Reasoning = "reasoning",
     ReasoningContent = "reasoning_content", ReasoningText = "reasoning_text", Refusal = "refusal", Response = "response",
     Result = "result", Results = "results", Role = "role", SearchResult = "search_result", SequenceNumber = "sequence_number", Signature = "signature",
     Source = "source", Status = "status", StopReason = "stop_reason", Suffix = "suffix", Summary = "summary", SummaryText = "summary_text",
@@ -62,7 +62,7 @@ words! {
     "reasoning_tokens" "audio_tokens" "text_tokens" "image_tokens" "accepted_prediction_tokens" "rejected_prediction_tokens" "cache_creation_input_tokens"
     "cache_read_input_tokens" "cache_creation" "ephemeral_5m_input_tokens" "ephemeral_1h_input_tokens" "server_tool_use_tokens" "inference_geo"
     "system_fingerprint" "bytes" "logprob" "tokens" "token_logprobs" "text_offset" "incomplete_details" "reason" "max_tool_calls_reached" "truncation"
-    "previous_response_id" "conversation" "background" "safety_identifier" "prompt_cache_key" "prompt_cache_retention" "param" "code_interpreter"
+    "background" "safety_identifier" "prompt_cache_key" "prompt_cache_retention" "param" "code_interpreter"
     "encrypted_content" "file_id" "file_url" "file_search" "filename" "media_type" "content_filter_results" "prompt_filter_results"     "filtered" "severity" "hate" "self_harm" "sexual" "violence" "jailbreak" "detected" "safe" "echo" "dimensions"
     "encoding_format" "float" "container" "context_management" "betas" "is_error" "caller" "direct" "web_search" "web_search_preview"
     "start_index" "end_index" "url_citation" "file_citation" "invalid_request_error" "api_error" "overloaded_error" "rate_limit_error" "server_error"

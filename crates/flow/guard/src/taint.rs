@@ -59,7 +59,9 @@ pub(crate) fn context(
     } else {
         Taint::None
     };
-    let sources = gathered.filter(|_| taint > Taint::None && attachments == 0);
+    // What nobody here can read cannot be compared with.
+    let unseen = attachments > 0 || slots.iter().any(|s| s.trust == Trust::Untrusted && s.channel == Channel::Other);
+    let sources = gathered.filter(|_| taint > Taint::None && !unseen);
     let sources = sources.map(|g| Sources { untrusted: g.untrusted.into(), own: g.own.into() });
     Context { taint, sources }
 }

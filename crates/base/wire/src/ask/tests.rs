@@ -367,3 +367,17 @@ fn how_many_answers_are_asked_for() {
         assert!(Ask::read(Format::Chat, body.into_bytes().into(), &Limits::default()).is_err(), "{n}");
     }
 }
+
+#[test]
+fn what_a_provider_keeps_of_earlier_turns_is_nobodys_we_know() {
+    for member in
+        [r#""previous_response_id":"resp_1""#, r#""conversation":"conv_1""#, r#""conversation":{"id":"conv_1"}"#]
+    {
+        let body = format!(r#"{{"model":"m","input":"go on",{member}}}"#);
+        let ask = Ask::read(Format::Responses, body.into(), &Limits::default()).unwrap();
+        assert!(ask.document.slots().iter().any(|slot| slot.trust == Trust::Untrusted), "{member}");
+    }
+    let body = r#"{"model":"m","input":"go on","previous_response_id":null}"#;
+    let ask = Ask::read(Format::Responses, body.into(), &Limits::default()).unwrap();
+    assert!(ask.document.slots().iter().all(|slot| slot.trust != Trust::Untrusted));
+}

@@ -18,6 +18,8 @@ impl Voice {
     pub(crate) const RESULT: Self = Self(Channel::ToolResult, Trust::Untrusted);
     pub(crate) const ARGUMENTS: Self = Self(Channel::ToolArguments, Trust::Model);
     pub(crate) const REASONING: Self = Self(Channel::Reasoning, Trust::Model);
+    /// What only says where text is that nobody here can see.
+    pub(crate) const ELSEWHERE: Self = Self(Channel::Other, Trust::Untrusted);
     pub(crate) const TOOLS: Self = Self(Channel::Other, Trust::Operator);
 
     /// The voice of a message of that role.
@@ -269,6 +271,7 @@ fn voice_in_ask(name: Word, format: Format) -> Option<Voice> {
         (Word::System | Word::Instructions, _) => Some(Voice::SYSTEM),
         (Word::Messages | Word::Input | Word::Prompt | Word::Suffix, _) => Some(Voice::USER),
         (Word::Tools | Word::Functions | Word::McpServers, _) => Some(Voice::TOOLS),
+        (Word::PreviousResponseId | Word::Conversation, Format::Responses) => Some(Voice::ELSEWHERE),
         _ => None,
     }
 }
