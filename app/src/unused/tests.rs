@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use countersign_audit::record::{Answered, Asked, Intent, Place};
+use countersign_audit::record::{self, Answered, Asked, Intent, Place};
 use countersign_core::{RequestId, principal::PrincipalKind};
 
 use super::*;
@@ -92,6 +92,7 @@ fn what_is_on_record_was_used_and_the_rest_is_named() {
         who: who("key_3", &[]),
         from: place(),
         what: "models".into(),
+        findings: record::Findings::default(),
     });
     let records = [
         asked(2_000, who("key_1", &["staff"]), "small", "staff may ask"),

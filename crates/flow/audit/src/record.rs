@@ -187,8 +187,11 @@ pub struct Answered {
     pub who: Who,
     /// Where it came from.
     pub from: Place,
-    /// What was asked for: `models` or `metrics`.
+    /// What was asked for: `models`, `metrics`, `guard`, `moderations`, or what the desk did.
     pub what: Cow<'static, str>,
+    /// What was found in texts that were to be looked at.
+    #[serde(default, skip_serializing_if = "Findings::is_empty")]
+    pub findings: Findings,
 }
 
 /// A change to the gateway itself: to its keys, its revocations, its grants. On record before it is made, so that none is made

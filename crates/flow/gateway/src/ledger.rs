@@ -225,6 +225,7 @@ impl Ledger {
             who: (&**principal).into(),
             from: (&account.peer).into(),
             what,
+            findings: account.findings.as_slice().into(),
         });
         tokio::time::timeout(time, answered)
             .await

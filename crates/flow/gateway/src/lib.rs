@@ -67,6 +67,7 @@
 
 mod answer;
 mod desk;
+mod inspect;
 mod intake;
 mod ledger;
 pub mod listener;

@@ -253,6 +253,9 @@ impl Gateway {
         let format = match found? {
             Route::Api(Format::Models) => return self.models(stages, &identified, &parts.headers, ledger).await,
             Route::Metrics => return self.observe(stages, &identified, ledger).await,
+            Route::Inspect(shape) => {
+                return self.inspect(stages, &identified, shape, (&parts.headers, body), ledger).await;
+            }
             Route::Desk(_) => {
                 let (peer, who) = (identified.peer().clone(), Some(Arc::new(identified)));
                 let asked =

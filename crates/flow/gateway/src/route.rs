@@ -1,6 +1,7 @@
 //! Which door a request knocks at.
 
 use countersign_core::{Code, Format, Refusal};
+use countersign_wire::inspect::Shape;
 use http::{Method, uri::Uri};
 
 use crate::{Door, resource};
@@ -10,6 +11,8 @@ use crate::{Door, resource};
 pub enum Route {
     /// A provider API.
     Api(Format),
+    /// Texts to be looked at and not answered, for identities that policy lets scan.
+    Inspect(Shape),
     /// `GET /healthz`: the process runs. Asks for no identity.
     Health,
     /// `GET /readyz`: requests would be served. Asks for no identity.
@@ -24,7 +27,7 @@ pub enum Route {
 }
 
 /// Every endpoint: method, path, whether it demands identity.
-pub const ROUTES: [(Method, &str, Route); 11] = [
+pub const ROUTES: [(Method, &str, Route); 13] = [
     (Method::POST, Format::Chat.path(), Route::Api(Format::Chat)),
     (Method::POST, Format::Responses.path(), Route::Api(Format::Responses)),
     (Method::POST, Format::Completions.path(), Route::Api(Format::Completions)),
@@ -32,6 +35,8 @@ pub const ROUTES: [(Method, &str, Route); 11] = [
     (Method::GET, Format::Models.path(), Route::Api(Format::Models)),
     (Method::POST, Format::Messages.path(), Route::Api(Format::Messages)),
     (Method::POST, Format::CountTokens.path(), Route::Api(Format::CountTokens)),
+    (Method::POST, Shape::Guard.path(), Route::Inspect(Shape::Guard)),
+    (Method::POST, Shape::Moderations.path(), Route::Inspect(Shape::Moderations)),
     (Method::GET, "/healthz", Route::Health),
     (Method::GET, "/readyz", Route::Ready),
     (Method::GET, resource::PATH, Route::Resource),
@@ -62,7 +67,9 @@ impl Route {
     pub(crate) const fn format(self) -> Format {
         match self {
             Self::Api(format) => format,
-            Self::Health | Self::Ready | Self::Resource | Self::Metrics | Self::Desk(_) => Format::Chat,
+            Self::Inspect(_) | Self::Health | Self::Ready | Self::Resource | Self::Metrics | Self::Desk(_) => {
+                Format::Chat
+            }
         }
     }
 
@@ -71,6 +78,7 @@ impl Route {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Api(format) => format.as_str(),
+            Self::Inspect(shape) => shape.as_str(),
             Self::Health => "healthz",
             Self::Ready => "readyz",
             Self::Resource => "resource",

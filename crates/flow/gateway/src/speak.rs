@@ -111,6 +111,13 @@ impl Speaker {
         self.say(200, HeaderValue::from_static("application/json"), resource.metadata())
     }
 
+    /// What was found in texts that were to be looked at; none of the texts.
+    pub(crate) fn inspected(&self, body: Bytes, request: RequestId) -> Response<AnswerBody> {
+        let mut response = self.say(200, HeaderValue::from_static("application/json"), body);
+        name_request(response.headers_mut(), Format::Chat, request);
+        response
+    }
+
     /// What a desk answers.
     pub(crate) fn desk(&self, response: Response<Bytes>) -> Response<AnswerBody> {
         response.map(|body| AnswerBody::whole(Released::spoken(&self.stamp, body)))

@@ -25,9 +25,10 @@ use crate::{
 
 pub(crate) const CANARY: &str = "canary-6b2f0c9d4e1a7385d0f1b29c8e4a7f36e5c81d7a90b34f62c7d8e1f05a9b3c24";
 
-/// Everybody may ask for everything; the role `observer` may read metrics.
+/// Everybody may ask for everything; the role `observer` may read metrics and have texts looked at.
 const POLICY: &str = "permit (principal, action, resource);
-permit (principal in Countersign::Role::\"observer\", action == Countersign::Action::\"observe\", resource);";
+permit (principal in Countersign::Role::\"observer\", action in [Countersign::Action::\"observe\",
+Countersign::Action::\"scan\"], resource);";
 
 /// Everything a test needs of one.
 pub(crate) struct World {
@@ -43,13 +44,22 @@ impl World {
 
     /// With these rules, and another way to the provider than to the actor.
     pub(crate) fn with(rules: Rules, dial: Option<Arc<dyn Dial>>) -> Self {
+        Self::of(POLICY, rules, dial)
+    }
+
+    /// With another policy.
+    pub(crate) fn with_policy(policy: &str) -> Self {
+        Self::of(policy, Rules::standard(), None)
+    }
+
+    fn of(policy: &str, rules: Rules, dial: Option<Arc<dyn Dial>>) -> Self {
         let log = MemoryDir::default();
         let (ring, text, record) = &*KEY;
         let stamps = Stamps::issue();
         let clock = Arc::new(|| Timestamp(1_800_000_000_000_000));
         let identity = Identity::new(stamps.identify, ring, Vec::new(), Outside::default()).unwrap();
         identity.load(vec![record.clone()]);
-        let policy = Policy::parse(&[("test.cedar", POLICY)]).unwrap();
+        let policy = Policy::parse(&[("test.cedar", policy)]).unwrap();
         let settings = Settings { policy: Arc::new(policy), rules, rates: Rates::default() };
         let dial = dial.unwrap_or_else(|| Arc::new(ToActor(Actor::new(CANARY))));
         let targets = vec![target("openai", Dialect::OpenAi), target("anthropic", Dialect::Anthropic)];

@@ -64,6 +64,8 @@ actions! {
     SendSignals = "sendSignals";
     /// Reads the gateway's own security events.
     ReadSignals = "readSignals";
+    /// Has texts looked at by the guards, and learns what they find.
+    Scan = "scan";
 }
 
 #[cfg(test)]

@@ -96,6 +96,12 @@ impl Rules {
         actions.push(line(None, Kind::Copied, 0.0, Allow));
         Self { actions }
     }
+
+    /// The judge for callers with `roles`.
+    #[must_use]
+    pub fn judge(&self, roles: &[Arc<str>]) -> Arc<dyn Judge> {
+        Arc::new(Table(self.actions.iter().filter(|line| line.is_for(roles)).cloned().collect()))
+    }
 }
 
 /// Personal data that ordinary correspondence is made of. Everything else of the kind is a number somebody can misuse.
@@ -154,8 +160,7 @@ impl Judges {
         if let Some(judge) = made.get(&applies) {
             return Arc::clone(judge);
         }
-        let lines = self.rules.actions.iter().filter(|line| line.is_for(roles)).cloned().collect();
-        let judge: Arc<dyn Judge> = Arc::new(Table(lines));
+        let judge = self.rules.judge(roles);
         if made.len() >= MOST_JUDGES {
             made.clear();
         }

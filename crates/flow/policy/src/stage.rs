@@ -213,8 +213,20 @@ impl Stage {
     /// # Errors
     /// As [`Stage::permit`].
     pub fn administer(&self, who: &Identified, what: Administer) -> Result<(), Refusal> {
+        self.deed(who, what).map(drop)
+    }
+
+    /// May the caller have texts looked at? With the judge for this caller.
+    ///
+    /// # Errors
+    /// As [`Stage::permit`].
+    pub fn scan(&self, who: &Identified) -> Result<Permit, Refusal> {
+        self.deed(who, Administer::Scan)
+    }
+
+    fn deed(&self, who: &Identified, what: Administer) -> Result<Permit, Refusal> {
         let facts = Facts::administer(who.principal(), who.peer(), who.at(), what);
-        self.loaded.load().verdict(facts).into_permit().map(drop)
+        self.loaded.load().verdict(facts).into_permit()
     }
 
     /// Requests that hold capacity now.
