@@ -28,11 +28,12 @@ use crate::{
     clock,
     cluster::Cluster,
     cmd::Failure,
-    config::{self, Config, Key, Told},
+    config::{self, Config, Key, Signing, Told},
     force::Force,
     issuers::{Issuers, askers},
     signals::{
         poll::Poll,
+        rsa,
         send::{Push, Receiver, Speaker, Way},
     },
     spending::Accounts,
@@ -73,7 +74,7 @@ impl Assembly {
         force.refresh().await?;
         issuers.set(identity.tokens(), &config.issuers, askers(config, &state)?)?;
         let targets = targets(config, &state)?;
-        let receivers = receivers(config, &state)?;
+        let receivers = receivers(config, &state).await?;
         let polls = ArcSwap::from_pointee(polls(config, &state)?);
         let dir = Arc::new(DiskDir::open(state.audit_dir())?);
         let audit = Arc::new(Audit::open(stamps.intend, dir.clone(), keys, clock.clone())?);
@@ -180,7 +181,7 @@ impl Assembly {
         prove(config).await?;
         let stamps = Stamps::issue();
         let targets = targets(config, &self.state)?;
-        let (receivers, polls) = (receivers(config, &self.state)?, polls(config, &self.state)?);
+        let (receivers, polls) = (receivers(config, &self.state).await?, polls(config, &self.state)?);
         let guard = Arc::new(guards(stamps.screen, config.guard.clone())?);
         let provider = Provider::new(stamps.dispatch, targets.clone(), dialer(&targets)?, clock::system())?;
         let old = self.gateway.stages();
@@ -233,10 +234,14 @@ fn desk(
 }
 
 /// Who is told what is revoked here, with their tokens, unsealed where they are sealed.
-fn receivers(config: &Config, state: &State) -> anyhow::Result<Vec<Arc<Receiver>>> {
+async fn receivers(config: &Config, state: &State) -> anyhow::Result<Vec<Arc<Receiver>>> {
     let Some(resource) = &config.resource else { return Ok(Vec::new()) };
     let issuers = config.issuers.iter().map(|i| (i.issuer.name.clone(), i.issuer.url.clone())).collect();
-    let words = Arc::new(Speaker { origin: resource.origin().into(), issuers, ring: state.ring().clone() });
+    let rsa = match config.receivers.iter().any(|receiver| receiver.signing == Signing::Rs256) {
+        true => rsa::keys(state).await?,
+        false => Vec::new(),
+    };
+    let words = Arc::new(Speaker { origin: resource.origin().into(), issuers, ring: state.ring().clone(), rsa });
     let receiver = |r: &config::Receiver| {
         let way = match &r.way {
             Told::Polled(who) => Way::Polled(who.clone()),
@@ -246,7 +251,7 @@ fn receivers(config: &Config, state: &State) -> anyhow::Result<Vec<Arc<Receiver>
                 Way::Push(Push { at: at.clone(), token, ca: ca.clone() })
             }
         };
-        Ok(Arc::new(Receiver::new(r.name.clone(), r.audience.clone(), way, words.clone())))
+        Ok(Arc::new(Receiver::new(r.name.clone(), r.audience.clone(), r.signing, way, words.clone())))
     };
     config.receivers.iter().map(receiver).collect()
 }
@@ -278,7 +283,12 @@ fn bearer(key: &Key, whose: &str, state: &State) -> anyhow::Result<Secret<String
 
 /// Looks whether the guards can work with what is configured for them.
 pub(crate) fn try_guards(config: &Config) -> anyhow::Result<()> {
-    Ok(guards(Stamps::issue().screen, config.guard.clone()).map(drop)?)
+    guard(config.guard.clone()).map(drop)
+}
+
+/// A guard that stands before no gateway, for looking at texts.
+pub(crate) fn guard(config: countersign_guard::Config) -> anyhow::Result<Guard> {
+    Ok(guards(Stamps::issue().screen, config)?)
 }
 
 /// Drives a canary through everything that is configured; refuses a configuration that does not enforce.

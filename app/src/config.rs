@@ -10,6 +10,7 @@ mod fields;
 pub(crate) mod raw;
 
 pub(crate) use check::{load, place};
+pub(crate) use raw::Signing;
 
 /// The configuration, valid by construction.
 pub(crate) struct Config {
@@ -124,6 +125,7 @@ pub(crate) struct Signals {
 pub(crate) struct Receiver {
     pub(crate) name: String,
     pub(crate) audience: String,
+    pub(crate) signing: Signing,
     pub(crate) way: Told,
 }
 

@@ -5,6 +5,7 @@
 //! (each is on record, and its revocations can be lifted like any other).
 
 pub(crate) mod poll;
+pub(crate) mod rsa;
 pub(crate) mod send;
 
 use countersign_audit::{

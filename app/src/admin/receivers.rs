@@ -140,7 +140,7 @@ async fn poll(ask: &Ask<'_>) -> Result<Reply, Refusal> {
         }
         for (number, record) in batch {
             done = number;
-            let event = receiver.words.event(&record, &receiver.audience);
+            let event = receiver.event(&record);
             let event = event.map_err(|_| Refusal::new(Code::Internal, "an event could not be signed"))?;
             let over = |id: &str| asked.ack.iter().any(|ack| ack == id) || asked.set_errs.contains_key(id);
             let Some(event) = event.filter(|_| !over(&record.id)) else {

@@ -13,7 +13,7 @@ mod signals;
 
 pub(crate) use budgets::{RawBudget, RawBy, RawPrice, RawWindow};
 pub(crate) use shared::{RawCluster, RawStore};
-pub(crate) use signals::{RawReceiver, RawRevocation, RawSignals};
+pub(crate) use signals::{RawReceiver, RawRevocation, RawSignals, Signing};
 
 /// A Countersign configuration file.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -277,6 +277,9 @@ pub(crate) struct RawGuard {
     /// Hosts that links in answers may point to, subdomains included.
     #[schemars(with = "Vec<String>")]
     pub(crate) link_hosts: Vec<Spanned<String>>,
+    /// How much harmless text the learned detector may flag: `0.1%` (the default), `1%` or `5%`. More flagged is more found.
+    #[schemars(with = "Option<String>")]
+    pub(crate) false_alarms: Option<Spanned<String>>,
 }
 
 /// How a client certificate maps to a caller. Exactly one of `uri`, `dns` and `common_name`; a trailing `*` matches any rest.

@@ -1,5 +1,5 @@
 //! Our own security events: what is revoked here, told to receivers as CAEP `session-revoked`, in security event tokens that a key of the
-//! ring signs.
+//! ring signs, or one that it has sealed.
 //!
 //! The list of revocations is the queue: each has a number, and of each receiver it is kept up to which number it has acknowledged. So none is
 //! lost in a crash, and each is told at least once, under an id (`jti`) that stays the same. Threat: events that go round and
@@ -22,13 +22,16 @@ use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Value, json};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use crate::{assemble::Assembly, clock, fetch::Place};
+use super::rsa::RsaKey;
+use crate::{assemble::Assembly, clock, config::Signing, fetch::Place};
 
 /// Who is told.
 pub(crate) struct Receiver {
     pub(crate) name: String,
     /// What `aud` of its events says.
     pub(crate) audience: String,
+    /// By which algorithm its events are signed.
+    pub(crate) signing: Signing,
     pub(crate) way: Way,
     /// What is known of those it is told about.
     pub(crate) words: Arc<Speaker>,
@@ -63,6 +66,8 @@ pub(crate) struct Speaker {
     /// Names of issuers and their URLs.
     pub(crate) issuers: Vec<(Arc<str>, Box<str>)>,
     pub(crate) ring: Arc<KeyRing>,
+    /// Keys for receivers that ask for RS256, newest first; none where nobody does.
+    pub(crate) rsa: Vec<RsaKey>,
 }
 
 /// Tells receivers what they have not been told, until aborted.
@@ -91,9 +96,14 @@ pub(crate) async fn watch(assembly: &Arc<Assembly>) {
 }
 
 impl Receiver {
-    pub(crate) const fn new(name: String, audience: String, way: Way, words: Arc<Speaker>) -> Self {
+    pub(crate) const fn new(name: String, audience: String, signing: Signing, way: Way, words: Arc<Speaker>) -> Self {
         let (busy, rests, failures) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
-        Self { name, audience, way, words, busy, rests, failures }
+        Self { name, audience, signing, way, words, busy, rests, failures }
+    }
+
+    /// A revocation as an event for this receiver; none where it is nothing that others could act on.
+    pub(crate) fn event(&self, record: &RevocationRecord) -> anyhow::Result<Option<String>> {
+        self.words.event(record, &self.audience, self.signing)
     }
 
     /// Pushes what it has not been told. One node at a time does.
@@ -114,7 +124,7 @@ impl Receiver {
     async fn tell(&self, store: &Store, push: &Push) -> anyhow::Result<()> {
         // So many that they are told before another node believes that this one is gone.
         for (number, record) in store.revocations_since(store.receiver(&self.name).await?, BATCH).await? {
-            if let Some(token) = self.words.event(&record, &self.audience)? {
+            if let Some(token) = self.event(&record)? {
                 timeout(PATIENCE, deliver(push, token)).await.context("it took too long")??;
                 self.failures.store(0, Ordering::Release);
             }
@@ -150,8 +160,7 @@ async fn deliver(push: &Push, token: String) -> anyhow::Result<()> {
 }
 
 impl Speaker {
-    /// A revocation as an event for `audience`; none where it is nothing that others could act on.
-    pub(crate) fn event(&self, record: &RevocationRecord, audience: &str) -> anyhow::Result<Option<String>> {
+    fn event(&self, record: &RevocationRecord, audience: &str, signing: Signing) -> anyhow::Result<Option<String>> {
         let Some(subject) = self.subject(record) else { return Ok(None) };
         let seconds = record.at.seconds();
         let claims = json!({
@@ -166,11 +175,24 @@ impl Speaker {
                 "reason_admin": { "en": record.reason },
             }},
         });
-        let signer = self.ring.signer(SIGNER)?;
-        let header = json!({ "alg": "EdDSA", "typ": "secevent+jwt", "kid": kid(&signer.public_key()) });
         let part = |value: &Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
-        let signed = format!("{}.{}", part(&header), part(&claims));
-        let signature = signer.sign(signed.as_bytes())?;
+        let signed = |alg: &str, kid: String| {
+            format!("{}.{}", part(&json!({ "alg": alg, "typ": "secevent+jwt", "kid": kid })), part(&claims))
+        };
+        let (signed, signature) = match signing {
+            Signing::EdDsa => {
+                let signer = self.ring.signer(SIGNER)?;
+                let signed = signed("EdDSA", kid(&signer.public_key()));
+                let signature = signer.sign(signed.as_bytes())?.to_vec();
+                (signed, signature)
+            }
+            Signing::Rs256 => {
+                let key = self.rsa.first().context("there is no RSA key")?;
+                let signed = signed("RS256", key.kid());
+                let signature = key.sign(signed.as_bytes())?;
+                (signed, signature)
+            }
+        };
         Ok(Some(format!("{signed}.{}", BASE64URL_NOPAD.encode(&signature))))
     }
 
@@ -207,11 +229,13 @@ impl Speaker {
             let x = BASE64URL_NOPAD.encode(&public);
             json!({ "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": kid(&public), "x": x })
         });
-        Ok(json!({ "keys": keys.collect::<Vec<_>>() }))
+        let keys: Vec<_> = keys.chain(self.rsa.iter().map(RsaKey::public)).collect();
+        Ok(json!({ "keys": keys }))
     }
 }
 
-fn kid(public: &[u8; 32]) -> String {
+/// The name of a key, by a hash of what is public of it.
+pub(super) fn kid(public: &[u8]) -> String {
     let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, public);
     BASE64URL_NOPAD.encode(hash.as_ref().get(..12).unwrap_or_default())
 }

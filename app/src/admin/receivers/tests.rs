@@ -62,7 +62,15 @@ async fn only_a_receivers_own_principal_polls_it() {
 
 #[tokio::test]
 async fn what_is_said_verifies_by_what_is_published() {
-    let world = world().await;
+    verifies("", Algorithm::EdDsa).await;
+    verifies("algorithm = \"EdDSA\"", Algorithm::EdDsa).await;
+    verifies("algorithm = \"RS256\"", Algorithm::Rs256).await;
+}
+
+/// Whether an event of a receiver with `more` in its configuration is believed by one who accepts this algorithm and no other.
+async fn verifies(more: &str, algorithm: Algorithm) {
+    let receiver = RECEIVER.replace("polled_by = \"default/root\"", &format!("polled_by = \"default/root\"\n{more}"));
+    let world = World::with("resource = \"https://ai.example\"", &receiver).await;
     poll(&world, json!({})).await;
     revoke(&world, "principal:default/alice").await;
     let (_, said) = world.post("/ssf/poll/siem", json!({})).await;
@@ -79,7 +87,7 @@ async fn what_is_said_verifies_by_what_is_published() {
         tenant: "t".into(),
         tenants: None,
         audiences: vec!["x".into()],
-        algorithms: vec![Algorithm::EdDsa],
+        algorithms: vec![algorithm],
         profile: Profile::Rfc9068,
         roles: vec![],
         extra: vec![],

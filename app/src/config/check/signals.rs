@@ -133,6 +133,6 @@ impl Check<'_> {
                 return self.wrong(at, "a receiver needs exactly one of `push` and `polled_by`", "keep one of the two");
             }
         };
-        Some(Receiver { name: raw.name, audience: raw.audience, way })
+        Some(Receiver { name: raw.name, audience: raw.audience, signing: raw.algorithm, way })
     }
 }

@@ -43,6 +43,9 @@ pub(crate) struct RawReceiver {
     pub(crate) name: String,
     /// What `aud` of its events says.
     pub(crate) audience: String,
+    /// How its events are signed. CAEP's interoperability profile asks for `RS256`.
+    #[serde(default)]
+    pub(crate) algorithm: Signing,
     /// Where events are pushed to (RFC 8935).
     pub(crate) push: Option<String>,
     /// Who fetches them at `/ssf/poll/NAME` (RFC 8936): `TENANT/SUBJECT`.
@@ -53,4 +56,16 @@ pub(crate) struct RawReceiver {
     pub(crate) ca: Option<PathBuf>,
     /// Push in the clear. The only value is `"i-accept-cleartext-on-loopback"`, and only loopback addresses take it.
     pub(crate) cleartext: Option<String>,
+}
+
+/// By which algorithm events are signed.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq)]
+pub(crate) enum Signing {
+    /// Ed25519, by a key that is derived from the root key.
+    #[default]
+    #[serde(rename = "EdDSA")]
+    EdDsa,
+    /// RSA of 2,048 bits, by a key that is made where a receiver asks for it, sealed and kept in the store.
+    #[serde(rename = "RS256")]
+    Rs256,
 }

@@ -25,7 +25,7 @@ fn revocation(n: u8, target: &str, by: &str) -> RevocationRecord {
 fn speaker() -> Arc<Speaker> {
     let ring = Arc::new(KeyRing::from_bytes(Secret::new(vec![7; 32])).unwrap());
     let issuers = vec![("okta".into(), "https://okta.example".into())];
-    Arc::new(Speaker { origin: "https://ai.example".into(), issuers, ring })
+    Arc::new(Speaker { origin: "https://ai.example".into(), issuers, ring, rsa: Vec::new() })
 }
 
 #[test]
@@ -78,7 +78,8 @@ async fn each_event_is_pushed_in_order_until_it_is_taken() {
     let store = Store::open(&folder.path().join("store.db")).await.unwrap();
     let (at, came) = server(&[503, 202, 400, 202]).await;
     let push = Push { at, token: Some(Secret::new("opensesame".into())), ca: None };
-    let receiver = Receiver::new("siem".into(), "https://siem.example".into(), Way::Push(push.clone()), speaker());
+    let receiver =
+        Receiver::new("siem".into(), "https://siem.example".into(), Signing::EdDsa, Way::Push(push.clone()), speaker());
     store.receiver("siem").await.unwrap();
     for (n, target) in [(1, "principal:bank/a"), (2, "role:x"), (3, "principal:bank/b"), (4, "principal:bank/c")] {
         store.insert_revocation(&revocation(n, target, "x/y"), &mut Revision::default()).await.unwrap();
@@ -108,7 +109,7 @@ async fn two_nodes_do_not_tell_the_same_at_once() {
     let store = Store::open(&folder.path().join("store.db")).await.unwrap();
     let (at, came) = server(&[202]).await;
     let push = Push { at, token: None, ca: None };
-    let receiver = Receiver::new("siem".into(), "a".into(), Way::Push(push.clone()), speaker());
+    let receiver = Receiver::new("siem".into(), "a".into(), Signing::EdDsa, Way::Push(push.clone()), speaker());
     store.receiver("siem").await.unwrap();
     let one = revocation(1, "principal:bank/a", "x/y");
     store.insert_revocation(&one, &mut Revision::default()).await.unwrap();

@@ -209,6 +209,7 @@ fn migrations() -> Vec<Migration> {
         up(5, "directory", include_str!("../migrations/0005_directory.sql")),
         up(6, "answers", include_str!("../migrations/0006_answers.sql")),
         up(7, "signals", include_str!("../migrations/0007_signals.sql")),
+        up(9, "signing keys", include_str!("../migrations/0009_signing_keys.sql")),
     ]
 }
 

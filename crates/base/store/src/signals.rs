@@ -32,6 +32,25 @@ impl Store {
         Ok(noted.rows_affected() == 1)
     }
 
+    /// A signing key, sealed; none where none was kept.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn signing_key(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let key = sqlx::query_scalar("SELECT sealed FROM signing_key WHERE name = $1").bind(name);
+        Ok(key.fetch_optional(&self.pool).await?)
+    }
+
+    /// Keeps a signing key, unless one of that name is kept.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn keep_signing_key(&self, name: &str, sealed: &str) -> Result<(), StoreError> {
+        let kept = sqlx::query("INSERT INTO signing_key (name, sealed) VALUES ($1, $2) ON CONFLICT DO NOTHING");
+        kept.bind(name).bind(sealed).execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// The number of the last revocation that a receiver has acknowledged. One that was not known begins with what is made from now
     /// on.
     ///
@@ -101,6 +120,11 @@ mod tests {
             store.note_signal("b", Timestamp(20), Timestamp(9)).await.unwrap();
             assert!(store.knows_signal("a").await.unwrap());
             store.note_signal("c", Timestamp(20), Timestamp(10)).await.unwrap();
+            for sealed in ["first", "second"] {
+                store.keep_signing_key("k", sealed).await.unwrap();
+                assert_eq!(store.signing_key("k").await.unwrap().as_deref(), Some("first"), "all sign with one");
+            }
+            assert_eq!(store.signing_key("other").await.unwrap(), None);
             assert!(!store.knows_signal("a").await.unwrap() && store.knows_signal("b").await.unwrap());
         }
     }
