@@ -6,13 +6,13 @@ use std::{
     path::Path,
 };
 
-use countersign_classifier::{Head, Linear, Question};
+use countersign_classifier::{Head, Linear, Question, Weighed, features::BUCKETS};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Knobs,
     learn::{Plan, Set, Weights, learn},
-    report,
+    made, report,
     rows::{self, Row, Seen},
 };
 
@@ -22,6 +22,8 @@ pub(crate) struct Prediction {
     pub(crate) id: String,
     pub(crate) question: String,
     pub(crate) raw: f32,
+    #[serde(default)]
+    pub(crate) rest: f32,
     pub(crate) segments: usize,
     /// Whether the span touches the payload, where that is known.
     pub(crate) span: Option<bool>,
@@ -44,6 +46,9 @@ impl<'a> School<'a> {
     /// Learns both questions without a family.
     fn learn(&self, without: Option<&str>, knobs: &Knobs) -> anyhow::Result<Linear> {
         let head = |question: Question| {
+            if !knobs.ask.is_empty() && knobs.ask != question.as_str() {
+                return quantise(&Weights { table: vec![0.0; BUCKETS], bias: 0.0 });
+            }
             let set = self.set(question, without, knobs);
             let plan = Plan { epochs: knobs.epochs, rate: knobs.rate, decay: knobs.decay, caution: knobs.caution };
             quantise(&learn(&set, plan, 0x9e37_79b9_7f4a_7c15))
@@ -52,7 +57,9 @@ impl<'a> School<'a> {
     }
 
     fn set(&self, question: Question, without: Option<&str>, knobs: &Knobs) -> Set {
-        let taken = |row: &&Row| without.is_none_or(|f| row.family() != f) && row.teaches(question) && !row.disguised();
+        let taken = |row: &&Row| {
+            without.is_none_or(|f| !row.hides(f)) && row.teaches(question) && !row.disguised() && !row.carried()
+        };
         let mut sizes: BTreeMap<(&str, u8), f32> = BTreeMap::new();
         for row in self.rows.iter().filter(taken) {
             *sizes.entry((&row.source, row.label)).or_default() += 1.0;
@@ -60,9 +67,27 @@ impl<'a> School<'a> {
         let mut set = Set::default();
         for (at, row) in self.rows.iter().enumerate().filter(|(_, row)| taken(row)) {
             let size = sizes.get(&(row.source.as_str(), row.label)).copied().unwrap_or(1.0);
+            // Of a large source some rows are enough; the order of the files has no meaning.
+            let every = (size / (2.0 * knobs.cap)).ceil().max(1.0) as usize;
+            if at % every != 0 {
+                continue;
+            }
+            let size = size / every as f32;
             set.add(self.texts[at], row.attack(), self.payloads.get(&at).cloned(), (knobs.cap / size).min(1.0));
         }
+        let kept = |(_, row): &(usize, &Row)| without.is_none_or(|f| !row.hides(f));
+        let material: Vec<(&Row, &str)> =
+            self.rows.iter().enumerate().filter(kept).map(|(at, row)| (row, self.texts[at])).collect();
+        for made in made::examples(question, &material) {
+            set.add(&made.text, made.yes, made.payload, knobs.made);
+        }
         set
+    }
+}
+
+impl Prediction {
+    pub(crate) fn weighed(&self) -> Weighed {
+        Weighed { raw: self.raw, rest: self.rest, segments: self.segments, span: 0..0 }
     }
 }
 
@@ -83,13 +108,17 @@ pub(crate) fn folds(rows: &[Row], seen: &[Seen], knobs: &Knobs, out: &Path) -> a
         let model = school.learn(Some(family), knobs)?;
         let learned = start.elapsed().as_secs_f32();
         for (at, row) in rows.iter().enumerate().filter(|(_, row)| row.family() == family) {
-            for question in Question::ALL.into_iter().filter(|q| row.measures(*q)) {
+            for question in Question::ALL
+                .into_iter()
+                .filter(|q| row.measures(*q) && (knobs.ask.is_empty() || knobs.ask == q.as_str()))
+            {
                 let plain = model.weigh(question, school.texts[at]);
                 let hidden = seen[at].views.iter().skip(1).map(|view| model.weigh(question, view).raw);
                 let prediction = Prediction {
                     id: row.id.clone(),
                     question: question.as_str().to_owned(),
                     raw: hidden.fold(plain.raw, f32::max).max(-30.0),
+                    rest: plain.rest,
                     segments: plain.segments,
                     span: school.payloads.get(&at).map(|p| p.start < plain.span.end && plain.span.start < p.end),
                 };
@@ -101,24 +130,22 @@ pub(crate) fn folds(rows: &[Row], seen: &[Seen], knobs: &Knobs, out: &Path) -> a
     Ok(())
 }
 
-/// Learns from everything and writes the weights, calibrated by what was predicted of left-out families.
-pub(crate) fn weights(
-    rows: &[Row],
-    seen: &[Seen],
-    knobs: &Knobs,
-    predictions: &Path,
-    out: &Path,
-) -> anyhow::Result<()> {
-    let school = School::new(rows, seen);
-    let learned = school.learn(None, knobs)?;
+/// Learns from everything and writes the weights, not yet calibrated.
+pub(crate) fn weights(rows: &[Row], seen: &[Seen], knobs: &Knobs, out: &Path) -> anyhow::Result<()> {
+    let learned = School::new(rows, seen).learn(None, knobs)?;
+    std::fs::write(out, learned.write())?;
+    Ok(())
+}
+
+/// Calibrates weights by what was predicted of left-out families.
+pub(crate) fn calibrate(rows: &[Row], predictions: &Path, out: &Path) -> anyhow::Result<()> {
+    let learned = Linear::read(&std::fs::read(out)?)?;
     let predictions = report::read(predictions)?;
     let tables = Question::ALL.map(|question| {
         let head = report::calibrate(rows, &predictions, question, *learned.head(question));
         (head, learned.table(question).into())
     });
-    let bytes = Linear::new(tables)?.write();
-    std::fs::write(out, &bytes)?;
-    println!("{}: {} bytes", out.display(), bytes.len());
+    std::fs::write(out, Linear::new(tables)?.write())?;
     Ok(())
 }
 

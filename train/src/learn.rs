@@ -157,7 +157,7 @@ impl Weights {
             let all = windows(sums.len()).filter(|w| fits(w)).map(|w| (self.score(sums, &w), w));
             all.reduce(|best, next| if next.0 > best.0 { next } else { best }).map(|(_, w)| w)
         };
-        if random.share() < ANY {
+        if random.share() < ANY && (!sample.yes || sample.payload.is_some()) {
             let all: Vec<_> = windows(sums.len()).collect();
             let window = all[random.below(all.len())].clone();
             let touches = sample.payload.as_ref().is_none_or(|p| p.start < window.end && window.start < p.end);

@@ -5,6 +5,7 @@
 
 mod folds;
 mod learn;
+mod made;
 mod report;
 mod rows;
 
@@ -35,28 +36,37 @@ enum Task {
         #[command(flatten)]
         plan: Knobs,
     },
-    /// Learn from everything, calibrate by the predictions, write the weights
+    /// Learn from everything and write the weights
     Weights {
-        /// Predictions of left-out families
-        #[arg(long, default_value = "target/detect/linear.jsonl")]
-        predictions: PathBuf,
         /// Where the weights go
         #[arg(long, default_value = "crates/base/classifier/weights/linear.bin")]
         out: PathBuf,
         #[command(flatten)]
         plan: Knobs,
     },
+    /// Calibrate weights by what was predicted of left-out families
+    Calibrate {
+        /// Predictions of left-out families
+        #[arg(long, default_value = "target/detect/linear.jsonl")]
+        predictions: PathBuf,
+        /// The weights
+        #[arg(long, default_value = "crates/base/classifier/weights/linear.bin")]
+        out: PathBuf,
+    },
     /// Print tables of predictions
     Report {
         /// Predictions, one file for each detector
         predictions: Vec<PathBuf>,
+        /// Only the rows that this file speaks of
+        #[arg(long)]
+        sample: Option<PathBuf>,
     },
 }
 
 /// How to learn.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Knobs {
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 6)]
     epochs: usize,
     #[arg(long, default_value_t = 0.15)]
     rate: f32,
@@ -64,8 +74,12 @@ pub(crate) struct Knobs {
     decay: f32,
     #[arg(long, default_value_t = 1.0)]
     caution: f32,
-    #[arg(long, default_value_t = 1500.0)]
+    #[arg(long, default_value_t = 800.0)]
     cap: f32,
+    #[arg(long, default_value_t = 0.7)]
+    made: f32,
+    #[arg(long, default_value = "")]
+    ask: String,
     #[arg(long, default_value = "")]
     only: String,
 }
@@ -76,7 +90,8 @@ fn main() -> anyhow::Result<()> {
     let seen = rows::seen(&cli.views, &rows)?;
     match cli.task {
         Task::Folds { out, plan } => folds::folds(&rows, &seen, &plan, &out),
-        Task::Weights { predictions, out, plan } => folds::weights(&rows, &seen, &plan, &predictions, &out),
-        Task::Report { predictions } => report::print(&rows, &seen, &predictions),
+        Task::Weights { out, plan } => folds::weights(&rows, &seen, &plan, &out),
+        Task::Calibrate { predictions, out } => folds::calibrate(&rows, &predictions, &out),
+        Task::Report { predictions, sample } => report::print(&rows, &seen, &predictions, sample.as_deref()),
     }
 }

@@ -1,6 +1,9 @@
 //! What predictions are worth: recall at thresholds fixed on the harmless rows of other families, by source, kind, language, length.
 
-use std::{collections::BTreeMap, collections::HashMap, path::Path, path::PathBuf};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
 use countersign_classifier::{Head, Question};
@@ -15,6 +18,8 @@ struct Scored<'a> {
     row: &'a Row,
     score: f32,
     span: Option<bool>,
+    /// Whether the rules flag it.
+    rules: bool,
 }
 
 pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<Prediction>> {
@@ -31,43 +36,57 @@ pub(crate) fn calibrate(rows: &[Row], predictions: &[Prediction], question: Ques
         .filter_map(|p| Some((*by_id.get(p.id.as_str())?, p)))
         .filter(|(row, _)| !row.disguised())
         .collect();
-    let drift = drift(&mine);
-    let scored: Vec<(bool, f32)> =
-        mine.iter().map(|(row, p)| (row.attack(), p.raw - drift * (p.segments.max(1) as f32).ln())).collect();
+    let head = corrections(&mine, head);
+    let scored: Vec<(bool, f32)> = mine.iter().map(|(row, p)| (row.attack(), head.corrected(&p.weighed()))).collect();
     let (slope, offset) = platt(&scored);
-    let mut head = Head { drift, slope, offset, ..head };
-    let mut benign: Vec<f32> =
-        mine.iter().filter(|(row, _)| row.kind == "benign").map(|(_, p)| head.probability(p.raw, p.segments)).collect();
-    benign.sort_by(f32::total_cmp);
+    let mut head = Head { slope, offset, ..head };
+    let benign = weighed(mine.iter().map(|(row, p)| (*row, head.probability(&p.weighed()))));
     head.points = [0.001, 0.01, 0.05].map(|share| at(&benign, share));
     println!("{}: {head:?}", question.as_str());
     head
 }
 
-/// The score that `share` of sorted scores lie above.
-fn at(sorted: &[f32], share: f32) -> f32 {
-    let above = (sorted.len() as f32 * share) as usize;
-    sorted.get(sorted.len().saturating_sub(above + 1)).copied().unwrap_or(f32::INFINITY)
+/// Scores of ordinary harmless rows, ascending, with what each counts for: all families together count the same.
+fn weighed<'a>(scores: impl Iterator<Item = (&'a Row, f32)>) -> Vec<(f32, f32)> {
+    let rows: Vec<(&Row, f32)> = scores.filter(|(row, _)| row.kind == "benign" && !row.disguised()).collect();
+    let mut sizes: BTreeMap<&str, f32> = BTreeMap::new();
+    for (row, _) in &rows {
+        *sizes.entry(row.family()).or_default() += 1.0;
+    }
+    let families = sizes.len() as f32;
+    let share = |row: &Row| 1.0 / sizes.get(row.family()).copied().unwrap_or(1.0) / families;
+    let mut out: Vec<(f32, f32)> = rows.iter().map(|(row, score)| (*score, share(row))).collect();
+    out.sort_by(|a, b| a.0.total_cmp(&b.0));
+    out
 }
 
-/// The drift at which harmless texts of every length are flagged alike at 1 %.
-fn drift(mine: &[(&Row, &Prediction)]) -> f32 {
-    let benign: Vec<&Prediction> = mine.iter().filter(|(row, _)| row.kind == "benign").map(|(_, p)| *p).collect();
-    let worst = |drift: f32| {
-        let score = |p: &&Prediction| p.raw - drift * (p.segments.max(1) as f32).ln();
-        let mut all: Vec<f32> = benign.iter().map(score).collect();
-        all.sort_by(f32::total_cmp);
-        let threshold = at(&all, 0.01);
-        let mut shares: BTreeMap<u32, [f32; 2]> = BTreeMap::new();
-        for p in &benign {
-            let length = (p.segments.max(1) as f32).log2() as u32 / 2;
-            let share = shares.entry(length.min(3)).or_default();
-            share[0] += 1.0;
-            share[1] += f32::from(score(p) > threshold);
+/// The score that no more than `share` of the weight lies above.
+fn at(ascending: &[(f32, f32)], share: f32) -> f32 {
+    let mut above = 0.0;
+    for (score, weight) in ascending.iter().rev() {
+        above += weight;
+        if above > share {
+            return *score;
         }
-        shares.values().filter(|s| s[0] > 200.0).map(|s| s[1] / s[0]).fold(0.0, f32::max)
+    }
+    f32::NEG_INFINITY
+}
+
+/// The corrections that find most at 1 % false alarms, of those that flag no more than 3 % of long clean texts.
+fn corrections(mine: &[(&Row, &Prediction)], head: Head) -> Head {
+    let worth = |head: &Head| {
+        let score = |p: &Prediction| head.corrected(&p.weighed());
+        let threshold = at(&weighed(mine.iter().map(|(row, p)| (*row, score(p)))), 0.01);
+        let share = |of: &dyn Fn(&Row) -> bool| {
+            let all: Vec<bool> = mine.iter().filter(|(row, _)| of(row)).map(|(_, p)| score(p) > threshold).collect();
+            all.iter().filter(|hit| **hit).count() as f32 / all.len().max(1) as f32
+        };
+        let long = share(&|row| row.kind == "benign" && row.text.len() > 8000);
+        share(&|row| row.attack()) - (long - 0.03).max(0.0) * 10.0
     };
-    (0..=30).map(|step| step as f32 * 0.05).min_by(|a, b| worst(*a).total_cmp(&worst(*b))).unwrap_or(0.0)
+    let steps = |most: usize| (0..=most).map(|step| step as f32 * 0.2);
+    let all = steps(6).flat_map(|drift| steps(5).map(move |contrast| Head { drift, contrast, ..head }));
+    all.max_by(|a, b| worth(a).total_cmp(&worth(b))).unwrap_or(head)
 }
 
 /// Slope and offset of log-odds by gradient descent, both labels weighing the same.
@@ -90,21 +109,43 @@ fn platt(scored: &[(bool, f32)]) -> (f32, f32) {
     (slope as f32, offset as f32)
 }
 
-pub(crate) fn print(rows: &[Row], seen: &[Seen], files: &[PathBuf]) -> anyhow::Result<()> {
-    let by_id: HashMap<&str, &Row> = rows.iter().map(|row| (row.id.as_str(), row)).collect();
+/// Prints a table for each file of predictions and question; of the rows of `sample` alone, where there is one.
+pub(crate) fn print(rows: &[Row], seen: &[Seen], files: &[PathBuf], sample: Option<&Path>) -> anyhow::Result<()> {
+    let by_id: HashMap<&str, usize> = rows.iter().enumerate().map(|(at, row)| (row.id.as_str(), at)).collect();
+    let sample = sample.map(read).transpose()?;
+    let sample: Option<HashSet<&str>> = sample.as_ref().map(|s| s.iter().map(|p| p.id.as_str()).collect());
     for path in files {
         let predictions = read(path)?;
         for question in Question::ALL {
-            let mine: Vec<(&Row, &Prediction)> = predictions
+            let mine: Vec<(usize, &Prediction)> = predictions
                 .iter()
-                .filter(|p| p.question == question.as_str())
+                .filter(|p| {
+                    p.question == question.as_str() && sample.as_ref().is_none_or(|s| s.contains(p.id.as_str()))
+                })
                 .filter_map(|p| Some((*by_id.get(p.id.as_str())?, p)))
+                .filter(|(at, _)| rows[*at].measures(question))
                 .collect();
-            let drift = drift(&mine);
-            let score = |p: &Prediction| p.raw - drift * (p.segments.max(1) as f32).ln();
-            let scored: Vec<Scored<'_>> =
-                mine.iter().map(|(row, p)| Scored { row, score: score(p), span: p.span }).collect();
-            println!("\n{} asked {} (drift {drift:.2})", path.display(), question.as_str());
+            let pairs: Vec<_> = mine.iter().map(|(at, p)| (&rows[*at], *p)).collect();
+            let head = corrections(&pairs, Head { slope: 1.0, ..Head::default() });
+            let scored: Vec<Scored<'_>> = mine
+                .iter()
+                .map(|(at, p)| Scored {
+                    row: &rows[*at],
+                    score: head.corrected(&p.weighed()),
+                    span: p.span,
+                    rules: match question {
+                        Question::Override => seen[*at].typed,
+                        Question::Instruction => seen[*at].document,
+                    },
+                })
+                .collect();
+            println!(
+                "\n{} asked {} (drift {:.1}, contrast {:.1})",
+                path.display(),
+                question.as_str(),
+                head.drift,
+                head.contrast
+            );
             table(&scored);
         }
     }
@@ -112,14 +153,12 @@ pub(crate) fn print(rows: &[Row], seen: &[Seen], files: &[PathBuf]) -> anyhow::R
 }
 
 fn table(scored: &[Scored<'_>]) {
-    let fixes = |s: &&Scored<'_>| s.row.kind == "benign" && !s.row.disguised();
     // Thresholds for a family are fixed on the harmless rows of the others.
     let mut points: HashMap<&str, [f32; 2]> = HashMap::new();
     for s in scored {
         points.entry(s.row.family()).or_insert_with(|| {
-            let others = scored.iter().filter(fixes).filter(|o| o.row.family() != s.row.family());
-            let mut benign: Vec<f32> = others.map(|o| o.score).collect();
-            benign.sort_by(f32::total_cmp);
+            let others = scored.iter().filter(|o| o.row.family() != s.row.family());
+            let benign = weighed(others.map(|o| (o.row, o.score)));
             [at(&benign, 0.01), at(&benign, 0.001)]
         });
     }
@@ -148,36 +187,35 @@ fn table(scored: &[Scored<'_>]) {
         }
     }
     println!(
-        "{:<52} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6}",
-        "group", "yes", "no", "AUC", "R@1%", "R@.1%", "F@1%", "F@.1%", "span"
+        "{:<52} {:>6} {:>6} {:>6} | {:>6} {:>6} {:>6} {:>6} | {:>6} {:>6} | {:>6} {:>6} | {:>6}",
+        "group", "yes", "no", "AUC", "R@1%", "R@.1%", "F@1%", "F@.1%", "Rrules", "Frules", "Rboth", "Fboth", "span"
     );
     for (name, group) in groups {
-        if group.len() < 40 {
+        if group.len() < 20 {
             continue;
         }
         let (yes, no): (Vec<&Scored<'_>>, Vec<&Scored<'_>>) = group.iter().partition(|s| s.row.attack());
-        let share = |of: &[&Scored<'_>], n: usize| match of.len() {
+        let over = |s: &Scored<'_>, n: usize| points.get(s.row.family()).is_some_and(|p| s.score > p[n]);
+        let share = |of: &[&Scored<'_>], hit: &dyn Fn(&Scored<'_>) -> bool| match of.len() {
             0 => "-".to_owned(),
-            all => {
-                let hit = of.iter().filter(|s| points.get(s.row.family()).is_some_and(|p| s.score > p[n])).count();
-                format!("{:.1}", 100.0 * hit as f32 / all as f32)
-            }
+            all => format!("{:.1}", 100.0 * of.iter().filter(|s| hit(s)).count() as f32 / all as f32),
         };
         let known: Vec<bool> = yes.iter().filter_map(|s| s.span).collect();
-        let span = if known.is_empty() {
-            "-".into()
-        } else {
-            format!("{:.1}", 100.0 * known.iter().filter(|k| **k).count() as f32 / known.len() as f32)
-        };
+        let spans = known.iter().filter(|k| **k).count() as f32 / known.len() as f32;
         println!(
-            "{name:<52} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6} {span:>6}",
+            "{name:<52} {:>6} {:>6} {:>6} | {:>6} {:>6} {:>6} {:>6} | {:>6} {:>6} | {:>6} {:>6} | {:>6}",
             yes.len(),
             no.len(),
             auc(&yes, &no),
-            share(&yes, 0),
-            share(&yes, 1),
-            share(&no, 0),
-            share(&no, 1)
+            share(&yes, &|s| over(s, 0)),
+            share(&yes, &|s| over(s, 1)),
+            share(&no, &|s| over(s, 0)),
+            share(&no, &|s| over(s, 1)),
+            share(&yes, &|s| s.rules),
+            share(&no, &|s| s.rules),
+            share(&yes, &|s| s.rules || over(s, 0)),
+            share(&no, &|s| s.rules || over(s, 0)),
+            if known.is_empty() { "-".into() } else { format!("{:.1}", 100.0 * spans) },
         );
     }
 }

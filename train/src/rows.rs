@@ -22,16 +22,40 @@ impl Row {
         self.label == 1
     }
 
-    /// The family of sources that is left out together. What shares payloads, templates or carriers is one family.
+    /// The family of sources that is left out together. What shares payloads or templates is one family; the handbook, the only
+    /// ordinary prose in most languages, is left out by halves of its languages.
     pub(crate) fn family(&self) -> &'static str {
         let known = FAMILIES.iter().find(|(_, parts)| parts.iter().any(|part| self.source.contains(part)));
-        known.map_or("small", |(name, _)| name)
+        match known {
+            Some(("handbook", _)) if self.first_half() => "handbook-a",
+            Some(("handbook", _)) => "handbook-b",
+            Some((name, _)) => name,
+            None => "small",
+        }
+    }
+
+    /// Whether the row must not be learned from when `family` is left out.
+    pub(crate) fn hides(&self, family: &str) -> bool {
+        let pages = self.source.starts_with("long-html")
+            && family == if self.first_half() { "handbook-a" } else { "handbook-b" };
+        self.family() == family || pages
+    }
+
+    /// Whether the row's language is in the first half of the handbook's.
+    fn first_half(&self) -> bool {
+        let tasks = self.source.ends_with("task") && self.lang.as_str() < "h";
+        tasks || FIRST_HALF.iter().any(|part| self.source.contains(part))
     }
 
     /// A document rather than something a person typed.
     pub(crate) fn document(&self) -> bool {
         let is = |part: &&str| self.source.contains(*part);
         self.kind == "indirect" || (!self.attack() && DOCUMENTS.iter().any(is) && !self.source.contains("task"))
+    }
+
+    /// An attack in a paragraph of the handbook whose place is not known: the paragraph would be learned as the attack.
+    pub(crate) fn carried(&self) -> bool {
+        self.attack() && self.source == "synthetic-multilingual" && self.text.chars().count() > 150
     }
 
     /// Written in another form than it is meant to be read in.
@@ -175,6 +199,10 @@ const FAMILIES: &[(&str, &[&str])] = &[
     ("bipia-code", &["BIPIA:code", "GPTeacher:codegen", "GPTeacher:toolformer"]),
     ("small", &["FLAN"]),
 ];
+
+/// Parts of the names of the handbook's sources that make its first half.
+const FIRST_HALF: &[&str] =
+    &["ar-MA", "cs-CZ", "de-DE", "es-ES", "id-ID", "ja-JP", "nl-NL", "pl-PL", "vi-VN", "zh-CN", "help-ko", "da-DK"];
 
 /// Parts of the names of sources whose harmless rows are documents.
 const DOCUMENTS: &[&str] = &["BIPIA", "debian-handbook", "libreoffice", "long-", "mitre-atlas", "machine-strings"];

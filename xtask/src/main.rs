@@ -2,6 +2,7 @@
 
 mod audit;
 mod bench;
+mod detect;
 mod fuzz;
 mod generate;
 mod shell;
@@ -42,6 +43,8 @@ enum Task {
     /// Measure, side by side with others
     #[command(subcommand)]
     Bench(Bench),
+    /// Teach the classifier: learn the weights that the product ships
+    Train,
     /// Run every fuzz target for a while
     Fuzz {
         /// Only this target
@@ -62,6 +65,12 @@ enum Bench {
         /// Only the subject whose name holds this
         #[arg(long)]
         only: Option<String>,
+    },
+    /// What detectors find and mistake, on families of sources left out in turn
+    Detect {
+        /// Ask others' detectors from PyPI as well, in a virtual environment below the target directory
+        #[arg(long)]
+        others: bool,
     },
     /// How long what is revoked goes on, on one node or on several
     Revocation {
@@ -111,6 +120,8 @@ fn run() -> anyhow::Result<()> {
             bench::revocation(&bench::Rounds { rounds, streams, nodes, binary })
         }
         Task::Bench(Bench::Adapt { tries, seed }) => bench::adapt(tries, seed),
+        Task::Bench(Bench::Detect { others }) => detect::bench(others),
+        Task::Train => detect::train(),
         Task::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
     }
 }

@@ -62,9 +62,10 @@ pub struct Verdict {
 }
 
 /// An operating point: how much harmless text may be flagged, as measured on sources the model had not seen.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum FalseAlarms {
-    /// One harmless text in a thousand.
+    /// One harmless text in a thousand. The default: who is refused without a reason once a week looks for a way around.
+    #[default]
     OnePerMille,
     /// One in a hundred.
     OnePercent,
@@ -75,6 +76,16 @@ pub enum FalseAlarms {
 impl FalseAlarms {
     /// Every point, strictest first.
     pub const ALL: [Self; 3] = [Self::OnePerMille, Self::OnePercent, Self::FivePercent];
+
+    /// The name used in configuration and tables.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OnePerMille => "0.1%",
+            Self::OnePercent => "1%",
+            Self::FivePercent => "5%",
+        }
+    }
 }
 
 /// A classifier: weights, and how to ask them. Used by every request at once.

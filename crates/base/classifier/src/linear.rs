@@ -19,6 +19,8 @@ pub struct Head {
     pub bias: f32,
     /// How fast the surest window of a harmless text rises with the logarithm of the number of segments.
     pub drift: f32,
+    /// How much of what a long text weighs all over is taken off its surest window: an instruction stands out from what is around it.
+    pub contrast: f32,
     /// Slope and offset of the calibrated log-odds.
     pub slope: f32,
     /// See `slope`.
@@ -105,9 +107,9 @@ impl Linear {
     /// Answers a question.
     #[must_use]
     pub fn judge(&self, question: Question, text: &str) -> Verdict {
-        let Weighed { raw, segments, span } = self.weigh(question, text);
-        let probability = if segments == 0 { 0.0 } else { self.head(question).probability(raw, segments) };
-        Verdict { probability, span, lane: Lane::Linear }
+        let weighed = self.weigh(question, text);
+        let probability = if weighed.segments == 0 { 0.0 } else { self.head(question).probability(&weighed) };
+        Verdict { probability, span: weighed.span, lane: Lane::Linear }
     }
 
     /// The surest window of a text, before its length is corrected for.
@@ -122,7 +124,10 @@ impl Linear {
             .map(|window| (head.raw(&segments, &window), window))
             .reduce(|best, next| if next.0 > best.0 { next } else { best });
         let (raw, window) = best.unwrap_or((f32::NEG_INFINITY, 0..0));
-        Weighed { raw, segments: segments.len(), span: head.span(&segments, window) }
+        let (sum, count) =
+            segments.iter().fold((0.0, 0.0), |(s, c), seg| (s + seg.sum as f32 * norm(seg.count), c + 1.0));
+        let rest = if count > 0.0 { head.bias + head.scale * sum / count } else { 0.0 };
+        Weighed { raw, rest, segments: segments.len(), span: head.span(&segments, window) }
     }
 }
 
@@ -131,6 +136,8 @@ impl Linear {
 pub struct Weighed {
     /// The log-odds of its window; negative infinity for a text without features.
     pub raw: f32,
+    /// The mean over all its segments.
+    pub rest: f32,
     /// Segments of the text.
     pub segments: usize,
     /// The bytes that weigh most.
@@ -149,11 +156,18 @@ impl Head {
         self.bias + self.scale * sum as f32 * norm(count)
     }
 
-    /// The calibrated probability of a text of so many segments whose surest window weighs `raw`.
+    /// What a text weighs with its length and its manner taken off.
     #[must_use]
-    pub fn probability(&self, raw: f32, segments: usize) -> f32 {
-        let corrected = raw - self.drift * (segments.max(1) as f32).ln();
-        1.0 / (1.0 + (-(self.slope * corrected + self.offset)).exp())
+    pub fn corrected(&self, text: &Weighed) -> f32 {
+        let segments = text.segments.max(1) as f32;
+        let known = (segments - 1.0) / (segments + 3.0);
+        text.raw - self.drift * segments.ln() - self.contrast * known * text.rest
+    }
+
+    /// The calibrated probability.
+    #[must_use]
+    pub fn probability(&self, text: &Weighed) -> f32 {
+        1.0 / (1.0 + (-(self.slope * self.corrected(text) + self.offset)).exp())
     }
 
     /// The bytes from the first to the last segment of the window that weigh about as much as its heaviest.
@@ -168,12 +182,12 @@ impl Head {
 
     const fn figures(&self) -> [f32; FIGURES] {
         let [a, b, c] = self.points;
-        [self.scale, self.bias, self.drift, self.slope, self.offset, a, b, c]
+        [self.scale, self.bias, self.drift, self.contrast, self.slope, self.offset, a, b, c]
     }
 
     const fn of(figures: [f32; FIGURES]) -> Self {
-        let [scale, bias, drift, slope, offset, a, b, c] = figures;
-        Self { scale, bias, drift, slope, offset, points: [a, b, c] }
+        let [scale, bias, drift, contrast, slope, offset, a, b, c] = figures;
+        Self { scale, bias, drift, contrast, slope, offset, points: [a, b, c] }
     }
 }
 
@@ -183,8 +197,8 @@ pub fn norm(count: u32) -> f32 {
     1.0 / ((count + SCRAP) as f32).sqrt()
 }
 
-const MAGIC: &[u8] = b"countersign linear 1\n";
-const FIGURES: usize = 8;
+const MAGIC: &[u8] = b"countersign linear 2\n";
+const FIGURES: usize = 9;
 /// Features that every window is taken to have beside its own.
 const SCRAP: u32 = 60;
 /// Share of the heaviest segment's weight from which on a segment belongs to the span.

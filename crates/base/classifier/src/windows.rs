@@ -22,7 +22,7 @@ pub fn segments<T: Copy + Default + std::ops::AddAssign>(
     text: &str,
     weigh: impl FnMut(u32, bool) -> T,
 ) -> Vec<Segment<T>> {
-    let mut cutter = Cutter { weigh, done: Vec::new(), open: Segment::default(), tokens: 0 };
+    let mut cutter = Cutter { weigh, done: Vec::new(), open: Segment::default(), tokens: 0, seen: [0; SEEN] };
     features::read(text, &mut cutter);
     if cutter.tokens > 0 {
         cutter.done.push(cutter.open);
@@ -43,12 +43,20 @@ struct Cutter<T, W> {
     done: Vec<Segment<T>>,
     open: Segment<T>,
     tokens: usize,
+    /// By the low bits of a bucket: the last one met, and in which segment. What repeats within a segment counts once (or, where two
+    /// buckets share a place, a few times): a ruler of dashes says no more than a dash.
+    seen: [u64; SEEN],
 }
 
 impl<T: Copy + Default + std::ops::AddAssign, W: FnMut(u32, bool) -> T> Sink for Cutter<T, W> {
     fn feature(&mut self, bucket: u32, against: bool) {
-        self.open.sum += (self.weigh)(bucket, against);
-        self.open.count += 1;
+        let met = (self.done.len() as u64 + 1) << 32 | u64::from(bucket);
+        if let Some(last) = self.seen.get_mut(bucket as usize % SEEN)
+            && std::mem::replace(last, met) != met
+        {
+            self.open.sum += (self.weigh)(bucket, against);
+            self.open.count += 1;
+        }
     }
 
     fn token(&mut self, span: Range<usize>, breaks: bool) {
@@ -68,6 +76,8 @@ impl<T: Copy + Default + std::ops::AddAssign, W: FnMut(u32, bool) -> T> Sink for
 pub const NARROW: usize = 2;
 /// Segments of a wide window, some 600 characters.
 pub const WIDE: usize = 6;
+/// Places for buckets that were met.
+const SEEN: usize = 1024;
 /// Tokens after which the end of a sentence or line ends a segment.
 const LEAST: usize = 12;
 /// Tokens after which it ends anyway.

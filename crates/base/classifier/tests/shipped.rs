@@ -1,6 +1,6 @@
 //! The weights that come with the crate: what they say of plain cases, on any bytes, and how much work they take.
 
-use countersign_classifier::{Classifier, FalseAlarms, Question, windows};
+use countersign_classifier::{Classifier, FalseAlarms, Linear, Question, windows};
 
 #[test]
 fn plain_cases_come_out_right() {
@@ -36,4 +36,29 @@ proptest::proptest! {
             }
         }
     }
+}
+
+#[test]
+fn the_weights_are_those_of_the_model_card() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let weights = std::fs::read(root.join("weights/linear.bin")).unwrap();
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &weights);
+    let card = std::fs::read_to_string(root.join("../../../docs/reference/model-card.md")).unwrap();
+    let digest = data_encoding::HEXLOWER.encode(digest.as_ref());
+    assert!(card.contains(&digest), "the weights changed and the model card did not: {digest}");
+    assert!(weights.len() < 1 << 20);
+}
+
+#[test]
+fn reading_gives_back_what_was_written_and_nothing_else_is_read() {
+    let bytes = std::fs::read(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("weights/linear.bin")).unwrap();
+    assert_eq!(Linear::read(&bytes).unwrap().write(), bytes);
+    for cut in [0, 1, 21, 60, 1000, bytes.len() - 1] {
+        assert!(Linear::read(&bytes[..cut]).is_err());
+    }
+    let mut broken = bytes.clone();
+    broken[21..25].copy_from_slice(&f32::NAN.to_le_bytes());
+    assert!(Linear::read(&broken).is_err());
+    broken.extend_from_slice(&bytes);
+    assert!(Linear::read(&broken).is_err());
 }
