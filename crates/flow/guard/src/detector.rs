@@ -16,15 +16,6 @@ pub trait Detector: Send + Sync {
     fn inspect(&self, view: &Normal<'_>, out: &mut Vec<Found>);
 }
 
-/// Looks at all leaves of a message together.
-pub trait Conversation: Send + Sync {
-    /// The detector's name, the first half of its rules' names.
-    fn name(&self) -> &'static str;
-
-    /// Reports what it notices, with the index of the leaf it noticed it in.
-    fn inspect(&self, leaves: &[Normal<'_>], out: &mut Vec<(usize, Found)>);
-}
-
 /// One thing a detector noticed in one leaf.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {

@@ -29,7 +29,7 @@ use countersign_core::{
     life::{Stamp, stage},
 };
 
-pub use detector::{Conversation, Detector, Found};
+pub use detector::{Detector, Found};
 pub use explain::Reading;
 pub use names::RULES;
 pub use normal::Normal;

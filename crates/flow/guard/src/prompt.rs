@@ -5,6 +5,7 @@ pub(crate) mod hidden;
 mod lexicon;
 mod limits;
 mod rules;
+pub(crate) mod turns;
 
 use crate::{Config, Detector, GuardError};
 

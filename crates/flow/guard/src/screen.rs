@@ -5,7 +5,13 @@ use countersign_core::{
     life::{Fingerprint, Reserved, Screened},
 };
 
-use crate::{Guard, Normal, Withheld, detector::Found, leak, mask, prompt, rules, taint};
+use crate::{
+    Guard, Normal, Withheld,
+    detector::Found,
+    leak, mask,
+    prompt::{self, turns::Turns},
+    rules, taint,
+};
 
 impl Guard {
     /// Screens a prompt. What policy wants masked is masked; what it wants refused is refused.
@@ -55,6 +61,7 @@ impl Guard {
         let mut findings = Vec::new();
         let mut budget = DECODED;
         let mut found = Vec::new();
+        let mut turns = Turns::default();
         for (index, leaf) in document.leaves().enumerate() {
             found.clear();
             self.prompt.limits.leaf(index, &leaf, &mut found);
@@ -62,6 +69,10 @@ impl Guard {
             if found.is_empty() {
                 budget = budget.saturating_add(leaf.text.len().saturating_mul(DECODED_OF_EACH));
                 self.scan_leaf(&leaf, &mut budget, &mut found, gathered.as_deref_mut());
+                // Phrases come first, and they alone can be told to go over a seam.
+                if let Some(phrases) = self.prompt.detectors.first() {
+                    turns.read(&leaf, &**phrases, &mut found);
+                }
                 if budget == 0 {
                     found.push(prompt::hidden::beyond(&leaf));
                 }
