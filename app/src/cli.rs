@@ -40,6 +40,8 @@ pub(crate) enum Command {
     /// Test and explain policy
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Say what the guards find in a text, and what the rules would do about it; no network, no state
+    Scan(Scan),
     /// Say, stage by stage, what became of a request
     Explain(Explain),
     /// Verify, show and export the audit log
@@ -421,6 +423,48 @@ pub(crate) enum AuditCommand {
         #[command(flatten)]
         config: WithConfig,
     },
+}
+
+/// What to look at, and as what. Exit code 0: nothing that would not pass; 1: something; 64: something could not be read.
+#[derive(Debug, Args)]
+pub(crate) struct Scan {
+    /// The text, or `-` for standard input
+    #[arg(conflicts_with = "files")]
+    pub(crate) text: Option<String>,
+    /// Files with UTF-8 text; a long one is looked at in pieces that overlap
+    #[arg(short, long = "file", value_name = "PATH", num_args = 1..)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Who says it
+    #[arg(long = "as", value_name = "VOICE", value_enum, default_value_t = Voice::User)]
+    pub(crate) voice: Voice,
+    /// A configuration whose guards and rules to look with; the standard ones when absent
+    #[arg(short, long)]
+    pub(crate) config: Option<PathBuf>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = ScanFormat::Text)]
+    pub(crate) format: ScanFormat,
+}
+
+/// Who says a text.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Voice {
+    /// A person or program that asks
+    User,
+    /// A tool's result, a document, a page: written by nobody we know
+    Tool,
+    /// A model that answers
+    Answer,
+}
+
+/// How to print what a scan found.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum ScanFormat {
+    /// For people
+    Text,
+    /// For machines
+    Json,
+    /// For code scanning: SARIF 2.1.0
+    Sarif,
 }
 
 /// How to print.

@@ -17,6 +17,7 @@ mod key;
 mod meta;
 mod policy;
 mod revoke;
+mod scan;
 mod secret;
 pub(crate) mod serve;
 
@@ -34,6 +35,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Budget(args) => wait(budget::run(&args)),
         Command::Secret(command) => wait(secret::run(command)),
         Command::Policy(command) => wait(policy::run(command)),
+        Command::Scan(args) => scan::run(&args),
         Command::Explain(args) => wait(explain::run(&args)),
         Command::Audit(command) => wait(audit::run(command)),
         Command::Schema => meta::schema(),
@@ -68,7 +70,7 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
         return USAGE;
     }
     match error.downcast_ref::<Failure>().map(|f| f.code) {
-        Some(Code::ConfigInvalid | Code::PolicyInvalid | Code::SelfTestFailed) => USAGE,
+        Some(Code::ConfigInvalid | Code::PolicyInvalid | Code::SelfTestFailed | Code::InputUnusable) => USAGE,
         Some(Code::StateUnusable | Code::AuditDamaged) => IO,
         _ => 1,
     }

@@ -11,6 +11,22 @@ pub(crate) fn say(line: impl Display) {
     let _ = writeln!(std::io::stdout().lock(), "{}", tame(&line.to_string()));
 }
 
+/// A line on standard output of which `found` is marked: by signs, and on a terminal by colour as well.
+pub(crate) fn marked(before: &str, found: &str, after: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{}", mark(before, found, after, coloured()));
+}
+
+fn mark(before: &str, found: &str, after: &str, colour: bool) -> String {
+    let (on, off) = if colour { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
+    format!("{}{on}>>{}<<{off}{}", tame(before), tame(found), tame(after))
+}
+
+/// Whether standard output is a terminal whose reader wants colour (<https://no-color.org>).
+fn coloured() -> bool {
+    let unset = |name| std::env::var_os(name).is_none_or(|value| value.is_empty());
+    std::io::stdout().is_terminal() && unset("NO_COLOR") && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
 /// Text on standard output as it is.
 pub(crate) fn print(text: impl Display) {
     let _ = write!(std::io::stdout().lock(), "{text}");
@@ -64,6 +80,12 @@ mod tests {
         assert_eq!(tame("one\n\ttwo \u{e9} \u{4f60}"), "one\n\ttwo \u{e9} \u{4f60}");
         assert_eq!(tame("m\x1b[2J\r\x07"), "m\\u001b[2J\\u000d\\u0007");
         assert_eq!(tame("\u{9b}31m\u{202e}txt\u{7f}"), "\\u009b31m\\u202etxt\\u007f");
+    }
+
+    #[test]
+    fn what_is_marked_is_marked_without_colour_too() {
+        assert_eq!(mark("a ", "b\x1b[0m", " c", false), "a >>b\\u001b[0m<< c");
+        assert_eq!(mark("a ", "b", " c", true), "a \x1b[1;31m>>b<<\x1b[0m c");
     }
 
     #[test]

@@ -58,6 +58,7 @@ pub(crate) async fn run(args: &Explain) -> anyhow::Result<ExitCode> {
                     &format!("{} {} by {}, roles {}", r.who.kind, r.who.subject, r.who.method, r.who.roles.join(", ")),
                 );
                 stage("answered", "by the gateway itself; no provider was called");
+                r.findings.first.iter().for_each(noticed);
             }
             Record::Changed(r) => stage("changed", &format!("{} {}{}", r.action, r.what, super::audit::changes(r))),
             Record::Opened(_) | Record::Strangers(_) | Record::Gap(_) => {}

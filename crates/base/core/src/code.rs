@@ -130,6 +130,8 @@ codes! {
     StateUnusable = "CS1005", 0, "state-unusable", "the state directory cannot be used";
     /// A port or socket cannot be bound.
     CannotBind = "CS1006", 0, "cannot-bind", "the listener cannot be bound";
+    /// What is to be scanned cannot be read.
+    InputUnusable = "CS1007", 0, "input-unusable", "what is to be scanned cannot be read";
 }
 
 impl Code {
