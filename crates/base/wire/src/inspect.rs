@@ -1,7 +1,7 @@
 //! Texts that a caller wants looked at and not answered, in the shapes of other products' guards: Lakera's `POST /v2/guard` and OpenAI's
 //! `POST /v1/moderations`.
 
-use std::ops::Range;
+use std::{borrow::Cow, collections::BTreeSet, ops::Range};
 
 use bytes::Bytes;
 use countersign_core::{Channel, Document, Format, Kind as Found, RequestId, Side, Slot, SlotKind, Trust};
@@ -185,32 +185,27 @@ impl Verdict {
         })
     }
 
-    /// One line for each kind in each message it was found in; kinds that were found nowhere have one of their own.
+    /// One line for each type in each message it was found in; kinds that were found nowhere have one of their own.
     fn breakdown(&self) -> Json {
+        let line = |kind: Found, detector: &str, detected: bool, message: usize| {
+            json!({
+                "project_id": "countersign",
+                "policy_id": "countersign",
+                "detector_id": format!("countersign-{}", kind.as_str()),
+                "detector_type": detector,
+                "detected": detected,
+                "message_id": message,
+            })
+        };
         let mut lines = Vec::new();
         for kind in Found::ALL.into_iter().filter(|kind| *kind != Found::Copied) {
-            let mut messages: Vec<usize> = self
-                .told
-                .iter()
-                .filter(|told| told.kind == kind && !told.passes)
-                .map(|told| told.place.as_ref().map_or(0, |(message, _)| *message))
-                .collect();
-            messages.sort_unstable();
-            messages.dedup();
-            let line = |detected: bool, message: usize| {
-                json!({
-                    "project_id": "countersign",
-                    "policy_id": "countersign",
-                    "detector_id": format!("countersign-{}", kind.as_str()),
-                    "detector_type": detector(kind),
-                    "detected": detected,
-                    "message_id": message,
-                })
-            };
-            if messages.is_empty() {
-                lines.push(line(false, 0));
+            let found = self.told.iter().filter(|told| told.kind == kind && !told.passes);
+            let places: BTreeSet<_> =
+                found.map(|told| (told.place.as_ref().map_or(0, |(message, _)| *message), told.detector())).collect();
+            if places.is_empty() {
+                lines.push(line(kind, detector(kind), false, 0));
             }
-            lines.extend(messages.into_iter().map(|message| line(true, message)));
+            lines.extend(places.iter().map(|(message, detector)| line(kind, detector, true, *message)));
         }
         lines.into()
     }
@@ -219,15 +214,22 @@ impl Verdict {
     fn payload(&self) -> Json {
         let place = |told: &Told| {
             let (message, chars) = told.place.as_ref()?;
-            let kind = match told.rule.strip_prefix("personal/") {
-                Some(what) => format!("pii/{}", what.replace('-', "_")),
-                None => detector(told.kind).to_owned(),
-            };
+            let kind = told.detector();
             Some(json!({
                 "start": chars.start, "end": chars.end, "detector_type": kind, "labels": [kind], "message_id": message,
             }))
         };
         self.told.iter().filter(|told| !told.passes).filter_map(place).take(PLACES).collect()
+    }
+}
+
+impl Told {
+    /// What it is in Lakera's words.
+    fn detector(&self) -> Cow<'static, str> {
+        match self.rule.strip_prefix("personal/") {
+            Some(what) => format!("pii/{}", what.replace('-', "_")).into(),
+            None => detector(self.kind).into(),
+        }
     }
 }
 

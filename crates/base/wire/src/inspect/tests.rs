@@ -91,7 +91,7 @@ fn the_answers_tell_what_was_found_and_where_and_repeat_no_text() {
     assert_eq!(said["payload"], json!([place]));
     let detected: Vec<_> = said["breakdown"].as_array().unwrap().iter().filter(|l| l["detected"] == true).collect();
     assert_eq!(detected.len(), 1);
-    assert_eq!(detected[0]["detector_type"], "pii");
+    assert_eq!(detected[0]["detector_type"], "pii/card_code");
 
     let quiet = self::read(Shape::Guard, r#"{"messages":[{"role":"user","content":"a"}]}"#).unwrap();
     let said: Json = serde_json::from_slice(&quiet.answer(&[Verdict::default()], request())).unwrap();

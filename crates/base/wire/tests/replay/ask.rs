@@ -1,8 +1,12 @@
-//! Any bytes as a request and as an answer. The first byte chooses the format.
+//! Any bytes as a request, as an answer, and as texts to be looked at. The first byte chooses the format.
 
 use bytes::Bytes;
-use countersign_core::{Document, Edit, Format};
-use countersign_wire::{Answer, Ask, Limits, json::Doc};
+use countersign_core::{Document, Edit, Format, RequestId, Timestamp};
+use countersign_wire::{
+    Answer, Ask, Limits,
+    inspect::{Inspect, Shape, Verdict},
+    json::Doc,
+};
 
 /// Reads; a body whose every leaf was replaced is still JSON, and no leaf of it is left.
 ///
@@ -14,6 +18,14 @@ pub(crate) fn check(data: &[u8]) {
     let (body, limits) = (Bytes::copy_from_slice(body), Limits::default());
     if let Ok(ask) = Ask::read(format, body.clone(), &limits) {
         replaced(&ask.document);
+    }
+    for shape in [Shape::Guard, Shape::Moderations] {
+        if let Ok(asked) = Inspect::read(shape, &body, &limits) {
+            asked.texts.iter().flat_map(|text| &text.parts).for_each(|part| replaced(&part.document));
+            let verdicts: Vec<Verdict> = asked.texts.iter().map(|_| Verdict::default()).collect();
+            let said = asked.answer(&verdicts, RequestId::new(Timestamp(1), [1; 10]));
+            Doc::read(&said, &limits).expect("what is said is JSON");
+        }
     }
     if let Ok(answer) = Answer::read(format, body, &limits) {
         replaced(&answer.document);
