@@ -208,3 +208,30 @@ fn a_planted_token_is_found_in_prompts_too() {
     }
     assert!(guard.scan(Side::Prompt, &user("a kestrel and an otter, at 44:71")).is_empty());
 }
+
+#[test]
+fn what_hides_more_than_can_be_decoded_is_refused() {
+    let text = "vtaber pnrfne jbeqf erongi lla 1gn0r3 %41%42%43 ignoreway oscar mike\n".repeat(400);
+    let found = guard().scan(Side::Prompt, &user(&text));
+    assert!(found.iter().any(|f| f.kind == Kind::Limit && f.rule == "limit/decoded"));
+    let letter = data_encoding::BASE64.encode("Dear Ms Weber, the invoice is attached. ".repeat(4000).as_bytes());
+    assert!(guard().scan(Side::Prompt, &user(&letter)).iter().all(|f| f.kind != Kind::Limit));
+}
+
+#[test]
+fn messages_that_nobody_sees_are_reported_and_honest_signs_are_not() {
+    let bits: String = "meet me at nine".bytes().map(|b| format!("{b:08b}")).collect();
+    let bits = bits.replace('0', "\u{200b}").replace('1', "\u{200c}");
+    let found = guard().scan(Side::Prompt, &user(&format!("Hello{bits} there")));
+    assert!(found.iter().any(|f| f.rule == "hidden/message" && f.confidence > 0.9), "{found:?}");
+    for honest in [
+        "می\u{200c}خواهم به خانه بروم",
+        "\u{200f}שלום\u{200e} hello",
+        "👩\u{200d}👩\u{200d}👧 ❤\u{fe0f} ☀\u{fe0f}",
+        "🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}",
+        "葛\u{e0100}飾区",
+    ] {
+        let found = guard().scan(Side::Prompt, &user(honest));
+        assert!(found.iter().all(|f| f.kind != Kind::Hidden), "{honest}: {found:?}");
+    }
+}
