@@ -23,7 +23,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let row: serde_json::Value = serde_json::from_str(&line?)?;
             let text = row["text"].as_str().unwrap_or_default();
             let plain = Normal::plain(&Leaf { text, channel: Channel::User, trust: Trust::Caller, grows: None });
-            let hidden: Vec<_> = plain.decoded(&mut (256 << 10)).into_iter().map(|view| view.text.into_owned()).collect();
+            let hidden: Vec<_> =
+                plain.decoded(&mut (256 << 10)).into_iter().map(|view| view.text.into_owned()).collect();
             let views: Vec<&str> = std::iter::once(&*plain.text).chain(hidden.iter().map(String::as_str)).collect();
             let typed = flagged(&guard, text, Channel::User, Trust::Caller)?;
             let document = flagged(&guard, text, Channel::ToolResult, Trust::Untrusted)?;
@@ -35,7 +36,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 /// Whether a rule finds an attack.
 fn flagged(guard: &Guard, text: &str, channel: Channel, trust: Trust) -> Result<bool, Box<dyn std::error::Error>> {
-    let slot = Slot { span: 0..0, decoded: Some(text.into()), kind: SlotKind::Text, channel, trust, grows: None };
+    let slot =
+        Slot { span: 0..0, decoded: Some(text.into()), kind: SlotKind::Text, channel, trust, grows: None, call: None };
     let findings = guard.scan(Side::Prompt, &Document::new(bytes::Bytes::new(), vec![slot])?);
     let attack = |kind| matches!(kind, Kind::Injection | Kind::Extraction | Kind::Exfiltration);
     Ok(findings.iter().any(|f| attack(f.kind) && !f.rule.ends_with("/learned")))
