@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
 
 /// The zero-trust layer for AI: nothing passes on trust, in either direction.
 #[derive(Debug, Parser)]
@@ -44,6 +45,8 @@ pub(crate) enum Command {
     Scan(Scan),
     /// Say, stage by stage, what became of a request
     Explain(Explain),
+    /// Say that a verdict of the guards was wrong, for whoever tunes them
+    Feedback(Feedback),
     /// Verify, show and export the audit log
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -386,6 +389,55 @@ pub(crate) struct Explain {
     pub(crate) request: String,
     #[command(flatten)]
     pub(crate) config: WithConfig,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct Feedback {
+    #[command(subcommand)]
+    pub(crate) command: Option<FeedbackCommand>,
+    /// The request's id, from the response header, a refusal or the log
+    #[arg(required = true)]
+    pub(crate) request: Option<String>,
+    /// What was wrong
+    #[arg(required = true, value_enum)]
+    pub(crate) verdict: Option<Verdict>,
+    /// Why, for whoever reads it; it is kept in the clear
+    #[arg(long, default_value = "")]
+    pub(crate) note: String,
+    #[command(flatten)]
+    pub(crate) config: WithConfig,
+}
+
+/// What somebody says of a verdict.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Verdict {
+    /// Something harmless was found
+    FalseAlarm,
+    /// Something harmful was not found
+    Missed,
+}
+
+impl Verdict {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::FalseAlarm => "false-alarm",
+            Self::Missed => "missed",
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FeedbackCommand {
+    /// List what was said, oldest first
+    List {
+        #[command(flatten)]
+        config: WithConfig,
+        /// How to print
+        #[arg(long, value_enum, default_value_t = Output::Text)]
+        format: Output,
+    },
 }
 
 #[derive(Debug, Subcommand)]

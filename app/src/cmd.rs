@@ -12,6 +12,7 @@ mod budget;
 mod check;
 mod doctor;
 mod explain;
+mod feedback;
 pub(crate) mod init;
 mod key;
 mod meta;
@@ -37,6 +38,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Policy(command) => wait(policy::run(command)),
         Command::Scan(args) => scan::run(&args),
         Command::Explain(args) => wait(explain::run(&args)),
+        Command::Feedback(args) => wait(feedback::run(args)),
         Command::Audit(command) => wait(audit::run(command)),
         Command::Schema => meta::schema(),
         Command::Openapi => meta::openapi(),
