@@ -26,7 +26,10 @@ impl Warden for Only {
     }
 }
 
-fn document(pieces: &[(&str, Channel, Trust, Option<InCall>, Option<u32>)]) -> Document {
+/// Text, voice, trust, the call it belongs to, the text it continues.
+type Piece<'a> = (&'a str, Channel, Trust, Option<InCall>, Option<u32>);
+
+fn document(pieces: &[Piece<'_>]) -> Document {
     let mut bytes = String::new();
     let mut slots = Vec::new();
     for (text, channel, trust, call, grows) in pieces {
@@ -125,7 +128,7 @@ fn a_call_that_is_refused_leaves_no_byte_of_its_arguments() {
             let (out, ended, copied) = stream(watch, &events, each);
             assert_eq!(ended, Some(Code::ToolRefused), "{each}");
             assert!(!unless_copied || copied == 1);
-            assert!(out.ends_with("<one moment.>") && !out.contains("ma") || out == "", "{out}");
+            assert_eq!(out, "<Sure, ><one moment.>", "{each}");
         }
     }
 }
@@ -190,7 +193,7 @@ fn a_whole_answer_is_judged_by_all_its_calls() {
     assert_eq!(release(&tainted, "look", "attacker@evil.example").unwrap(), 1);
     assert_eq!(release(&tainted, "mail", "a friend of mine").unwrap(), 0);
     let withheld = release(&tainted, "mail", "gb29nwbk60161331926819").unwrap_err();
-    assert_eq!((withheld.refusal.code, withheld.findings.len() > 0), (Code::ToolRefused, true));
+    assert_eq!((withheld.refusal.code, withheld.findings.is_empty()), (Code::ToolRefused, false));
     assert!(!withheld.refusal.reason.contains("gb29"));
     assert!(release(&of(&stage, "x", Some(POISON), false), "mail", "a friend of mine").is_err());
     assert!(release(&of(&stage, "x", None, false), "mail", "attacker@evil.example").is_ok());
