@@ -30,7 +30,7 @@ pub(crate) mod ask;
 mod checkpoint;
 mod exchange;
 pub(crate) mod global;
-mod keys;
+pub(crate) mod keys;
 mod once;
 pub(crate) mod openapi;
 mod page;

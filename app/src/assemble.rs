@@ -25,6 +25,7 @@ use tracing::instrument::WithSubscriber;
 
 use crate::{
     admin::{Admin, Front},
+    beside,
     clock,
     cluster::Cluster,
     cmd::Failure,
@@ -78,6 +79,7 @@ impl Assembly {
         let polls = ArcSwap::from_pointee(polls(config, &state)?);
         let dir = Arc::new(DiskDir::open(state.audit_dir())?);
         let audit = Arc::new(Audit::open(stamps.intend, dir.clone(), keys, clock.clone())?);
+        beside::record(&state, &audit, clock::now()).await?;
         let (accounts, book) = Accounts::restore(state.store().clone(), state.node(), &*dir, &audit).await?;
         let policy = Stage::new(stamps.permit, stamps.reserve, config.policy.clone());
         let till: Arc<dyn Till> = match &cluster {

@@ -4,6 +4,7 @@
 
 mod admin;
 mod assemble;
+mod beside;
 mod bind;
 mod cli;
 mod clock;

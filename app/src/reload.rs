@@ -15,6 +15,7 @@ use tokio::{
 
 use crate::{
     assemble::Assembly,
+    beside, clock,
     cmd::Problems,
     config::{self, Config, Door},
     issuers, signals,
@@ -51,6 +52,7 @@ pub(crate) async fn watch(assembly: Arc<Assembly>, file: PathBuf, opened: Vec<Op
     tokio::join!(
         keys(&assembly),
         strangers(&assembly),
+        changes_beside(&assembly),
         issuers::watch(&assembly),
         signals::send::watch(&assembly),
         signals::poll::watch(&assembly),
@@ -91,6 +93,19 @@ async fn keys(assembly: &Assembly) {
 async fn others(assembly: &Assembly) {
     if let Some(cluster) = assembly.cluster() {
         cluster.listen(assembly.force()).await;
+    }
+}
+
+/// What the command line changes goes on record; by itself, so that a log that cannot be written does not keep revocations waiting.
+async fn changes_beside(assembly: &Assembly) {
+    let mut tick = interval(KEY_CHECK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        let audit = assembly.gateway().stages().audit.clone();
+        if let Err(error) = beside::record(assembly.state(), &audit, clock::now()).await {
+            tracing::error!(error = format!("{error:#}"), "what the command line changed is not on record yet");
+        }
     }
 }
 

@@ -227,7 +227,7 @@ async fn find(ask: &Ask<'_>) -> Result<KeyRecord, Refusal> {
 }
 
 /// What the record of a change says of a key.
-fn members(key: &KeyRecord) -> Members {
+pub(crate) fn members(key: &KeyRecord) -> Members {
     let mut members = Members::from([
         ("tenant".into(), key.tenant.to_string()),
         ("subject".into(), key.subject.to_string()),

@@ -2,14 +2,18 @@
 
 use std::{process::ExitCode, time::Duration};
 
+use countersign_audit::record::Members;
 use countersign_core::{Code, principal::PrincipalKind};
 use countersign_identity::{
     KeyRecord,
     key::{self, NewKey},
 };
+use countersign_policy::Administer;
 use serde_json::json;
 
 use crate::{
+    admin::keys::members,
+    beside,
     cli::{Key, KeyCreate, Kind, Output},
     clock,
     cmd::{self, Failure},
@@ -39,6 +43,7 @@ async fn create(args: &KeyCreate) -> anyhow::Result<ExitCode> {
         now,
     };
     let (secret, record) = key::create(&state.hasher()?, spec)?;
+    beside::note(&state, Administer::CreateKey, &record.id, Members::new(), members(&record)).await?;
     state.store().insert_key(&record).await?;
     term::note(format_args!(
         "key {} for {} expires {}; it is printed once and stored only as a hash",
@@ -88,14 +93,20 @@ async fn list(state: &State, format: Output) -> anyhow::Result<ExitCode> {
 }
 
 async fn revoke(state: &State, id: &str) -> anyhow::Result<ExitCode> {
-    if !state.store().revoke_key(id, clock::now()).await? {
+    let now = clock::now();
+    let keys = state.store().keys().await?;
+    let Some(key) = keys.into_iter().find(|key| &*key.id == id && key.revoked_at.is_none()) else {
         return Err(Failure {
             code: Code::StateUnusable,
             what: format!("no key `{id}`, or it was revoked before"),
             fix: "see `countersign key list`",
         }
         .into());
-    }
+    };
+    let after = KeyRecord { revoked_at: Some(now), ..key.clone() };
+    beside::note(state, Administer::RevokeKey, id, members(&key), members(&after)).await?;
+    // Somebody else may have, meanwhile.
+    state.store().revoke_key(id, now).await?;
     term::say(format_args!("revoked {id}"));
     Ok(ExitCode::SUCCESS)
 }

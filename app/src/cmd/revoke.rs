@@ -2,12 +2,15 @@
 
 use std::process::ExitCode;
 
+use countersign_audit::record::Members;
 use countersign_core::{Code, Timestamp};
+use countersign_policy::Administer;
 use countersign_store::{Revision, RevocationRecord};
 use serde_json::json;
 
 use crate::{
-    admin::revocations::{Wanted, before},
+    admin::revocations::{Wanted, before, members},
+    beside::{self, BY},
     cli::{Output, Revoke, RevokeCommand},
     clock,
     cmd::{self, Failure},
@@ -36,6 +39,7 @@ async fn revoke(args: &Revoke) -> anyhow::Result<ExitCode> {
         fix: "see `countersign revoke --help` for what can be revoked",
     })?;
     let state = State::existing(&args.config).await?;
+    beside::note(&state, Administer::Revoke, &record.id, Members::new(), members(&record)).await?;
     state.store().insert_revocation(&record, &mut Revision::default()).await?;
     let what = match before(&record) {
         Some(before) => format!("what was issued before {before}"),
@@ -46,18 +50,21 @@ async fn revoke(args: &Revoke) -> anyhow::Result<ExitCode> {
 }
 
 async fn lift(state: &State, id: &str) -> anyhow::Result<ExitCode> {
-    match state.store().lift_revocation(id, BY, clock::now()).await? {
-        Some((record, true)) => {
-            term::say(format_args!("lifted {}, of {}", record.id, record.target));
-            Ok(ExitCode::SUCCESS)
-        }
-        _ => Err(Failure {
+    let now = clock::now();
+    let Some(record) = state.store().revocation(id).await?.filter(|record| record.lifted.is_none()) else {
+        return Err(Failure {
             code: Code::StateUnusable,
             what: format!("no revocation `{id}`, or it was lifted before"),
             fix: "see `countersign revoke list`",
         }
-        .into()),
-    }
+        .into());
+    };
+    let after = RevocationRecord { lifted: Some((now, BY.into())), ..record.clone() };
+    beside::note(state, Administer::LiftRevocation, id, members(&record), members(&after)).await?;
+    // Somebody else may have, meanwhile.
+    state.store().lift_revocation(id, BY, now).await?;
+    term::say(format_args!("lifted {}, of {}", record.id, record.target));
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn list(state: &State, format: Output) -> anyhow::Result<ExitCode> {
@@ -102,6 +109,4 @@ fn standing(record: &RevocationRecord, now: Timestamp) -> &'static str {
     }
 }
 
-/// Who makes a revocation here: whoever may write to the state directory.
-const BY: &str = "command-line";
 const PAGE: u32 = 200;

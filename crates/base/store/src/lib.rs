@@ -21,6 +21,7 @@ mod revocations;
 mod signals;
 mod sqlite;
 mod standings;
+mod unrecorded;
 
 use std::{fmt, io, path::Path, time::Duration};
 
@@ -210,6 +211,7 @@ fn migrations() -> Vec<Migration> {
         up(6, "answers", include_str!("../migrations/0006_answers.sql")),
         up(7, "signals", include_str!("../migrations/0007_signals.sql")),
         up(9, "signing keys", include_str!("../migrations/0009_signing_keys.sql")),
+        up(10, "unrecorded", include_str!("../migrations/0010_unrecorded.sql")),
     ]
 }
 
