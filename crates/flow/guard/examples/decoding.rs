@@ -1,13 +1,14 @@
 //! Prints, for each way to hide a text, how many of the attacks that the guard finds in clear it finds hidden too, and how many
 //! benign texts it flags in clear and hidden.
 //!
-//! `cargo run --release -p countersign-guard --example decoding -- ../shared/data/injection/dev [STEP [ENCODING]]` takes every STEPth row
+//! `cargo run --release -p countersign-guard --example decoding -- ../shared/data/injection/dev [STEP [ENCODING]]` takes every STEPth row;
+//! `benign` for ENCODING prints what is reported as hidden in benign texts as they stand, by source.
 #![expect(clippy::print_stdout, reason = "a table for a person to read")]
 
 #[path = "../tests/replay/encode.rs"]
 mod encode;
 
-use std::{fs::File, io::BufRead, path::PathBuf};
+use std::{collections::BTreeMap, fs::File, io::BufRead, path::PathBuf};
 
 use countersign_core::{Channel, Document, Finding, Kind, Side, Slot, SlotKind, Trust, life::Stamps};
 use countersign_guard::{Config, Guard};
@@ -32,13 +33,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 continue;
             }
             if row.get("label").and_then(serde_json::Value::as_u64) == Some(0) {
-                benign.push(text);
+                benign.push((field("source").to_owned(), text));
             } else if matches!(field("kind"), "direct" | "jailbreak" | "extraction") {
                 attacks.push(text);
             }
         }
     }
     // Those that the guard finds as they stand; some come encoded.
+    if only == "benign" {
+        return report(&guard, &benign);
+    }
     let mut rows = Vec::new();
     for text in attacks {
         let findings = scan(&guard, &text)?;
@@ -64,7 +68,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             found += usize::from(hit);
         }
         let (mut clean, mut clear, mut coded) = (0, 0, 0);
-        for text in benign.iter().filter(fits) {
+        for text in benign.iter().map(|(_, text)| text).filter(fits) {
             clean += 1;
             clear += usize::from(flagged(&guard, text)?);
             coded += usize::from(flagged(&guard, &(encoder.encode)(text))?);
@@ -78,6 +82,25 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             share(coded, clean)
         );
     }
+    Ok(())
+}
+
+/// Prints how many benign texts of each source have something hidden in them, at a confidence of a half or more.
+fn report(guard: &Guard, benign: &[(String, String)]) -> Result<(), Box<dyn std::error::Error>> {
+    let mut sources: BTreeMap<&str, (u32, BTreeMap<&str, u32>)> = BTreeMap::new();
+    for (source, text) in benign {
+        let (texts, rules) = sources.entry(source).or_default();
+        *texts += 1;
+        let mut names: Vec<_> = scan(guard, text)?.iter().filter(|f| f.confidence >= 0.5).map(|f| f.rule).collect();
+        names.retain(|rule| rule.starts_with("hidden/") || *rule == "limit/decoded");
+        names.sort_unstable();
+        names.dedup();
+        names.into_iter().for_each(|rule| *rules.entry(rule).or_default() += 1);
+    }
+    for (source, (texts, rules)) in sources.iter().filter(|(_, (_, rules))| !rules.is_empty()) {
+        println!("{source:<50} {texts:>6} {rules:?}");
+    }
+    println!("{} sources", sources.len());
     Ok(())
 }
 

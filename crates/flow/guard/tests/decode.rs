@@ -72,15 +72,18 @@ fn company_does_not_hide_it() {
     }
 }
 
+#[test]
+fn two_layers_are_undone() {
+    for outer in ENCODERS.iter().filter(|e| OUTER.contains(&e.name)) {
+        for inner in ENCODERS {
+            let hidden = (outer.encode)(&(inner.encode)(TEXTS[0]));
+            assert!(shows(inner, TEXTS[0], &hidden), "{} in {}: {hidden}", inner.name, outer.name);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
-
-    #[test]
-    fn two_layers_are_undone(outer in select(OUTER), inner in select(ENCODERS), text in select(TEXTS.get(..ENGLISH).unwrap_or_default())) {
-        let outer = ENCODERS.iter().find(|e| e.name == outer).copied();
-        let hidden = outer.map(|outer| (outer.encode)(&(inner.encode)(text))).unwrap_or_default();
-        prop_assert!(shows(&inner, text, &hidden), "{}: {hidden}", inner.name);
-    }
 
     #[test]
     fn a_text_cut_in_two_folds_as_the_whole_does(parts in proptest::collection::vec(select(&TEXTS[..]), 1..4), encoder in select(ENCODERS), at in 0usize..400) {
@@ -115,5 +118,4 @@ const COMPANY: [[&str; 2]; 3] = [
 ];
 
 /// What carries bytes, and so anything.
-const OUTER: &[&str] =
-    &["base64", "base32", "hex", "per cent", "ascii85", "binary", "decimal list", "\\x", "entities", "zero-width bits"];
+const OUTER: &[&str] = &["base64", "base32", "hex", "per cent", "ascii85", "binary", "decimal list", "\\x", "entities"];

@@ -217,7 +217,7 @@ fn lettered(text: &str) -> bool {
         letters += usize::from(c.is_alphabetic());
         words += usize::from(c.is_alphanumeric() || c.is_whitespace());
     }
-    let sound = |c: char| !c.is_control() || c.is_whitespace();
+    let sound = |c: char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');
     all >= 4 && letters * 3 >= all && words * 5 >= all * 3 || all >= SURE && text.chars().all(sound)
 }
 

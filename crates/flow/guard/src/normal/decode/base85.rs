@@ -57,8 +57,8 @@ fn decode(text: &str, span: Range<usize>, out: &mut Vec<Piece>) -> bool {
         text.as_bytes().get(span.clone()).unwrap_or_default().iter().copied().filter(|b| *b != b'\n').collect();
     let run = run.strip_prefix(b"<~").unwrap_or(&run);
     let signs = run.iter().filter(|b| !b.is_ascii_alphanumeric()).count();
-    // A fourth of the digits are signs; text has fewer, drawings have more.
-    if signs * 16 < run.len() || signs * 2 > run.len() {
+    // A fourth of the digits are signs, more where escapes are encoded; text has fewer, drawings nothing else.
+    if signs * 16 < run.len() || signs * 10 > run.len() * 9 {
         return false;
     }
     for table in TABLES.iter() {

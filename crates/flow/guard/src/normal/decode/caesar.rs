@@ -159,4 +159,4 @@ const SAMPLE: usize = 64;
 /// Bytes that must have been exchanged together.
 const PART: usize = 64;
 /// Fewest letters that tell a language.
-const LETTERS: i32 = 32;
+const LETTERS: i32 = 24;
