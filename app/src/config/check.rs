@@ -167,6 +167,9 @@ impl Check<'_> {
         for host in &raw.link_hosts {
             config.link_hosts.extend(self.take(&host.span(), fields::host(host.get_ref())));
         }
+        if let Some(point) = &raw.false_alarms {
+            config.false_alarms = self.take(&point.span(), fields::false_alarms(point.get_ref()));
+        }
         for path in &raw.protected {
             let Some(text) = self.text(&path.span(), path.get_ref()) else { continue };
             let name = path.get_ref().display().to_string();

@@ -3,7 +3,7 @@
 use std::{path::Path, str::FromStr};
 
 use countersign_core::{Action, Channel, Code, Kind, Side, principal::PrincipalKind};
-use countersign_guard::RULES;
+use countersign_guard::{FalseAlarms, RULES};
 use countersign_identity::{CertificateField, CertificateRule, NamePattern};
 use countersign_policy::{ActionRule, PolicyError, Rate, Rates, Rules};
 use countersign_provider::{Base, Dialect, ModelRoute};
@@ -190,6 +190,14 @@ pub(super) fn host(raw: &str) -> Result<String, Wrong> {
     Err(Wrong {
         what: format!("`{raw}` in `link_hosts` is not a host"),
         fix: "write a name without scheme, port and path, as in \"example.com\"".into(),
+    })
+}
+
+/// An operating point of the learned detector.
+pub(super) fn false_alarms(raw: &str) -> Result<FalseAlarms, Wrong> {
+    FalseAlarms::ALL.into_iter().find(|point| point.as_str() == raw).ok_or_else(|| Wrong {
+        what: format!("`{raw}` is no operating point of the learned detector"),
+        fix: "write \"0.1%\", \"1%\" or \"5%\"".into(),
     })
 }
 

@@ -64,7 +64,7 @@ pub struct Verdict {
 /// An operating point: how much harmless text may be flagged, as measured on sources the model had not seen.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum FalseAlarms {
-    /// One harmless text in a thousand. The default: who is refused without a reason once a week looks for a way around.
+    /// One harmless text in a thousand.
     #[default]
     OnePerMille,
     /// One in a hundred.

@@ -24,6 +24,7 @@ mod watch;
 
 use std::fmt;
 
+pub use countersign_classifier::FalseAlarms;
 use countersign_core::{
     Document, Finding, Refusal, Secret, Side,
     life::{Stamp, stage},
@@ -46,8 +47,10 @@ pub struct Config {
     pub link_hosts: Vec<String>,
     /// Bounds on what is scanned at all.
     pub limits: Limits,
-    /// How sure the detectors must be before they report.
+    /// How sure the rules must be before they report.
     pub thresholds: Thresholds,
+    /// The operating point of the learned detector; without one it reports too little confidence for the standard rules to refuse.
+    pub false_alarms: Option<FalseAlarms>,
 }
 
 /// A text whose appearance in an answer is a leak.
@@ -145,7 +148,7 @@ impl Guard {
         Ok(Self { stamp, prompt: prompt::Prompt::new(&config)?, answer: release::Answer::new(&config)? })
     }
 
-    /// With one more detector for prompts, which is asked after those built in. A learned classifier comes in here.
+    /// With one more detector for prompts, which is asked after those built in.
     #[must_use]
     pub fn with_detector(mut self, detector: Box<dyn Detector>) -> Self {
         self.prompt.detectors.push(detector);

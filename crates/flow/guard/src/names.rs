@@ -1,7 +1,7 @@
 //! What the detectors' rules are called. A configuration that speaks of another name would have a rule that never fits.
 
 /// The name of every rule, sorted.
-pub const RULES: [&str; 112] = [
+pub const RULES: [&str; 114] = [
     "canary/token",
     "copied/argument",
     "exfiltration/html",
@@ -19,10 +19,12 @@ pub const RULES: [&str; 112] = [
     "injection/addresses-model",
     "injection/authority",
     "injection/conceal",
+    "injection/learned",
     "injection/mode",
     "injection/new-task",
     "injection/override",
     "injection/persona",
+    "injection/planted",
     "injection/role-marker",
     "injection/steers-reply",
     "injection/suppress-refusal",

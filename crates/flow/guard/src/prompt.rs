@@ -1,7 +1,8 @@
-//! Prompt-side detectors: phrases in many languages, forged markers, text made invisible, limits.
+//! Prompt-side detectors: phrases in many languages, forged markers, text made invisible, limits, and what was learned.
 
 mod grammar;
 pub(crate) mod hidden;
+mod learned;
 mod lexicon;
 mod limits;
 mod rules;
@@ -22,7 +23,9 @@ impl Prompt {
         if !all.iter().all(|t| (0.0..=1.0).contains(t)) {
             return Err(GuardError::Threshold);
         }
-        let detectors: Vec<Box<dyn Detector>> = vec![Box::new(grammar::Grammar::new(thresholds)?)];
+        let grammar = grammar::Grammar::new(thresholds)?;
+        let detectors: Vec<Box<dyn Detector>> =
+            vec![Box::new(grammar), Box::new(learned::Learned::new(config.false_alarms))];
         Ok(Self { detectors, limits: limits::Bounds(config.limits) })
     }
 }
