@@ -132,7 +132,7 @@ fn decode(text: &str, span: Range<usize>, out: &mut Vec<Piece>) -> bool {
 
 /// Bytes written with so many digits each.
 fn fixed(digits: &[u8], width: usize, radix: u32) -> Option<Vec<u8>> {
-    if digits.len() % width != 0 {
+    if !digits.len().is_multiple_of(width) {
         return None;
     }
     let byte = |group| u8::from_str_radix(std::str::from_utf8(group).ok()?, radix).ok();
