@@ -20,7 +20,12 @@ pub(crate) const ROUTES: &[Route] = &[Route {
            issuer's for this one request; no other credential is asked for.",
     query: &[],
     takes: Some(("application/json", schema::<Asked>)),
-    gives: &[Gives { status: 204, what: "All that was issued until now is refused.", body: None }],
+    gives: &[
+        Gives { status: 204, what: "All that was issued until now is refused.", body: None },
+        Gives { status: 401, what: "The token is not believed.", body: None },
+        Gives { status: 403, what: "The token is of another client, or the subject another issuer's.", body: None },
+        Gives { status: 404, what: "No directory says whose the address is.", body: None },
+    ],
     run: |ask| Box::pin(revoke(ask)),
 }];
 
