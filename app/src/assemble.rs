@@ -25,8 +25,7 @@ use tracing::instrument::WithSubscriber;
 
 use crate::{
     admin::{Admin, Front},
-    beside,
-    clock,
+    beside, clock,
     cluster::Cluster,
     cmd::Failure,
     config::{self, Config, Key, Signing, Told},

@@ -66,7 +66,15 @@ fn show(guard: &Guard, at: usize, text: &str, views: &mut DefaultHasher) -> Resu
         ("document", Side::Prompt, Channel::ToolResult, Trust::Untrusted),
         ("answer", Side::Answer, Channel::Assistant, Trust::Model),
     ] {
-        let slot = Slot { span: 0..0, decoded: Some(text.into()), kind: SlotKind::Text, channel, trust, grows: None, call: None };
+        let slot = Slot {
+            span: 0..0,
+            decoded: Some(text.into()),
+            kind: SlotKind::Text,
+            channel,
+            trust,
+            grows: None,
+            call: None,
+        };
         for finding in guard.scan(side, &Document::new(Bytes::new(), vec![slot])?) {
             println!("{at} {name} {} {:?} {}", finding.rule, finding.span, finding.confidence);
         }

@@ -77,6 +77,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn document(text: &str, untrusted: bool) -> Result<Document, Box<dyn std::error::Error>> {
     let (channel, trust) =
         if untrusted { (Channel::ToolResult, Trust::Untrusted) } else { (Channel::User, Trust::Caller) };
-    let slot = Slot { span: 0..0, decoded: Some(text.into()), kind: SlotKind::Text, channel, trust, grows: None, call: None };
+    let slot =
+        Slot { span: 0..0, decoded: Some(text.into()), kind: SlotKind::Text, channel, trust, grows: None, call: None };
     Ok(Document::new(bytes::Bytes::new(), vec![slot])?)
 }
