@@ -5,7 +5,10 @@
 //! signing key is the checkpoint; what even the holder of that key cannot do is to match a checkpoint that somebody else
 //! remembers. Records younger than the newest checkpoint (about a second, none after a clean end) are checked for damage only.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+};
 
 use countersign_seal::{KeyRing, Verifier};
 
@@ -90,17 +93,17 @@ impl Report {
 #[must_use]
 pub fn verify(dir: &dyn Dir, against: &Against<'_>) -> Report {
     let mut report = Report::default();
-    let files = dir.list("").unwrap_or_else(|cause| {
+    let moment = Moment::of(dir).unwrap_or_else(|cause| {
         report.wrong(None, "", format!("the directory cannot be read: {cause}"));
-        Vec::new()
+        Moment::default()
     });
-    for file in &files {
+    for file in &moment.files {
         if file != CHECKPOINT && segment_start(file).is_none() && Tile::parse(file).is_none() {
             report.wrong(None, file, "it is no part of a log");
         }
     }
-    match dir.read(CHECKPOINT) {
-        Ok(note) => match Checkpoint::open(&note, against.origin, against.keys) {
+    match &moment.note {
+        Ok(note) => match Checkpoint::open(note, against.origin, against.keys) {
             Ok(checkpoint) => report.checkpoint = Some(checkpoint),
             Err(bad) => report.wrong(None, CHECKPOINT, bad.to_string()),
         },
@@ -109,8 +112,8 @@ pub fn verify(dir: &dyn Dir, against: &Against<'_>) -> Report {
     let mut copies = Copies::default();
     let mut bad = BTreeSet::new();
     read_journal(dir, against, &mut report, &mut copies, &mut bad);
-    read_tiles(dir, &files, &mut report, &mut copies);
-    let proved = judge(dir, &files, against, &mut report, &copies, &mut bad);
+    read_tiles(dir, &moment, &mut report, &mut copies);
+    let proved = judge(dir, &moment, against, &mut report, &copies, &mut bad);
     if proved {
         let present = |record: &&u64| copies.journal.get(**record as usize).is_some_and(Option::is_some);
         let bad_here = bad.iter().filter(present).count() as u64;
@@ -121,6 +124,51 @@ pub fn verify(dir: &dyn Dir, against: &Against<'_>) -> Report {
     }
     report.damage.sort_by(|a, b| (a.record.unwrap_or(u64::MAX), &a.file).cmp(&(b.record.unwrap_or(u64::MAX), &b.file)));
     report
+}
+
+/// What a running gateway replaces, as it stood at one moment: the checkpoint, and the tiles that are not full, of which it
+/// removes the older ones. All else only grows.
+struct Moment {
+    files: Vec<String>,
+    note: io::Result<Vec<u8>>,
+    partial: BTreeMap<String, Vec<u8>>,
+}
+
+impl Moment {
+    fn of(dir: &dyn Dir) -> io::Result<Self> {
+        let mut note = dir.read(CHECKPOINT);
+        let mut tries = 0;
+        loop {
+            let mut moment = Self { files: dir.list("")?, note, ..Self::default() };
+            moment.files.retain(|file| {
+                if Tile::parse(file).is_some_and(|tile| tile.width < WIDTH) {
+                    let bytes = dir.read(file);
+                    if bytes.as_ref().is_err_and(|cause| cause.kind() == io::ErrorKind::NotFound) {
+                        return false;
+                    }
+                    moment.partial.insert(file.clone(), bytes.unwrap_or_default());
+                }
+                true
+            });
+            // Tiles are removed after the checkpoint that they belong to was replaced.
+            let again = dir.read(CHECKPOINT);
+            tries += 1;
+            if tries == PATIENCE || moment.note.as_ref().ok() == again.as_ref().ok() {
+                return Ok(moment);
+            }
+            note = again;
+        }
+    }
+
+    fn read(&self, dir: &dyn Dir, file: &str) -> Vec<u8> {
+        self.partial.get(file).cloned().unwrap_or_else(|| dir.read(file).unwrap_or_default())
+    }
+}
+
+impl Default for Moment {
+    fn default() -> Self {
+        Self { files: Vec::new(), note: Err(io::ErrorKind::NotFound.into()), partial: BTreeMap::new() }
+    }
 }
 
 /// The leaf hashes by every copy.
@@ -252,12 +300,12 @@ fn contents(frame: &Frame<'_>, against: &Against<'_>, report: &mut Report) -> Re
 }
 
 /// Compares the bundles and the tiles of leaf hashes with the journal.
-fn read_tiles(dir: &dyn Dir, files: &[String], report: &mut Report, copies: &mut Copies) {
-    for (file, tile) in files.iter().filter_map(|f| Tile::parse(f).map(|t| (f, t))) {
+fn read_tiles(dir: &dyn Dir, moment: &Moment, report: &mut Report, copies: &mut Copies) {
+    for (file, tile) in moment.files.iter().filter_map(|f| Tile::parse(f).map(|t| (f, t))) {
         if !matches!(tile.holds, Holds::Entries | Holds::Hashes(0)) {
             continue;
         }
-        let bytes = dir.read(file).unwrap_or_default();
+        let bytes = moment.read(dir, file);
         let hashes = match tile.holds {
             Holds::Entries => read_bundle(&bytes).map(|e| e.into_iter().map(leaf_hash).collect::<Vec<_>>()),
             Holds::Hashes(_) => read_hashes(&bytes).map(<[Hash]>::to_vec),
@@ -278,7 +326,7 @@ fn read_tiles(dir: &dyn Dir, files: &[String], report: &mut Report, copies: &mut
 /// Finds which copies the signed root speaks for, and names those that say otherwise. Gives whether it speaks for any.
 fn judge(
     dir: &dyn Dir,
-    files: &[String],
+    moment: &Moment,
     against: &Against<'_>,
     report: &mut Report,
     copies: &Copies,
@@ -325,7 +373,7 @@ fn judge(
             report.wrong(Some(*record), file, what);
         }
     }
-    upper(dir, files, truth, report);
+    upper(dir, moment, truth, report);
     if let Some(remembered) = against.remembered {
         remember(remembered, truth, report);
     }
@@ -333,7 +381,7 @@ fn judge(
 }
 
 /// Checks the tiles above level 0, and that no tile is wanting.
-fn upper(dir: &dyn Dir, files: &[String], leaves: &[Hash], report: &mut Report) {
+fn upper(dir: &dyn Dir, moment: &Moment, leaves: &[Hash], report: &mut Report) {
     let mut hashes = leaves.to_vec();
     let mut level = 0_u8;
     let mut leaves_each = 1_u64;
@@ -348,9 +396,9 @@ fn upper(dir: &dyn Dir, files: &[String], leaves: &[Hash], report: &mut Report) 
             }
         }
         if level > 0 {
-            for (file, tile) in files.iter().filter_map(|f| Tile::parse(f).map(|t| (f, t))) {
+            for (file, tile) in moment.files.iter().filter_map(|f| Tile::parse(f).map(|t| (f, t))) {
                 if tile.holds == Holds::Hashes(level) {
-                    compare(dir, file, tile, &hashes, leaves_each, report);
+                    compare(&moment.read(dir, file), file, tile, &hashes, leaves_each, report);
                 }
             }
         }
@@ -360,16 +408,15 @@ fn upper(dir: &dyn Dir, files: &[String], leaves: &[Hash], report: &mut Report) 
     }
     for (first, tile) in wanted {
         let path = tile.path();
-        if files.binary_search(&path).is_err() {
+        if moment.files.binary_search(&path).is_err() {
             report.wrong(Some(first), &path, "it is not there");
         }
     }
 }
 
-fn compare(dir: &dyn Dir, file: &str, tile: Tile, hashes: &[Hash], leaves_each: u64, report: &mut Report) {
-    let bytes = dir.read(file).unwrap_or_default();
+fn compare(bytes: &[u8], file: &str, tile: Tile, hashes: &[Hash], leaves_each: u64, report: &mut Report) {
     let first = tile.number.saturating_mul(WIDTH);
-    let Some(held) = read_hashes(&bytes).filter(|h| h.len() as u64 == tile.width) else {
+    let Some(held) = read_hashes(bytes).filter(|h| h.len() as u64 == tile.width) else {
         return report.wrong(
             Some(first.saturating_mul(leaves_each)),
             file,
@@ -412,6 +459,9 @@ fn most(journal: Option<Hash>, others: &[(String, Holds, Hash)]) -> Option<Hash>
 }
 
 const MAX_DAMAGE: usize = 1_000;
+
+/// A checkpoint is replaced once a second at most, and what it belongs to is read within milliseconds.
+const PATIENCE: usize = 16;
 
 #[cfg(test)]
 mod tests;

@@ -1,20 +1,27 @@
+use std::{
+    io,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
 use crate::{
-    Dir, MemoryDir,
+    Dir, MemoryDir, Tail,
     frame::{decode, encode, hash_body},
     support::{open, outcome, screened, verify},
 };
 
 /// A log of 1 + 2 × `requests` records, closed in good order.
 fn log(requests: u64) -> MemoryDir {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(log_of(requests))
+}
+
+async fn log_of(requests: u64) -> MemoryDir {
     let dir = MemoryDir::default();
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-        let audit = open(dir.clone()).unwrap();
-        for n in 0..requests {
-            let intended = audit.intend(screened(n, "the prompt")).await.unwrap();
-            drop(audit.settle(outcome(n, intended.record(), "the answer")));
-        }
-        audit.close().await;
-    });
+    let audit = open(dir.clone()).unwrap();
+    for n in 0..requests {
+        let intended = audit.intend(screened(n, "the prompt")).await.unwrap();
+        drop(audit.settle(outcome(n, intended.record(), "the answer")));
+    }
+    audit.close().await;
     assert!(verify(&dir).is_whole());
     dir
 }
@@ -169,4 +176,80 @@ fn a_consistent_rewrite_without_the_key_is_found() {
 #[test]
 fn an_empty_directory_is_no_log() {
     assert!(!verify(&MemoryDir::default()).is_whole());
+}
+
+/// A log that its gateway publishes while it is read: with each look at it, it is a step further, from some look on.
+struct Restless {
+    steps: Vec<MemoryDir>,
+    looks: AtomicUsize,
+    from: usize,
+}
+
+impl Restless {
+    fn now(&self) -> &MemoryDir {
+        let look = self.looks.fetch_add(1, Ordering::Relaxed);
+        &self.steps[look.saturating_sub(self.from).min(self.steps.len() - 1)]
+    }
+}
+
+impl Dir for Restless {
+    fn list(&self, folder: &str) -> io::Result<Vec<String>> {
+        self.now().list(folder)
+    }
+
+    fn read(&self, path: &str) -> io::Result<Vec<u8>> {
+        self.now().read(path)
+    }
+
+    fn append(&self, _path: &str) -> io::Result<Box<dyn Tail>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn put(&self, _files: &[(String, Vec<u8>)]) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn remove(&self, _path: &str) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+fn copy(dir: &MemoryDir) -> MemoryDir {
+    let copy = MemoryDir::default();
+    let files: Vec<_> =
+        dir.list("").unwrap().into_iter().map(|path| (path.clone(), dir.read(&path).unwrap())).collect();
+    copy.put(&files).unwrap();
+    copy
+}
+
+#[tokio::test]
+async fn a_log_that_is_published_meanwhile_is_whole() {
+    let dir = log_of(2).await;
+    let before = copy(&dir);
+    let audit = open(dir.clone()).unwrap();
+    let intended = audit.intend(screened(9, "the prompt")).await.unwrap();
+    drop(audit.settle(outcome(9, intended.record(), "the answer")));
+    audit.close().await;
+    let after = copy(&dir);
+    // Published in the order in which the publisher does it: the journal, the tiles, the checkpoint; then the old tiles go.
+    let with = |names: &dyn Fn(&str) -> bool| {
+        let step = copy(&before);
+        for path in after.list("").unwrap().into_iter().filter(|path| names(path)) {
+            step.put(&[(path.clone(), after.read(&path).unwrap())]).unwrap();
+        }
+        step
+    };
+    let steps = vec![
+        before.clone(),
+        with(&|path| path.starts_with("journal")),
+        with(&|path| path != "checkpoint"),
+        with(&|_| true),
+        copy(&after),
+    ];
+    assert!(steps.iter().all(|step| verify(step).is_whole()));
+    for from in 0..40 {
+        let restless = Restless { steps: steps.iter().map(copy).collect(), looks: AtomicUsize::new(0), from };
+        let report = verify(&restless);
+        assert!(report.is_whole(), "from look {from}: {:?}", report.damage);
+    }
 }
