@@ -41,15 +41,6 @@ impl Question {
     }
 }
 
-/// Which model settled a question.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Lane {
-    /// Hashed n-grams and one weight for each: microseconds.
-    Linear,
-    /// A small encoder, asked where the linear lane is in doubt.
-    Encoder,
-}
-
 /// An answer to a question.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
@@ -57,8 +48,6 @@ pub struct Verdict {
     pub probability: f32,
     /// The bytes of the text that speak most for it; on character boundaries.
     pub span: Range<usize>,
-    /// Which model settled it.
-    pub lane: Lane,
 }
 
 /// An operating point: how much harmless text may be flagged, as measured on sources the model had not seen.

@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use crate::{
-    Lane, Question, Verdict,
+    Question, Verdict,
     features::BUCKETS,
     windows::{Segment, segments, windows},
 };
@@ -109,7 +109,7 @@ impl Linear {
     pub fn judge(&self, question: Question, text: &str) -> Verdict {
         let weighed = self.weigh(question, text);
         let probability = if weighed.segments == 0 { 0.0 } else { self.head(question).probability(&weighed) };
-        Verdict { probability, span: weighed.span, lane: Lane::Linear }
+        Verdict { probability, span: weighed.span }
     }
 
     /// The surest window of a text, before its length is corrected for.
