@@ -110,7 +110,8 @@ impl Guard {
                 detector.inspect(&view, found);
             }
             if found.len() > before {
-                found.push(prompt::hidden::encoded(&view));
+                let encoded = prompt::hidden::encoded(&view, &found[before..]);
+                found.push(encoded);
             }
         }
         rules::prompt(leaf.text, &self.answer.planted_anywhere(), found);

@@ -50,6 +50,7 @@ pub(crate) fn context(
     let instructs = |finding: &&Finding| {
         // Hidden text taints by what it says, which is found by itself.
         matches!(finding.kind, Kind::Injection | Kind::Extraction | Kind::Exfiltration)
+            && !matches!(finding.confidence.partial_cmp(&LIKELY), Some(std::cmp::Ordering::Less))
             && slots.get(finding.leaf).is_some_and(|slot| slot.trust < Trust::Caller)
     };
     let taint = if findings.iter().any(|finding| instructs(&finding)) {
@@ -235,6 +236,9 @@ const A_COPY: Finding = Finding {
     confidence: 1.0,
     digest: [0; 8],
 };
+
+/// What is less likely than not is on record and taints as any text that the caller did not write. No number counts as sure.
+const LIKELY: f32 = 0.5;
 
 /// Bytes of the arguments of one answer that are compared.
 const MOST_KEPT: usize = 256 << 10;

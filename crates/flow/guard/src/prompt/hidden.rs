@@ -29,10 +29,15 @@ pub(crate) fn beyond(leaf: &Leaf<'_>) -> Found {
     Found { kind: Kind::Limit, rule: "limit/decoded", span: 0..leaf.text.len(), confidence: 1.0 }
 }
 
-/// Something was found in a decoded view: that it was encoded is worth a record of its own.
-pub(crate) fn encoded(view: &Normal<'_>) -> Found {
-    Found { kind: Kind::Hidden, rule: "hidden/encoded", span: view.origin(0..view.text.len()), confidence: 0.8 }
+/// Something was found in a decoded view: that it was encoded is worth a record of its own, and no surer than what was found.
+pub(crate) fn encoded(view: &Normal<'_>, found: &[Found]) -> Found {
+    let surest = found.iter().map(|f| f.confidence).fold(0.0, f32::max);
+    let span = view.origin(0..view.text.len());
+    Found { kind: Kind::Hidden, rule: "hidden/encoded", span, confidence: surest.min(ENCODED) }
 }
+
+/// How sure it is that a text which holds an attack was encoded to hide it.
+const ENCODED: f32 = 0.8;
 
 /// Places reported of one leaf.
 const MOST: usize = 16;
