@@ -35,6 +35,9 @@ fn word(word: &str) -> String {
         "KEY"
     } else if bare.len() > 19 && bare.ends_with('Z') && bare.as_bytes()[10] == b'T' {
         "TIME"
+    } else if bare.len() == 16 && bare.bytes().all(|c| c.is_ascii_hexdigit()) {
+        // Of evidence, under a key that each process makes anew.
+        "DIGEST"
     } else if bare.starts_with('/') && bare.contains("/deployment") {
         return word.replace(bare, &format!("DEPLOYMENT{}", bare.split("/deployment").nth(1).unwrap_or_default()));
     } else {
