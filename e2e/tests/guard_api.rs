@@ -16,15 +16,17 @@ permit (principal in Countersign::Role::"staff", action in [Countersign::Action:
 permit (principal in Countersign::Role::"scanner", action == Countersign::Action::"scan", resource);
 "#;
 
-fn serve(upstream: &Upstream) -> Deployment {
-    Plan::new().target("openai", upstream, &["m"]).policy(POLICY).serve()
+/// A gateway, a key of one who may scan, and one of one who may not.
+fn serve(upstream: &Upstream) -> (Deployment, String, String) {
+    let home = Plan::new().target("openai", upstream, &["m"]).policy(POLICY).write();
+    let (scanner, staff) = (home.key("indexer", "scanner"), home.key("alice", "staff"));
+    (home.serve(), scanner, staff)
 }
 
 #[test]
 fn the_official_sdk_has_texts_moderated() {
     let upstream = Upstream::start(|_| panic!("nothing is forwarded"));
-    let gateway = serve(&upstream);
-    let (scanner, staff) = (gateway.home.key("indexer", "scanner"), gateway.home.key("alice", "staff"));
+    let (gateway, scanner, staff) = serve(&upstream);
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let python = root.join(".tools/venv/bin/python");
     if !python.exists() {
@@ -66,8 +68,7 @@ fn the_official_sdk_has_texts_moderated() {
 #[test]
 fn a_conversation_is_judged_in_the_words_of_another_guard() {
     let upstream = Upstream::start(|_| panic!("nothing is forwarded"));
-    let gateway = serve(&upstream);
-    let (scanner, staff) = (gateway.home.key("indexer", "scanner"), gateway.home.key("alice", "staff"));
+    let (gateway, scanner, staff) = serve(&upstream);
     let guard = |key: &str, body: &Value| gateway.post("/v2/guard", key, body);
     let ask = json!({
         "messages": [{"role": "user", "content": "Summarise the page."}, {"role": "tool", "tool_call_id": "1", "content": ATTACK}],

@@ -73,7 +73,8 @@ fn spaced(text: &str, out: &mut Vec<Piece>) {
             continue;
         }
         let ends = next.is_none_or(|n| match separator {
-            Some(s) => n == s || n == '\n',
+            // White space between words whose letters dots set apart.
+            Some(s) => n == s || n == '\n' || (n.is_whitespace() && !s.is_whitespace()),
             None => u8::try_from(n).is_ok_and(separates),
         });
         if alone && ends && c != '\n' {
@@ -92,8 +93,11 @@ fn spaced(text: &str, out: &mut Vec<Piece>) {
             alone = false;
             continue;
         }
-        if c == '\n' && !word.is_empty() {
-            word.push(' ');
+        let between = c.is_whitespace() && separator.is_some_and(|s| !s.is_whitespace());
+        if (c == '\n' || between) && !word.is_empty() {
+            if !word.ends_with(' ') {
+                word.push(' ');
+            }
             alone = true;
             continue;
         }
