@@ -3,8 +3,7 @@
 
 use std::{collections::BTreeSet, process::Command, thread, time::Duration};
 
-use countersign_testkit::{Answer, Client, Deployment, Home, Plan, Upstream, chat_ask, request};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use countersign_testkit::{Answer, ClientCertificate, Deployment, Home, Plan, Upstream, chat_ask, request};
 use serde_json::{Value, json};
 
 const POLICY: &str = r#"
@@ -34,45 +33,27 @@ kind = "person"
 roles = ["staff"]
 "#;
 
-/// Ann's certificate, the authority that made it, and her key.
-struct Ann {
-    authority: String,
-    chain: String,
-    key: String,
-}
+/// Ann, who has a client certificate.
+struct Ann(ClientCertificate);
 
 impl Ann {
     fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, "the bank's clients");
-        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.distinguished_name = rcgen::DistinguishedName::new();
-        params.distinguished_name.push(DnType::CommonName, "ann");
-        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
-        let key = KeyPair::generate().unwrap();
-        let chain = params.signed_by(&key, &authority).unwrap().pem();
-        Self { authority: authority.pem(), chain, key: key.serialize_pem() }
+        Self(ClientCertificate::of("ann"))
     }
 
     fn plan(&self, upstream: &Upstream) -> Plan {
         Plan::new()
             .target("openai", upstream, &["m"])
             .policy(POLICY)
-            .client_ca(&self.authority)
+            .client_ca(&self.0.authority)
             .top("resource = \"https://ai.bank.example\"\n")
             .more(MORE)
             .admin()
     }
 
-    fn client(&self, gateway: &Deployment) -> Option<Client> {
-        Client::tls(gateway.tls, &gateway.secure().showing(self.chain.as_str(), self.key.as_str())).ok()
-    }
-
     /// One request over mTLS; none when the gateway is gone.
     fn ask(&self, gateway: &Deployment, bytes: &[u8]) -> Option<Answer> {
-        let mut client = self.client(gateway)?;
+        let mut client = self.0.connect(gateway).ok()?;
         client.send(bytes).ok()?;
         client.answer().ok()?
     }
@@ -159,7 +140,7 @@ fn access_is_asked_for_approved_used_and_over() {
     let bare = request("POST", "/v1/chat/completions", &bare, chat_ask("hi").to_string().as_bytes());
     assert_eq!(ann.ask(&gateway, &bare).unwrap().status, 403);
 
-    let mut streaming = ann.client(&gateway).unwrap();
+    let mut streaming = ann.0.connect(&gateway).unwrap();
     streaming.send(chat(session, true)).unwrap();
     let _ = streaming.until("ordinary sentence");
     let (done, told) = access(&gateway, &bob, &["end", id]);
@@ -254,7 +235,7 @@ fn through(ann: &Ann, gateway: &Deployment, bob: &str) -> Option<String> {
     let id = case["id"].as_str()?;
     let bearer = format!("Bearer {bob}");
     let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
-    let mut client = ann.client(gateway)?;
+    let mut client = ann.0.connect(gateway).ok()?;
     client.send(request("POST", &format!("/admin/v1/access/{id}/approve"), &headers, b"{}")).ok()?;
     client.answer().ok()??;
     let (_, token) = ann.open(gateway, id)?;

@@ -1,8 +1,7 @@
 //! A poisoned tool result that no detector finds makes the model call a tool. Where the policy wants a grant for calls from a context
 //! that holds anything the caller did not write, not a byte of the call arrives; with access granted for that tool, it does.
 
-use countersign_testkit::{Answer, Asked, Client, Deployment, Plan, Reply, Upstream, request};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use countersign_testkit::{Answer, Asked, ClientCertificate, Deployment, Plan, Reply, Upstream, request};
 use serde_json::{Value, json};
 
 const POLICY: &str = r#"
@@ -191,7 +190,7 @@ fn where_only_copies_are_forbidden_the_callers_own_words_pass() {
 #[test]
 fn access_that_was_granted_for_the_tool_lets_it_be_called() {
     let upstream = Upstream::start(naive);
-    let ann = Ann::new();
+    let ann = ClientCertificate::of("ann");
     let home = plan(&upstream, POLICY)
         .client_ca(&ann.authority)
         .top("resource = \"https://ai.bank.example\"\n")
@@ -205,7 +204,7 @@ fn access_that_was_granted_for_the_tool_lets_it_be_called() {
     let gateway = home.serve();
     let wish = json!({"access": "mailing", "for": ["model:m", "model:c", "tool:send_email"], "purpose": "minutes", "minutes": 30});
     let json_head = ("content-type", "application/json");
-    let case = ann.ask(&gateway, &request("POST", "/admin/v1/access", &[json_head], wish.to_string().as_bytes()));
+    let case = ask_as(&ann, &gateway, &request("POST", "/admin/v1/access", &[json_head], wish.to_string().as_bytes()));
     let case: Value = serde_json::from_str(&case.text()).unwrap();
     let id = case["id"].as_str().unwrap();
     let approved = gateway
@@ -217,13 +216,14 @@ fn access_that_was_granted_for_the_tool_lets_it_be_called() {
     assert!(approved.status.success(), "{}", String::from_utf8_lossy(&approved.stderr));
     let form = format!("grant_type=urn:ietf:params:oauth:grant-type:token-exchange&scope={id}");
     let form_head = ("content-type", "application/x-www-form-urlencoded");
-    let token = ann.ask(&gateway, &request("POST", "/oauth/token", &[form_head], form.as_bytes()));
+    let token = ask_as(&ann, &gateway, &request("POST", "/oauth/token", &[form_head], form.as_bytes()));
     let token: Value = serde_json::from_str(&token.text()).unwrap();
     let bearer = format!("Bearer {}", token["access_token"].as_str().unwrap());
     for (messages, stream) in [(false, false), (false, true), (true, false), (true, true)] {
         let (path, body) = ask("Summarise my mail.", POISON, messages, stream);
-        let on =
-            |headers: &[(&str, &str)]| ann.ask(&gateway, &request("POST", path, headers, body.to_string().as_bytes()));
+        let on = |headers: &[(&str, &str)]| {
+            ask_as(&ann, &gateway, &request("POST", path, headers, body.to_string().as_bytes()))
+        };
         let granted = on(&[("authorization", &bearer), json_head]);
         assert!(granted.status == 200 && granted.text().contains("send_email"), "{path} {stream}: {}", granted.text());
         assert!(!granted.text().contains("CS0504"), "{path} {stream}");
@@ -231,33 +231,9 @@ fn access_that_was_granted_for_the_tool_lets_it_be_called() {
     }
 }
 
-/// Ann's certificate, the authority that made it, and her key.
-struct Ann {
-    authority: String,
-    chain: String,
-    key: String,
-}
-
-impl Ann {
-    fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, "the bank's clients");
-        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.distinguished_name = rcgen::DistinguishedName::new();
-        params.distinguished_name.push(DnType::CommonName, "ann");
-        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
-        let key = KeyPair::generate().unwrap();
-        let chain = params.signed_by(&key, &authority).unwrap().pem();
-        Self { authority: authority.pem(), chain, key: key.serialize_pem() }
-    }
-
-    /// One request over mTLS.
-    fn ask(&self, gateway: &Deployment, bytes: &[u8]) -> Answer {
-        let secure = gateway.secure().showing(self.chain.as_str(), self.key.as_str());
-        let mut client = Client::tls(gateway.tls, &secure).unwrap();
-        client.send(bytes).unwrap();
-        client.answer().unwrap().unwrap()
-    }
+/// One request over mTLS.
+fn ask_as(who: &ClientCertificate, gateway: &Deployment, bytes: &[u8]) -> Answer {
+    let mut client = who.connect(gateway).unwrap();
+    client.send(bytes).unwrap();
+    client.answer().unwrap().unwrap()
 }

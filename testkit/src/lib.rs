@@ -15,6 +15,7 @@
 //! assert_eq!(upstream.seen().len(), 1);
 //! ```
 
+mod certificate;
 mod chat;
 mod client;
 mod deployment;
@@ -29,6 +30,7 @@ mod redis;
 mod siege;
 mod upstream;
 
+pub use certificate::ClientCertificate;
 pub use chat::{chat_answer, chat_ask};
 pub use client::{Client, Secure};
 pub use deployment::Deployment;

@@ -99,6 +99,19 @@ pub struct Finding {
     pub digest: [u8; 8],
 }
 
+impl Finding {
+    /// Stands for all that no text guard can read: images, audio, files.
+    pub const ATTACHMENT: Self = Self {
+        kind: Kind::Attachment,
+        rule: "policy/attachment",
+        channel: Channel::User,
+        leaf: 0,
+        span: 0..0,
+        confidence: 1.0,
+        digest: [0; 8],
+    };
+}
+
 /// What to do about a finding, mildest first.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Action {

@@ -5,7 +5,7 @@
 //! record before it is told.
 
 use bytes::Bytes;
-use countersign_core::{Action, Channel, Finding, Kind, Refusal, Side, life::Identified};
+use countersign_core::{Action, Finding, Refusal, Side, life::Identified};
 use countersign_wire::inspect::{Inspect, Shape, Text, Verdict};
 use http::{HeaderMap, Response};
 use http_body::Body;
@@ -44,7 +44,7 @@ impl Gateway {
                 }
             }
             if text.attachments > 0 {
-                note(usize::MAX, Side::Prompt, AN_ATTACHMENT);
+                note(usize::MAX, Side::Prompt, Finding::ATTACHMENT);
             }
             verdict
         };
@@ -54,17 +54,6 @@ impl Gateway {
         Ok(self.speaker().inspected(asked.answer(&verdicts, who.request()), who.request()))
     }
 }
-
-/// Stands for all that no guard can read.
-const AN_ATTACHMENT: Finding = Finding {
-    kind: Kind::Attachment,
-    rule: "policy/attachment",
-    channel: Channel::User,
-    leaf: 0,
-    span: 0..0,
-    confidence: 1.0,
-    digest: [0; 8],
-};
 
 #[cfg(test)]
 mod tests;

@@ -4,8 +4,8 @@ use std::{fmt::Write, sync::Arc};
 
 use arc_swap::ArcSwap;
 use countersign_core::{
-    Action, Call, Channel, Charge, Code, Finding, Format, Kind, Principal, Quota, Refusal, RequestId, Side, StepUp,
-    Taint, Timestamp, Warden,
+    Action, Call, Charge, Code, Finding, Format, Principal, Quota, Refusal, RequestId, Side, StepUp, Taint, Timestamp,
+    Warden,
     charge::Ending,
     life::{Dispatched, Identified, Peer, Permit, Permitted, Readmitted, Reserved, Stamp, stage},
 };
@@ -261,7 +261,7 @@ impl Loaded {
             return Verdict::Refused(code, reason.into(), step_up.map(Arc::new));
         }
         let judge = self.judges.of(&facts.who.0.roles);
-        if facts.attachments > 0 && judge.judge(Side::Prompt, &AN_ATTACHMENT) > Action::Allow {
+        if facts.attachments > 0 && judge.judge(Side::Prompt, &Finding::ATTACHMENT) > Action::Allow {
             return Verdict::Refused(facts.deed.refused(), "no rule lets attachments pass".into(), None);
         }
         let mut reason = names(&said.because);
@@ -306,17 +306,6 @@ impl Verdict {
         }
     }
 }
-
-/// Attachments cannot be masked, and no text guard sees them: the table is asked about them here.
-const AN_ATTACHMENT: Finding = Finding {
-    kind: Kind::Attachment,
-    rule: "policy/attachment",
-    channel: Channel::User,
-    leaf: 0,
-    span: 0..0,
-    confidence: 1.0,
-    digest: [0; 8],
-};
 
 #[cfg(test)]
 mod tests;
