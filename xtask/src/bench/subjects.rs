@@ -36,7 +36,7 @@ type Starting<'a> = Pin<Box<dyn Future<Output = anyhow::Result<Subject>> + 'a>>;
 type Start = for<'a> fn(&'a Path, SocketAddr) -> Starting<'a>;
 
 /// Every subject and how it is started.
-pub(super) const ALL: [(&str, Start); 6] = [
+pub(super) const ALL: [(&str, Start); 7] = [
     ("direct", |_, upstream| {
         Box::pin(
             async move { Ok(Subject { ways: Ways { clear: Some(upstream), tls: None }, key: None, process: None }) },
@@ -46,7 +46,10 @@ pub(super) const ALL: [(&str, Start); 6] = [
     ("envoy", |folder, upstream| Box::pin(envoy(folder, upstream))),
     ("haproxy", |folder, upstream| Box::pin(haproxy(folder, upstream))),
     ("bare relay", |_, upstream| Box::pin(relay(upstream))),
-    ("countersign, everything on", |folder, upstream| Box::pin(countersign(folder, upstream))),
+    ("countersign", |folder, upstream| Box::pin(countersign(folder, upstream, ""))),
+    ("countersign, learned detector on", |folder, upstream| {
+        Box::pin(countersign(folder, upstream, "[guard]\nfalse_alarms = \"1%\"\n"))
+    }),
 ];
 
 async fn nginx(folder: &Path, upstream: SocketAddr) -> anyhow::Result<Subject> {
@@ -116,10 +119,10 @@ async fn relay(upstream: SocketAddr) -> anyhow::Result<Subject> {
     Subject::start(&mut command, Ways { clear: Some(clear), tls: None }, None).await
 }
 
-/// Keys, rates, budgets, policy, guards and durable audit, as a deployment has them.
-async fn countersign(folder: &Path, upstream: SocketAddr) -> anyhow::Result<Subject> {
+/// Keys, rates, budgets, policy, guards and durable audit, as a deployment has them; `guard` is more of its configuration.
+async fn countersign(folder: &Path, upstream: SocketAddr, guard: &str) -> anyhow::Result<Subject> {
     let (clear, tls) = (free_port()?, free_port()?);
-    let home = folder.join("countersign");
+    let home = folder.join(format!("countersign-{clear}"));
     let binary = shell::target().join("release/countersign");
     shell::output(Command::new(&binary).arg("init").arg(&home))?;
     let config = format!(
@@ -131,7 +134,7 @@ async fn countersign(folder: &Path, upstream: SocketAddr) -> anyhow::Result<Subj
          [[price]]\nmodels = [\"bench\", \"bench-together\"]\ninput = \"0.01\"\noutput = \"0.01\"\nmost_output = 1024\n\
          [[budget]]\nname = \"each\"\nper = [\"key\"]\nwindow = \"month\"\nmoney = \"1000000\"\n\
          [[budget]]\nname = \"all\"\nper = []\nwindow = \"day\"\ntokens = 1_000_000_000_000\n\
-         [telemetry]\nlevel = \"warn\"\n"
+         {guard}[telemetry]\nlevel = \"warn\"\n"
     );
     fs::write(home.join("countersign.toml"), config)?;
     let file = home.join("countersign.toml");

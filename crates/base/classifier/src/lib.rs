@@ -51,10 +51,9 @@ pub struct Verdict {
 }
 
 /// An operating point: how much harmless text may be flagged, as measured on sources the model had not seen.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum FalseAlarms {
     /// One harmless text in a thousand.
-    #[default]
     OnePerMille,
     /// One in a hundred.
     OnePercent,

@@ -49,7 +49,7 @@ pub struct Config {
     pub limits: Limits,
     /// How sure the rules must be before they report.
     pub thresholds: Thresholds,
-    /// The operating point of the learned detector; without one it reports too little confidence for the standard rules to refuse.
+    /// The operating point of the learned detector; without one it is not asked.
     pub false_alarms: Option<FalseAlarms>,
 }
 

@@ -23,9 +23,10 @@ impl Prompt {
         if !all.iter().all(|t| (0.0..=1.0).contains(t)) {
             return Err(GuardError::Threshold);
         }
-        let grammar = grammar::Grammar::new(thresholds)?;
-        let detectors: Vec<Box<dyn Detector>> =
-            vec![Box::new(grammar), Box::new(learned::Learned::new(config.false_alarms))];
+        let mut detectors: Vec<Box<dyn Detector>> = vec![Box::new(grammar::Grammar::new(thresholds)?)];
+        if let Some(at) = config.false_alarms {
+            detectors.push(Box::new(learned::Learned::new(at)));
+        }
         Ok(Self { detectors, limits: limits::Bounds(config.limits) })
     }
 }

@@ -12,11 +12,11 @@ use crate::{Detector, Found, Normal};
 /// The classifier at one operating point.
 pub(super) struct Learned {
     classifier: &'static Classifier,
-    at: Option<FalseAlarms>,
+    at: FalseAlarms,
 }
 
 impl Learned {
-    pub(super) fn new(at: Option<FalseAlarms>) -> Self {
+    pub(super) fn new(at: FalseAlarms) -> Self {
         Self { classifier: Classifier::shipped(), at }
     }
 }
@@ -33,14 +33,12 @@ impl Detector for Learned {
         }
         let Some((question, rule)) = question(view.channel, view.trust) else { return };
         let verdict = self.classifier.judge(question, &view.text);
-        let point = self.classifier.point(question, self.at.unwrap_or_default());
+        let point = self.classifier.point(question, self.at);
         if verdict.probability <= point {
             return;
         }
-        // Policy speaks of confidence, and half is where its standard rules begin to refuse. Until the operator has chosen a point, what
-        // is found stays below: on record, and refused by whoever says so.
-        let above = (verdict.probability - point) / (1.0 - point);
-        let confidence = if self.at.is_some() { 0.5 + 0.5 * above } else { RECORDED * above };
+        // Policy speaks of confidence, and half is where its standard rules begin to refuse.
+        let confidence = 0.5 + 0.5 * (verdict.probability - point) / (1.0 - point);
         out.push(Found { kind: Kind::Injection, rule, span: view.origin(verdict.span), confidence });
     }
 }
@@ -54,18 +52,16 @@ const fn question(channel: Channel, trust: Trust) -> Option<(Question, &'static 
     }
 }
 
-/// Less than any standard rule refuses at.
-const RECORDED: f32 = 0.49;
-
 #[cfg(test)]
 mod tests {
     use countersign_core::Leaf;
 
     use super::*;
+    use crate::{Config, prompt::Prompt};
 
     fn found(text: &str, channel: Channel, trust: Trust) -> Vec<Found> {
         let mut out = Vec::new();
-        Learned::new(Some(FalseAlarms::OnePerMille))
+        Learned::new(FalseAlarms::OnePerMille)
             .inspect(&Normal::plain(&Leaf { text, channel, trust, grows: None }), &mut out);
         out
     }
@@ -101,11 +97,12 @@ mod tests {
     }
 
     #[test]
-    fn until_a_point_is_chosen_what_is_found_is_less_than_any_standard_rule_refuses() {
-        let leaf = Leaf { text: ATTACK, channel: Channel::User, trust: Trust::Caller, grows: None };
-        let mut out = Vec::new();
-        Learned::new(None).inspect(&Normal::plain(&leaf), &mut out);
-        assert!(out[0].confidence < 0.5 && found(ATTACK, Channel::User, Trust::Caller)[0].confidence >= 0.5);
+    fn without_an_operating_point_it_is_not_asked() {
+        let asked = |false_alarms| {
+            let prompt = Prompt::new(&Config { false_alarms, ..Config::default() }).unwrap();
+            prompt.detectors.iter().any(|detector| detector.name() == "learned")
+        };
+        assert!(!asked(None) && FalseAlarms::ALL.into_iter().all(|at| asked(Some(at))));
     }
 
     #[test]
