@@ -239,7 +239,7 @@ async fn a_log_that_is_published_meanwhile_is_whole() {
         }
         step
     };
-    let steps = vec![
+    let steps = [
         before.clone(),
         with(&|path| path.starts_with("journal")),
         with(&|path| path != "checkpoint"),

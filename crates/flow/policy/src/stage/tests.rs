@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use countersign_core::{
-    Claims, Confirmation, Groups, Lease, RequestId,
+    Claims, Confirmation, Groups, Kind, Lease, RequestId,
     life::{Fingerprint, Intended, Screened, Stamps},
     principal::{Method, PrincipalKind},
 };
@@ -73,7 +73,7 @@ fn code<T>(result: Result<T, Refusal>) -> Code {
 }
 
 fn found(kind: Kind) -> Finding {
-    Finding { kind, confidence: 1.0, ..AN_ATTACHMENT }
+    Finding { kind, confidence: 1.0, ..Finding::ATTACHMENT }
 }
 
 const STAFF: &str = r#"@id("staff") permit(principal in Countersign::Role::"staff", action, resource);"#;
