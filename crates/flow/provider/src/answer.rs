@@ -73,6 +73,10 @@ impl Body {
         let Some(connection) = &mut self.connection else {
             return self.failed.clone().map_or(Ok(None), Err);
         };
+        // The timer has its turn only where the provider has nothing ready: one that never pauses would go on for ever.
+        if Instant::now() >= self.deadline {
+            return Err(self.broken(Fault::timeout(TOO_LONG)));
+        }
         let pause = after(self.idle);
         let fault = match timeout_at(pause.min(self.deadline), connection.read(PIECE)).await {
             Ok(Ok(Some(bytes))) => return Ok(Some(bytes)),
@@ -83,7 +87,7 @@ impl Body {
             }
             Ok(Err(e)) => Fault::exchange(&e),
             Err(_) if pause < self.deadline => Fault::timeout("the provider paused its stream for too long"),
-            Err(_) => Fault::timeout("the provider's stream went on for too long"),
+            Err(_) => Fault::timeout(TOO_LONG),
         };
         Err(self.broken(fault))
     }
@@ -139,3 +143,5 @@ pub(crate) fn after(span: Duration) -> Instant {
 /// The most handed on at once.
 const PIECE: usize = 64 * 1024;
 const DAY: Duration = Duration::from_secs(86_400);
+
+const TOO_LONG: &str = "the provider's stream went on for too long";
