@@ -1,6 +1,6 @@
 //! A directory beside a certified provider: whose token is good and whose time is over all the same.
 
-use countersign_testkit::{Deployment, Gate, Plan, Reply, Upstream, chat_answer, chunked, event_stream, request};
+use countersign_testkit::{Deployment, Plan, Upstream, request};
 use serde_json::{Value, json};
 
 use super::{CLIENT, ask, ask_until, stream};
@@ -27,16 +27,7 @@ fn patch(operation: &Value) -> Value {
 #[test]
 fn the_directory_says_who_is_in_which_group_and_cuts_off_who_has_left() {
     let Some(issuers) = Issuers::start() else { return };
-    let upstream = Upstream::start(|asked| {
-        if asked.json()["stream"] != true {
-            return Reply::json(200, &chat_answer("hello"));
-        }
-        let text = "An ordinary sentence, and a good long one. ";
-        let chunk = json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m",
-                           "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": null}]});
-        let event = chunked(format!("data: {chunk}\n\n").as_bytes());
-        (0..20).fold(Reply::raw(event_stream()), |reply, _| reply.send(event.clone())).wait(&Gate::new())
-    });
+    let upstream = Upstream::silent();
     let section = issuers.section("plain", "groups = { \"night\" = \"staff\" }\ndirectory = true");
     let plan = Plan::new().target("openai", &upstream, &["m"]).policy(POLICY).top(RESOURCE).admin();
     let home = plan.more(&section).write();
