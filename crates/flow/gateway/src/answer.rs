@@ -249,22 +249,25 @@ impl Pump {
         Ok(Progress::More)
     }
 
-    /// Waits for the provider, and meanwhile looks whether the caller's credential still stands: a stream that pauses is
-    /// cut as one that flows.
+    /// Waits for the provider, and looks whether the caller's credential still stands: a stream that pauses, or says
+    /// nothing that may be released, is cut as any other.
     async fn next_chunk(&mut self) -> Result<Option<Bytes>, Refusal> {
         let lease = &self.watch.readmitted().principal().lease;
         let mut next = pin!(self.upstream.next());
         loop {
-            tokio::select! {
+            let chunk = tokio::select! {
                 biased;
-                chunk = next.as_mut() => return chunk,
+                chunk = next.as_mut() => Some(chunk),
                 // An error means that the gateway is gone, which no request outlives.
-                _ = self.rechecks.changed() => {}
-                () = sleep(LEASE_CHECK) => {}
-            }
+                _ = self.rechecks.changed() => None,
+                () = sleep(LEASE_CHECK) => None,
+            };
             if !lease.stands(self.gateway.now()) {
                 let ended = Refusal::new(Code::RevokedCredential, "the credential ended during the answer");
                 return Err(Refusal { cut: true, ..ended });
+            }
+            if let Some(chunk) = chunk {
+                return chunk;
             }
         }
     }

@@ -107,6 +107,16 @@ async fn a_provider_that_takes_too_long_is_timed_out_in_every_phase() {
     assert_eq!((start.elapsed().as_secs(), world.left()), (15, 0));
 }
 
+/// In real time: simulated time stands still while there is something to do.
+#[tokio::test]
+async fn a_provider_that_never_pauses_is_timed_out_as_one_that_does() {
+    let floods = Dialled::Floods(STREAM.into(), chunk(": still there\n\n").into());
+    let mut target = target("a", Dialect::OpenAi);
+    target.timeouts.total = Duration::from_millis(50);
+    let provider = provider(&World::new([("a", floods)]), vec![target]);
+    assert_eq!(code(ask(&provider, true).await), Code::ProviderTimeout);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_whole_answer_is_bounded() {
     let endless = [

@@ -3,7 +3,9 @@
 use std::{
     collections::VecDeque,
     io,
+    pin::Pin,
     sync::{Arc, Mutex},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -14,7 +16,7 @@ use countersign_core::{
     principal::{Method, PrincipalKind},
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex},
     time::{Instant, sleep},
 };
 
@@ -27,6 +29,44 @@ pub(super) enum Dialled {
     Never,
     /// For each request in turn, read whole: these acts. Closes afterwards.
     Serves(Vec<Vec<Act>>),
+    /// Never pauses once it is asked: these bytes, then these over and over.
+    Floods(Bytes, Bytes),
+}
+
+/// Always has something ready, once a request has been written.
+struct Flood {
+    asked: bool,
+    next: Bytes,
+    again: Bytes,
+}
+
+impl AsyncRead for Flood {
+    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !self.asked {
+            return Poll::Pending;
+        }
+        let fits = self.next.len().min(into.remaining());
+        into.put_slice(&self.next.split_to(fits));
+        if self.next.is_empty() {
+            self.next = self.again.clone();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Flood {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.asked = true;
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
 }
 
 #[derive(Clone)]
@@ -130,6 +170,7 @@ impl Dial for Scripted {
             match dialled {
                 Dialled::Refused => Err(io::ErrorKind::ConnectionRefused.into()),
                 Dialled::Never => std::future::pending().await,
+                Dialled::Floods(next, again) => Ok(Box::new(Flood { asked: false, next, again }) as BoxIo),
                 Dialled::Serves(exchanges) => {
                     let (ours, theirs) = duplex(1 << 16);
                     let world = Arc::clone(&self.0);
