@@ -92,6 +92,18 @@ impl Classifier {
         &SHIPPED
     }
 
+    /// Tells these weights from others: thresholds that were chosen for one set mean nothing to another. Not a proof against forgery.
+    #[must_use]
+    pub fn fingerprint(&self) -> u32 {
+        // FNV-1a, folded.
+        let hash = self
+            .linear
+            .write()
+            .iter()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+        (hash >> 32) as u32 ^ hash as u32
+    }
+
     /// With weights read by [`Linear::read`].
     #[must_use]
     pub const fn new(linear: Linear) -> Self {

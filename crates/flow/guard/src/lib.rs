@@ -9,6 +9,7 @@ pub mod detector;
 mod explain;
 mod growing;
 pub mod leak;
+mod likely;
 mod links;
 mod mask;
 mod names;
@@ -24,7 +25,7 @@ mod watch;
 
 use std::fmt;
 
-pub use countersign_classifier::FalseAlarms;
+pub use countersign_classifier::{Classifier, FalseAlarms, Question};
 use countersign_core::{
     Document, Finding, Refusal, Secret, Side,
     life::{Stamp, stage},
@@ -32,6 +33,7 @@ use countersign_core::{
 
 pub use detector::{Detector, Found};
 pub use explain::Reading;
+pub use likely::Likely;
 pub use names::RULES;
 pub use normal::Normal;
 pub use watch::{Step, Watch};
@@ -49,8 +51,19 @@ pub struct Config {
     pub limits: Limits,
     /// How sure the rules must be before they report.
     pub thresholds: Thresholds,
-    /// The operating point of the learned detector; without one it is not asked.
+    /// The operating point of the learned detector; without one, and without one of `points`, it is not asked.
     pub false_alarms: Option<FalseAlarms>,
+    /// Operating points of the deployment's own, which go before that of `false_alarms`.
+    pub points: Points,
+}
+
+/// How likely a text must be to be an attack before the learned detector reports it, 0 to 1, by who wrote it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Points {
+    /// For what a person typed.
+    pub typed: Option<f32>,
+    /// For what the person did not write: documents, results of tools.
+    pub documents: Option<f32>,
 }
 
 /// A text whose appearance in an answer is a leak.

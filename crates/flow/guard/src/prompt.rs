@@ -2,7 +2,7 @@
 
 mod grammar;
 pub(crate) mod hidden;
-mod learned;
+pub(crate) mod learned;
 mod lexicon;
 mod limits;
 mod rules;
@@ -20,12 +20,13 @@ impl Prompt {
     pub(crate) fn new(config: &Config) -> Result<Self, GuardError> {
         let thresholds = config.thresholds;
         let all = [thresholds.injection, thresholds.extraction, thresholds.exfiltration];
-        if !all.iter().all(|t| (0.0..=1.0).contains(t)) {
+        let own = [config.points.typed, config.points.documents];
+        if !all.iter().chain(own.iter().flatten()).all(|t| (0.0..=1.0).contains(t)) {
             return Err(GuardError::Threshold);
         }
         let mut detectors: Vec<Box<dyn Detector>> = vec![Box::new(grammar::Grammar::new(thresholds)?)];
-        if let Some(at) = config.false_alarms {
-            detectors.push(Box::new(learned::Learned::new(at)));
+        if let Some(learned) = learned::Learned::new(config.false_alarms, config.points) {
+            detectors.push(Box::new(learned));
         }
         Ok(Self { detectors, limits: limits::Bounds(config.limits) })
     }

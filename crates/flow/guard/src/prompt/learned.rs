@@ -4,20 +4,32 @@
 //! instruction to the assistant. The operator's own words and the model's are not asked: they give orders by right, or are judged
 //! as answers.
 
-use countersign_classifier::{Classifier, FalseAlarms, Question};
+use countersign_classifier::{Classifier, FalseAlarms, Question, Verdict};
 use countersign_core::{Channel, Kind, Trust};
 
-use crate::{Detector, Found, Normal};
+use crate::{Detector, Found, Normal, Points};
 
-/// The classifier at one operating point.
+/// The classifier, and where it begins to report.
 pub(super) struct Learned {
-    classifier: &'static Classifier,
-    at: FalseAlarms,
+    points: Points,
 }
 
 impl Learned {
-    pub(super) fn new(at: FalseAlarms) -> Self {
-        Self { classifier: Classifier::shipped(), at }
+    /// One that reports from `own` points on, and where there is none from that of `at`; nothing where neither says anything.
+    pub(super) fn new(at: Option<FalseAlarms>, own: Points) -> Option<Self> {
+        let shipped = |question| at.map(|at| Classifier::shipped().point(question, at));
+        let points = Points {
+            typed: own.typed.or_else(|| shipped(Question::Override)),
+            documents: own.documents.or_else(|| shipped(Question::Instruction)),
+        };
+        (points != Points::default()).then_some(Self { points })
+    }
+
+    const fn point(&self, question: Question) -> Option<f32> {
+        match question {
+            Question::Override => self.points.typed,
+            Question::Instruction => self.points.documents,
+        }
     }
 }
 
@@ -32,8 +44,8 @@ impl Detector for Learned {
             return;
         }
         let Some((question, rule)) = question(view.channel, view.trust) else { return };
-        let verdict = self.classifier.judge(question, &view.text);
-        let point = self.classifier.point(question, self.at);
+        let Some(point) = self.point(question) else { return };
+        let verdict = ask(question, view);
         if verdict.probability <= point {
             return;
         }
@@ -43,8 +55,13 @@ impl Detector for Learned {
     }
 }
 
+/// What the classifier answers about one view of a leaf.
+pub(crate) fn ask(question: Question, view: &Normal<'_>) -> Verdict {
+    Classifier::shipped().judge(question, &view.text)
+}
+
 /// What is asked of a leaf, and the rule that reports it.
-const fn question(channel: Channel, trust: Trust) -> Option<(Question, &'static str)> {
+pub(crate) const fn question(channel: Channel, trust: Trust) -> Option<(Question, &'static str)> {
     match (channel, trust) {
         (Channel::ToolResult, _) | (_, Trust::Untrusted) => Some((Question::Instruction, "injection/planted")),
         (Channel::User, _) => Some((Question::Override, "injection/learned")),
@@ -61,7 +78,8 @@ mod tests {
 
     fn found(text: &str, channel: Channel, trust: Trust) -> Vec<Found> {
         let mut out = Vec::new();
-        Learned::new(FalseAlarms::OnePerMille)
+        Learned::new(Some(FalseAlarms::OnePerMille), Points::default())
+            .unwrap()
             .inspect(&Normal::plain(&Leaf { text, channel, trust, grows: None }), &mut out);
         out
     }
@@ -103,6 +121,26 @@ mod tests {
             prompt.detectors.iter().any(|detector| detector.name() == "learned")
         };
         assert!(!asked(None) && FalseAlarms::ALL.into_iter().all(|at| asked(Some(at))));
+    }
+
+    #[test]
+    fn own_points_go_before_those_that_were_measured_and_a_channel_without_one_is_not_asked() {
+        let at = |at, own, channel| {
+            let mut out = Vec::new();
+            if let Some(learned) = Learned::new(at, own) {
+                learned.inspect(
+                    &Normal::plain(&Leaf { text: ATTACK, channel, trust: Trust::Caller, grows: None }),
+                    &mut out,
+                );
+            }
+            out.len()
+        };
+        let own = |typed, documents| Points { typed, documents };
+        assert_eq!(at(None, own(Some(0.5), None), Channel::User), 1);
+        assert_eq!(at(None, own(Some(0.5), None), Channel::ToolResult), 0);
+        assert_eq!(at(Some(FalseAlarms::FivePercent), own(Some(1.0), None), Channel::User), 0);
+        assert_eq!(at(Some(FalseAlarms::FivePercent), own(Some(1.0), None), Channel::ToolResult), 1);
+        assert_eq!(at(None, Points::default(), Channel::User), 0);
     }
 
     #[test]
