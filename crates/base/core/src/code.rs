@@ -132,6 +132,8 @@ codes! {
     CannotBind = "CS1006", 0, "cannot-bind", "the listener cannot be bound";
     /// What is to be scanned cannot be read.
     InputUnusable = "CS1007", 0, "input-unusable", "what is to be scanned cannot be read";
+    /// Too few texts to choose a threshold by.
+    TooFewTexts = "CS1008", 0, "too-few-texts", "there are too few texts to choose a threshold by";
 }
 
 impl Code {

@@ -7,6 +7,8 @@ use std::{borrow::Cow, ops::Range};
 
 use bytes::{Bytes, BytesMut};
 
+use crate::spotlight::Gap;
+
 /// Which voice a piece of text speaks in.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Channel {
@@ -189,7 +191,15 @@ impl Document {
     /// # Errors
     /// When an edit names no leaf, leaves its text, cuts a character or overlaps another.
     pub fn edited(&self, edits: &[Edit]) -> Result<Bytes, BadContent> {
-        if edits.is_empty() {
+        self.edited_with(edits, None)
+    }
+
+    /// As [`Document::edited`], and with a text in a gap between the leaves.
+    ///
+    /// # Errors
+    /// As [`Document::edited`], and when the gap is within a leaf that is edited or out of bounds.
+    pub fn edited_with(&self, edits: &[Edit], said: Option<(&Gap, &str)>) -> Result<Bytes, BadContent> {
+        if edits.is_empty() && said.is_none() {
             return Ok(self.bytes.clone());
         }
         let mut sorted: Vec<&Edit> = edits.iter().collect();
@@ -197,12 +207,23 @@ impl Document {
         let mut out = BytesMut::with_capacity(self.bytes.len() + 64);
         let mut done = 0;
         let mut rest = sorted.as_slice();
+        let mut said = said;
+        let mut keep = |out: &mut BytesMut, done: usize, to: usize| {
+            let Some((gap, text)) = said.take_if(|(gap, _)| gap.at.end <= to) else {
+                return self.copy(done..to, out);
+            };
+            self.copy(done..gap.at.start, out)?;
+            out.extend_from_slice(gap.before.as_bytes());
+            escape_json(text, out);
+            out.extend_from_slice(gap.after.as_bytes());
+            self.copy(gap.at.end..to, out)
+        };
         while let Some(first) = rest.first() {
             let (mine, later) = rest.split_at(rest.iter().take_while(|e| e.leaf == first.leaf).count());
             rest = later;
             let slot = self.slots.get(first.leaf).ok_or(BadContent { what: "an edit names no leaf" })?;
             let text = splice(self.text(first.leaf), mine)?;
-            out.extend_from_slice(&self.bytes[done..slot.span.start]);
+            keep(&mut out, done, slot.span.start)?;
             let quoted = slot.kind == SlotKind::Number;
             if quoted {
                 out.extend_from_slice(b"\"");
@@ -213,8 +234,47 @@ impl Document {
             }
             done = slot.span.end;
         }
-        out.extend_from_slice(&self.bytes[done..]);
+        keep(&mut out, done, self.bytes.len())?;
+        if said.is_some() {
+            return Err(BadContent { what: "a gap is out of bounds" });
+        }
         Ok(out.freeze())
+    }
+
+    /// The same message without some characters, in any of its leaves; none where there are none of them.
+    #[must_use]
+    pub fn without(&self, unwanted: &[char]) -> Option<Self> {
+        let holds = |slot: &Slot, text: &str| slot.kind != SlotKind::Number && text.contains(unwanted);
+        if !self.slots.iter().enumerate().any(|(index, slot)| holds(slot, self.text(index))) {
+            return None;
+        }
+        let mut out = BytesMut::with_capacity(self.bytes.len());
+        let mut slots = Vec::with_capacity(self.slots.len());
+        let mut done = 0;
+        for (index, slot) in self.slots.iter().enumerate() {
+            let text = self.text(index);
+            out.extend_from_slice(&self.bytes[done..slot.span.start]);
+            done = slot.span.end;
+            let start = out.len();
+            let mut decoded = slot.decoded.clone();
+            if holds(slot, text) {
+                let rest = text.replace(unwanted, "");
+                escape_json(&rest, &mut out);
+                decoded = Some(rest.into());
+            } else {
+                out.extend_from_slice(&self.bytes[slot.span.clone()]);
+            }
+            slots.push(Slot { span: start..out.len(), decoded, ..slot.clone() });
+        }
+        out.extend_from_slice(&self.bytes[done..]);
+        Some(Self { bytes: out.freeze(), slots })
+    }
+
+    /// Copies bytes as they are.
+    fn copy(&self, range: Range<usize>, out: &mut BytesMut) -> Result<(), BadContent> {
+        let bytes = self.bytes.get(range).ok_or(BadContent { what: "a gap is within a leaf or out of bounds" })?;
+        out.extend_from_slice(bytes);
+        Ok(())
     }
 }
 

@@ -17,6 +17,7 @@ pub mod principal;
 pub mod refusal;
 pub mod revocation;
 pub mod secret;
+pub mod spotlight;
 pub mod step_up;
 pub mod taint;
 
@@ -32,5 +33,6 @@ pub use principal::{Lease, Principal};
 pub use refusal::Refusal;
 pub use revocation::{Board, Target};
 pub use secret::Secret;
+pub use spotlight::Spotlight;
 pub use step_up::StepUp;
 pub use taint::{Taint, Warden};

@@ -249,10 +249,10 @@ impl Screened {
         findings: Vec<Finding>,
         system: Fingerprint,
     ) -> Self {
-        Self { reserved, body, findings, system, context: Context { taint: Taint::None, sources: None } }
+        Self { reserved, body, findings, system, context: Context { taint: Taint::None, sources: None, marks: None } }
     }
 
-    /// Only the guard stage can: with what the answer's tool calls are judged by.
+    /// Only the guard stage can: with what is remembered of the prompt for its answer.
     #[must_use]
     pub fn within(self, _: &Stamp<stage::Screen>, context: Context) -> Self {
         Self { context, ..self }
@@ -276,7 +276,7 @@ impl Screened {
         &self.system
     }
 
-    /// What the answer's tool calls are judged by.
+    /// What is remembered of the prompt for its answer.
     #[must_use]
     pub const fn context(&self) -> &Context {
         &self.context

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::{Refusal, Timestamp, life::Readmitted};
+use crate::{Refusal, Timestamp, life::Readmitted, spotlight::Marks};
 
 /// The worst that a prompt brought into the context of its answer, mildest first.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -30,13 +30,15 @@ impl Taint {
     }
 }
 
-/// What the guard remembers of a prompt to judge the tool calls of its answer by.
+/// What the guard remembers of a prompt for its answer: what tool calls are judged by, and what is taken out of it.
 #[derive(Clone, Debug, Default)]
 pub struct Context {
     /// The worst of it.
     pub taint: Taint,
     /// The texts to compare arguments with; none where that was not worth the work, and then every argument counts as copied.
     pub sources: Option<Sources>,
+    /// The marks that were put around untrusted text.
+    pub marks: Option<Marks>,
 }
 
 /// The texts of a prompt in the guard's own normal form.

@@ -1,9 +1,11 @@
 //! Requests: what is asked for, and every string of it.
 
+mod notice;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
-use countersign_core::{Call, Document, Format};
+use countersign_core::{Call, Document, Format, spotlight::Room};
 
 use crate::{
     Limits, WireError,
@@ -24,6 +26,8 @@ pub struct Ask {
     pub logprobs: bool,
     /// How many answers are asked for: to each prompt, where there are several.
     pub answers: u64,
+    /// Where text that nobody vouches for can be marked.
+    pub room: Room,
 }
 
 impl Ask {
@@ -41,8 +45,10 @@ impl Ask {
         let call = call(format, &top)?;
         let walk = Walk::ask(format, root)?;
         let (slots, attachments, logprobs, answers) = (walk.slots, walk.attachments, top.logprobs, answers(&top)?);
+        let notice = if walk.texts.is_empty() { None } else { notice::of(format, root, &top) };
+        let room = Room { texts: walk.texts, notice };
         let document = crate::document(body, slots)?;
-        Ok(Self { call: Call { attachments, ..call }, document, logprobs, answers })
+        Ok(Self { call: Call { attachments, ..call }, document, logprobs, answers, room })
     }
 }
 

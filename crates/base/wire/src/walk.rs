@@ -59,6 +59,8 @@ pub(crate) struct Walk<'g> {
     calls: u32,
     pub(crate) slots: Vec<Slot>,
     pub(crate) holes: Vec<Hole>,
+    /// The slots that are text which nobody vouches for, and which a model reads as text.
+    pub(crate) texts: Vec<usize>,
     pub(crate) attachments: u32,
     pub(crate) logprobs: bool,
 }
@@ -127,6 +129,7 @@ impl<'g> Walk<'g> {
             calls: 0,
             slots,
             holes,
+            texts: Vec::new(),
             attachments: 0,
             logprobs: false,
         }
@@ -237,7 +240,11 @@ impl<'g> Walk<'g> {
                 call.is_name = true;
                 self.slot(member, SlotKind::Text, voice, None, false)?;
             } else {
+                let (slots, text) = (self.slots.len(), known.is_some_and(|name| place.is_text(name, member)));
                 self.value(member, child, child_voice, grow)?;
+                if text && child_voice == Voice::RESULT && self.slots.len() > slots {
+                    self.texts.push(slots);
+                }
             }
             if let Some(call) = &mut self.call {
                 call.is_name = false;

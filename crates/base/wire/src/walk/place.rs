@@ -3,7 +3,7 @@
 use countersign_core::{Channel, Format, Trust};
 
 use crate::{
-    json::Value,
+    json::{Kind, Value},
     words::{Word, word},
 };
 
@@ -122,6 +122,20 @@ impl Place {
     /// Whether a member called `name` is the name of a tool that is called.
     pub(crate) const fn names_a_call(self) -> bool {
         matches!(self, Self::Message | Self::Part | Self::ToolCall)
+    }
+
+    /// Whether the string that a member called `name` is, is read by a model as text: no name, no identifier, no media type.
+    pub(crate) fn is_text(self, name: Word, member: Value<'_>) -> bool {
+        use Word as W;
+        let text = match self {
+            Self::Message => matches!(name, W::Content | W::Output | W::Outputs | W::Result | W::Results),
+            Self::Part => {
+                matches!(name, W::Content | W::Output | W::Text | W::Title | W::Context | W::Source)
+            }
+            Self::TextSource => matches!(name, W::Content | W::Data),
+            _ => false,
+        };
+        text && member.kind() == Kind::String
     }
 
     /// The place of a member whose name no format knows.
