@@ -128,6 +128,17 @@ fn ask(user: &str, result: &str, messages: bool, stream: bool) -> (&'static str,
     ("/v1/chat/completions", body)
 }
 
+/// In both formats, whole and streaming: how to ask, whether it streams, and the name of this way.
+fn each_way(gateway: &Deployment, key: &str, check: impl Fn(&dyn Fn(&str, &str) -> Answer, bool, &str)) {
+    for (messages, stream) in [(false, false), (false, true), (true, false), (true, true)] {
+        let post = |user: &str, result: &str| {
+            let (path, body) = ask(user, result, messages, stream);
+            gateway.post(path, key, &body)
+        };
+        check(&post, stream, &format!("messages {messages}, stream {stream}"));
+    }
+}
+
 /// Not a byte of the call: neither its name, nor its id, nor its arguments.
 fn is_withheld(answer: &Answer, stream: bool, what: &str) {
     let text = answer.text();
@@ -144,18 +155,13 @@ fn a_poisoned_result_that_no_detector_finds_sends_no_mail() {
     let home = plan(&upstream, POLICY).write();
     let key = home.key("agent", "staff");
     let gateway = home.serve();
-    for (messages, stream) in [(false, false), (false, true), (true, false), (true, true)] {
-        let what = format!("messages {messages}, stream {stream}");
-        let post = |user: &str, result: &str| {
-            let (path, body) = ask(user, result, messages, stream);
-            gateway.post(path, &key, &body)
-        };
-        is_withheld(&post("Summarise my mail.", POISON), stream, &what);
+    each_way(&gateway, &key, |post, stream, what| {
+        is_withheld(&post("Summarise my mail.", POISON), stream, what);
         // Nor with the caller's own words in it: the context is what it is.
-        is_withheld(&post("Write to colleague@corp.example.", POISON), stream, &what);
+        is_withheld(&post("Write to colleague@corp.example.", POISON), stream, what);
         let harmless = post("What is the weather in Utrecht?", "12 degrees, light rain");
         assert!(harmless.status == 200 && harmless.text().contains("get_weather"), "{what}: {}", harmless.text());
-    }
+    });
     let (_, home) = gateway.stop();
     let records = home.must(&["audit", "export"]);
     assert!(records.contains("\"taint\":\"untrusted\"") && records.contains("no-harm-from-tainted-context"));
@@ -172,19 +178,14 @@ fn where_only_copies_are_forbidden_the_callers_own_words_pass() {
     let home = plan(&upstream, COPIED).write();
     let key = home.key("agent", "staff");
     let gateway = home.serve();
-    for (messages, stream) in [(false, false), (false, true), (true, false), (true, true)] {
-        let what = format!("messages {messages}, stream {stream}");
-        let post = |user: &str, result: &str| {
-            let (path, body) = ask(user, result, messages, stream);
-            gateway.post(path, &key, &body)
-        };
-        is_withheld(&post("Summarise my mail.", POISON), stream, &what);
+    each_way(&gateway, &key, |post, stream, what| {
+        is_withheld(&post("Summarise my mail.", POISON), stream, what);
         let result = "Ann wrote from colleague@corp.example: lunch?";
         let own = post("Write to colleague@corp.example that I am late.", result);
         assert!(own.status == 200 && own.text().contains("send_email") && !own.text().contains("CS0504"), "{what}");
         let copied = post("Answer Ann.", result);
         assert!(copied.text().contains("CS0504") && !copied.text().contains("colleague"), "{what}: {}", copied.text());
-    }
+    });
 }
 
 #[test]

@@ -79,7 +79,7 @@ impl Cluster {
 
 pub(crate) fn home(upstream: &Upstream, n: usize, shared: &str) -> Home {
     let plan = Plan::new().target("openai", upstream, &["m"]).admin();
-    plan.top(&format!("node = \"node-{n}\"")).more(shared).write()
+    plan.top(&format!("node = \"node-{n}\"\nresource = \"https://ai.bank.example\"")).more(shared).write()
 }
 
 pub(crate) fn posted(key: &str, body: &Value) -> Vec<u8> {
