@@ -43,6 +43,9 @@ pub(crate) enum Command {
     Policy(PolicyCommand),
     /// Say what the guards find in a text, and what the rules would do about it; no network, no state
     Scan(Scan),
+    /// Fit the guards to your own traffic
+    #[command(subcommand)]
+    Guard(GuardCommand),
     /// Say, stage by stage, what became of a request
     Explain(Explain),
     /// Say that a verdict of the guards was wrong, for whoever tunes them
@@ -495,6 +498,56 @@ pub(crate) struct Scan {
     /// How to print
     #[arg(long, value_enum, default_value_t = ScanFormat::Text)]
     pub(crate) format: ScanFormat,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum GuardCommand {
+    /// Find where the learned detector is to begin to report, on harmless texts of your own; no network, no state
+    Calibrate(Calibrate),
+}
+
+/// What to look at, and as what. Exit code 0: thresholds were found; 1: somebody has to look at texts first; 64: texts that could not
+/// be read, or too few.
+#[derive(Debug, Args)]
+pub(crate) struct Calibrate {
+    /// Files with a harmless text each, JSON Lines (`.jsonl`, `.ndjson`), folders of both, or `-` for JSON Lines on standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Who wrote them; requests with `messages` say so themselves
+    #[arg(long = "as", value_name = "VOICE", value_enum, default_value_t = Writer::User)]
+    pub(crate) voice: Writer,
+    /// How many of such texts may be flagged
+    #[arg(long, value_enum, default_value_t = Rate::OnePercent)]
+    pub(crate) false_alarms: Rate,
+    /// A configuration whose guards and rules to look with; the standard ones when absent
+    #[arg(short, long)]
+    pub(crate) config: Option<PathBuf>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) format: Output,
+}
+
+/// Who wrote a text that goes to a model.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Writer {
+    /// A person or program that asks
+    User,
+    /// Nobody we know: a tool's result, a document, a page
+    Tool,
+}
+
+/// How much harmless text may be flagged.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Rate {
+    /// One in a thousand
+    #[value(name = "0.1%")]
+    OnePerMille,
+    /// One in a hundred
+    #[value(name = "1%")]
+    OnePercent,
+    /// One in twenty
+    #[value(name = "5%")]
+    FivePercent,
 }
 
 /// Who says a text.

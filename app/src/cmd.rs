@@ -9,10 +9,12 @@ use crate::{cli::Command, config::Problem, demo, term};
 mod access;
 mod audit;
 mod budget;
+mod calibrate;
 mod check;
 mod doctor;
 mod explain;
 mod feedback;
+mod guard;
 pub(crate) mod init;
 mod key;
 mod meta;
@@ -37,6 +39,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Secret(command) => wait(secret::run(command)),
         Command::Policy(command) => wait(policy::run(command)),
         Command::Scan(args) => scan::run(&args),
+        Command::Guard(command) => guard::run(&command),
         Command::Explain(args) => wait(explain::run(&args)),
         Command::Feedback(args) => wait(feedback::run(args)),
         Command::Audit(command) => wait(audit::run(command)),
@@ -72,7 +75,9 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
         return USAGE;
     }
     match error.downcast_ref::<Failure>().map(|f| f.code) {
-        Some(Code::ConfigInvalid | Code::PolicyInvalid | Code::SelfTestFailed | Code::InputUnusable) => USAGE,
+        Some(
+            Code::ConfigInvalid | Code::PolicyInvalid | Code::SelfTestFailed | Code::InputUnusable | Code::TooFewTexts,
+        ) => USAGE,
         Some(Code::StateUnusable | Code::AuditDamaged) => IO,
         _ => 1,
     }

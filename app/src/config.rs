@@ -10,6 +10,7 @@ mod fields;
 pub(crate) mod raw;
 
 pub(crate) use check::{load, place};
+pub(crate) use fields::weights;
 pub(crate) use raw::Signing;
 
 /// The configuration, valid by construction.

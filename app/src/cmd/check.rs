@@ -15,5 +15,11 @@ pub(crate) fn run(args: &WithConfig) -> anyhow::Result<ExitCode> {
         config.certificates.len(),
         config.issuers.len(),
     ));
+    let points = config.guard.points;
+    for (channel, point) in [("typed", points.typed), ("documents", points.documents)] {
+        if let Some(point) = point {
+            term::say(format_args!("the learned detector is calibrated: {channel} from {point} on"));
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -178,12 +178,12 @@ impl Eye {
 }
 
 /// Text on one line.
-fn line(text: impl Iterator<Item = char>) -> String {
+pub(super) fn line(text: impl Iterator<Item = char>) -> String {
     text.map(|c| if c.is_whitespace() { ' ' } else { c }).collect()
 }
 
 /// Text on one line, and no longer than a person reads.
-fn short(text: &str) -> String {
+pub(super) fn short(text: &str) -> String {
     if text.chars().nth(SHOWN).is_none() {
         return line(text.chars());
     }
@@ -194,7 +194,7 @@ fn short(text: &str) -> String {
 /// Characters shown of a found text.
 const SHOWN: usize = 240;
 /// Characters shown to each side of it.
-const AROUND: usize = 40;
+pub(super) const AROUND: usize = 40;
 
 #[cfg(test)]
 mod tests;

@@ -170,6 +170,12 @@ impl Check<'_> {
         if let Some(point) = &raw.false_alarms {
             config.false_alarms = self.take(&point.span(), fields::false_alarms(point.get_ref()));
         }
+        if let Some(how) = &raw.spotlight {
+            config.spotlight = self.take(&how.span(), fields::spotlight(how.get_ref()));
+        }
+        if let Some(thresholds) = &raw.thresholds {
+            config.points = self.take(&thresholds.span(), fields::thresholds(thresholds.get_ref())).unwrap_or_default();
+        }
         for path in &raw.protected {
             let Some(text) = self.text(&path.span(), path.get_ref()) else { continue };
             let name = path.get_ref().display().to_string();

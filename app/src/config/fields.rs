@@ -2,8 +2,8 @@
 
 use std::{path::Path, str::FromStr};
 
-use countersign_core::{Action, Channel, Code, Kind, Side, principal::PrincipalKind};
-use countersign_guard::{FalseAlarms, RULES};
+use countersign_core::{Action, Channel, Code, Kind, Side, Spotlight, principal::PrincipalKind};
+use countersign_guard::{Classifier, FalseAlarms, Points, RULES};
 use countersign_identity::{CertificateField, CertificateRule, NamePattern};
 use countersign_policy::{ActionRule, PolicyError, Rate, Rates, Rules};
 use countersign_provider::{Base, Dialect, ModelRoute};
@@ -12,7 +12,7 @@ use crate::fetch::is_loopback;
 
 use super::{
     Problem,
-    raw::{RawCertificate, RawDialect, RawModel, RawRates, RawRule, RawTarget, Telemetry},
+    raw::{RawCertificate, RawDialect, RawModel, RawRates, RawRule, RawTarget, RawThresholds, Telemetry},
 };
 
 /// What is wrong with a field and what to write instead.
@@ -199,6 +199,44 @@ pub(super) fn false_alarms(raw: &str) -> Result<FalseAlarms, Wrong> {
         what: format!("`{raw}` is no operating point of the learned detector"),
         fix: "write \"0.1%\", \"1%\" or \"5%\"".into(),
     })
+}
+
+/// How text that nobody vouches for is marked.
+pub(super) fn spotlight(raw: &str) -> Result<Spotlight, Wrong> {
+    Spotlight::ALL.into_iter().find(|how| how.as_str() == raw).ok_or_else(|| Wrong {
+        what: format!("`{raw}` is no way to mark text"),
+        fix: "write \"delimiting\" or \"datamarking\", or leave it out".into(),
+    })
+}
+
+/// Operating points of the deployment's own.
+pub(super) fn thresholds(raw: &RawThresholds) -> Result<Points, Wrong> {
+    if raw.weights != weights() {
+        return Err(Wrong {
+            what: "`guard.thresholds` was found with other weights of the learned detector than this program has"
+                .into(),
+            fix: "run `countersign guard calibrate` again and write what it says".into(),
+        });
+    }
+    let points = Points { typed: raw.typed, documents: raw.documents };
+    if points == Points::default() {
+        return Err(Wrong {
+            what: "`guard.thresholds` holds no threshold".into(),
+            fix: "write `typed`, `documents` or both, or leave the table out".into(),
+        });
+    }
+    match [raw.typed, raw.documents].into_iter().flatten().find(|point| !(0.0..=1.0).contains(point)) {
+        None => Ok(points),
+        Some(point) => Err(Wrong {
+            what: format!("`guard.thresholds` holds `{point}`, which is no likelihood"),
+            fix: "write a number from 0 to 1".into(),
+        }),
+    }
+}
+
+/// Names the weights of the learned detector that this program has.
+pub(crate) fn weights() -> String {
+    format!("{:08x}", Classifier::shipped().fingerprint())
 }
 
 pub(super) fn model(raw: &RawModel) -> ModelRoute {

@@ -280,6 +280,25 @@ pub(crate) struct RawGuard {
     /// How much harmless text the learned detector may have refused: `0.1%`, `1%` or `5%`. Without it, it is not asked.
     #[schemars(with = "Option<String>")]
     pub(crate) false_alarms: Option<Spanned<String>>,
+    /// How text that nobody vouches for (results of tools, documents) is marked on its way to the model: `delimiting` or `datamarking`.
+    /// Without it, it is not.
+    #[schemars(with = "Option<String>")]
+    pub(crate) spotlight: Option<Spanned<String>>,
+    /// Where the learned detector begins to report, as `countersign guard calibrate` found it on your own traffic.
+    #[schemars(with = "Option<RawThresholds>")]
+    pub(crate) thresholds: Option<Spanned<RawThresholds>>,
+}
+
+/// How likely a text must be to be an attack before the learned detector reports it, 0 to 1. What is left out is as `false_alarms` says.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawThresholds {
+    /// Names the detector's weights that they were found with. They mean nothing to others.
+    pub(crate) weights: String,
+    /// For what a person typed.
+    pub(crate) typed: Option<f32>,
+    /// For what the person did not write: documents, results of tools.
+    pub(crate) documents: Option<f32>,
 }
 
 /// How a client certificate maps to a caller. Exactly one of `uri`, `dns` and `common_name`; a trailing `*` matches any rest.
