@@ -32,6 +32,9 @@ pub(crate) async fn run(args: &Explain) -> anyhow::Result<ExitCode> {
                         &format!("by {taint} content; tools that the answer calls are asked of `callTool`"),
                     );
                 }
+                if let Some(how) = &r.spotlight {
+                    stage("marked", &format!("by {how}; such content reached the model with marks around it"));
+                }
                 stage("recorded", &format!("as record {} before anything left", shown.index));
             }
             Record::Outcome(r) => {

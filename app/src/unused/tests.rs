@@ -43,6 +43,7 @@ fn asked(at: u64, who: Who, model: &str, permit: &'static str) -> Record {
         permit: permit.into(),
         findings: Default::default(),
         taint: None,
+        spotlight: None,
         charge: Default::default(),
         body: None,
     })

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use countersign_core::{
     Call, Clock, Code, Finding, Principal, Refusal, RequestId, Taint, Timestamp,
     life::{Intended, Peer, Screened, Stamp, stage},
+    taint::Context,
 };
 use countersign_seal::{KeyRing, SealError};
 
@@ -259,7 +260,7 @@ impl Audit {
 
     fn intent(&self, screened: &Screened) -> Result<Item, Refusal> {
         let principal = screened.principal();
-        let taint = screened.context().taint;
+        let Context { taint, marks, .. } = screened.context();
         let sealed = self.seal(&principal.tenant, screened.request(), PROMPT, &[screened.body()])?;
         item_with(sealed, |body| {
             Record::Intent(record::Intent {
@@ -270,7 +271,8 @@ impl Audit {
                 call: screened.call().into(),
                 permit: clip(&screened.permit().reason, MAX_REASON).to_string().into(),
                 findings: screened.findings().into(),
-                taint: (taint > Taint::None).then(|| taint.as_str().into()),
+                taint: (*taint > Taint::None).then(|| taint.as_str().into()),
+                spotlight: marks.as_ref().map(|marks| marks.how.as_str().into()),
                 charge: screened.charge().amounts().collect(),
                 body,
             })

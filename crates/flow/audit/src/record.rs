@@ -93,6 +93,9 @@ pub struct Intent {
     /// What the context of the answer is tainted by: `untrusted` or `finding`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taint: Option<Cow<'static, str>>,
+    /// How text that nobody vouches for was marked for the model: `delimiting` or `datamarking`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spotlight: Option<Cow<'static, str>>,
     /// What is set aside of budgets. It counts as spent unless an outcome gives it back.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub charge: Amounts,

@@ -279,13 +279,16 @@ impl Gateway {
         if !served {
             return Err(Refusal::new(Code::NoSuchModel, "no target serves the model in this format"));
         }
-        let weight = Weight { bytes, answers: ask.answers };
+        let spotlit = stages.guard.spotlight(&ask.document, &ask.room, (self.random)())?;
+        let marked = spotlit.as_ref().map_or(0, |marks| marks.weight(&ask.document) as u64);
+        let weight = Weight { bytes: bytes.saturating_add(marked), answers: ask.answers };
         let reserved = stages.policy.reserve(permitted, share, weight).await?;
         ledger.reserved(&stages.policy, reserved.charge());
         let quotas = reserved.quotas().to_vec();
 
         // Is the prompt safe.
-        let screened = stages.guard.screen(reserved, &ask.document).map_err(|w| ledger.withheld(w))?;
+        let screened =
+            stages.guard.screen(reserved, &ask.document, spotlit.as_ref()).map_err(|w| ledger.withheld(w))?;
         ledger.saw(screened.findings());
 
         // On record before anything leaves.

@@ -6,6 +6,7 @@
 
 mod blocks;
 pub mod detector;
+mod doubt;
 mod explain;
 mod growing;
 pub mod leak;
@@ -18,6 +19,7 @@ mod prompt;
 mod release;
 mod rules;
 mod screen;
+mod spotlight;
 mod taint;
 #[cfg(test)]
 mod testing;
@@ -27,15 +29,17 @@ use std::fmt;
 
 pub use countersign_classifier::{Classifier, FalseAlarms, Question};
 use countersign_core::{
-    Document, Finding, Refusal, Secret, Side,
+    Document, Finding, Refusal, Secret, Side, Spotlight,
     life::{Stamp, stage},
 };
 
 pub use detector::{Detector, Found};
+pub use doubt::Doubt;
 pub use explain::Reading;
 pub use likely::Likely;
 pub use names::RULES;
 pub use normal::Normal;
+pub use spotlight::Spotlit;
 pub use watch::{Step, Watch};
 
 /// What a guard is told about the deployment it stands in. Plain data; the binary reads it from the configuration.
@@ -53,8 +57,12 @@ pub struct Config {
     pub thresholds: Thresholds,
     /// The operating point of the learned detector; without one, and without one of `points`, it is not asked.
     pub false_alarms: Option<FalseAlarms>,
+    /// How text that nobody vouches for is marked on its way to the model; without it, it is not.
+    pub spotlight: Option<Spotlight>,
     /// Operating points of the deployment's own, which go before that of `false_alarms`.
     pub points: Points,
+    /// The operating point from which on a text that is not reported is doubtful; without one, none is.
+    pub doubts: Option<FalseAlarms>,
 }
 
 /// How likely a text must be to be an attack before the learned detector reports it, 0 to 1, by who wrote it.
@@ -114,6 +122,7 @@ pub struct Guard {
     stamp: Stamp<stage::Screen>,
     prompt: prompt::Prompt,
     answer: release::Answer,
+    spotlight: Option<Spotlight>,
 }
 
 /// A request or an answer goes no further, and why.
@@ -158,7 +167,8 @@ impl Guard {
     /// # Errors
     /// When the configuration holds a text that cannot be recognised or a threshold that means nothing.
     pub fn new(stamp: Stamp<stage::Screen>, config: Config) -> Result<Self, GuardError> {
-        Ok(Self { stamp, prompt: prompt::Prompt::new(&config)?, answer: release::Answer::new(&config)? })
+        let spotlight = config.spotlight;
+        Ok(Self { stamp, prompt: prompt::Prompt::new(&config)?, answer: release::Answer::new(&config)?, spotlight })
     }
 
     /// With one more detector for prompts, which is asked after those built in.

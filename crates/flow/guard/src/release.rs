@@ -12,7 +12,7 @@ use crate::{
     leak::{self, Planted, Protected, canary::Canaries},
     links::Links,
     mask::Masks,
-    taint,
+    spotlight, taint,
 };
 
 /// What answers are screened with, built once.
@@ -68,6 +68,8 @@ impl Guard {
         document: &Document,
         now: Timestamp,
     ) -> Result<(Released, Vec<Finding>), Withheld> {
+        let unmarked = spotlight::unmarked(of, document);
+        let document = unmarked.as_ref().unwrap_or(document);
         let system = system(of.system());
         let planted = self.answer.planted(system.as_ref());
         let search = self.answer.search(&planted);

@@ -3,10 +3,11 @@
 use countersign_core::{
     Action, Channel, Code, Document, Finding, Kind, Leaf, Refusal, Side,
     life::{Fingerprint, Reserved, Screened},
+    taint::Context,
 };
 
 use crate::{
-    Guard, Normal, Withheld,
+    Guard, Normal, Spotlit, Withheld,
     detector::Found,
     leak, mask,
     prompt::{self, turns::Turns},
@@ -14,11 +15,16 @@ use crate::{
 };
 
 impl Guard {
-    /// Screens a prompt. What policy wants masked is masked; what it wants refused is refused.
+    /// Screens a prompt. What policy wants masked is masked; what it wants refused is refused; what was drawn for it is marked.
     ///
     /// # Errors
     /// `CS0501` when policy refuses a finding, `CS0107` when a limit is passed, `CS0503` when a mask cannot be made.
-    pub fn screen(&self, reserved: Reserved, document: &Document) -> Result<Screened, Withheld> {
+    pub fn screen(
+        &self,
+        reserved: Reserved,
+        document: &Document,
+        spotlit: Option<&Spotlit<'_>>,
+    ) -> Result<Screened, Withheld> {
         // What is to be compared with the arguments of tool calls costs a copy of the texts: only where there can be such calls.
         let called = !reserved.call().tools.is_empty() && taint::is_foreign(document);
         let mut gathered = called.then(taint::Gathered::default);
@@ -43,11 +49,17 @@ impl Guard {
             let refusal = Refusal { cut: action == Action::Cut, ..Refusal::new(code, reason) };
             return Err(Withheld { refusal, findings });
         }
-        let Some(body) = mask::edits(document, &masked).and_then(|edits| document.edited(&edits).ok()) else {
-            let refusal = Refusal::new(Code::GuardFailed, "a mask could not be put into the prompt");
+        let edits = mask::edits(document, &masked);
+        let body = edits.and_then(|masks| match spotlit {
+            None => document.edited(&masks).ok(),
+            Some(spotlit) => document.edited_with(&spotlit.edits(document, masks), Some(spotlit.said())).ok(),
+        });
+        let Some(body) = body else {
+            let refusal = Refusal::new(Code::GuardFailed, "a mask or a mark could not be put into the prompt");
             return Err(Withheld { refusal, findings });
         };
-        let context = taint::context(document, reserved.call().attachments, &findings, gathered);
+        let marks = spotlit.map(|spotlit| spotlit.marks.clone());
+        let context = Context { marks, ..taint::context(document, reserved.call().attachments, &findings, gathered) };
         let screened = Screened::new(&self.stamp, reserved, body, findings, system_print(document));
         Ok(screened.within(&self.stamp, context))
     }

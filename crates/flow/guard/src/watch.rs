@@ -17,6 +17,7 @@ use crate::{
     growing::{Growing, Mask, Search, Spot, whole},
     leak::Protected,
     release::{self, Standing},
+    spotlight,
     taint::{self, Calls, Now},
 };
 
@@ -97,6 +98,7 @@ impl Watch {
             return;
         }
         self.count += 1;
+        let event = spotlight::unmarked(&self.of, &event).unwrap_or(event);
         let torn = self.calls.as_mut().is_some_and(|calls| calls.read(&event));
         let planted = self.guard.answer.planted(self.system.as_ref());
         let search = self.guard.answer.search(&planted);

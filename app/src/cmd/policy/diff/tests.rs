@@ -40,6 +40,7 @@ fn intent(subject: &str, model: &str, found: &'static str) -> Record {
         call: asked(model),
         permit: "staff".into(),
         taint: None,
+        spotlight: None,
         charge: Default::default(),
         findings: if found.is_empty() { Findings::default() } else { Findings { count: 1, first: vec![first] } },
         body: None,

@@ -18,7 +18,7 @@ use countersign_core::{
     Call, Code, Document, Format, Refusal, Secret, Timestamp,
     life::{Dispatched, Identified, Peer, Permitted, Readmitted, Reserved, Screened, Stamps},
 };
-use countersign_guard::{Guard, Withheld};
+use countersign_guard::{Guard, Spotlit, Withheld};
 use countersign_policy::{Share, Stage};
 use countersign_seal::KeyRing;
 use futures_util::{StreamExt, stream};
@@ -236,7 +236,7 @@ async fn a_damaged_log_is_not_written_to() {
 fn what_computes_waits_for_nothing() {
     let _: fn(&Stage, Identified, Call) -> Result<Permitted, Refusal> = Stage::permit;
     let _: fn(&Stage, &Identified) -> Result<Share, Refusal> = Stage::share;
-    let _: fn(&Guard, Reserved, &Document) -> Result<Screened, Withheld> = Guard::screen;
+    let _: fn(&Guard, Reserved, &Document, Option<&Spotlit<'_>>) -> Result<Screened, Withheld> = Guard::screen;
     let _: fn(&Stage, Dispatched, Timestamp) -> Result<Readmitted, Refusal> = Stage::readmit;
 }
 

@@ -49,7 +49,7 @@ fn of(stage: &Stage, user: &str, result: Option<&str>, unless_copied: bool) -> R
     let mut pieces = vec![(user, Channel::User, Trust::Caller, None, None)];
     pieces.extend(result.map(|text| (text, Channel::ToolResult, Trust::Untrusted, None, None)));
     let reserved = reserved(stage, judge_all(Action::Allow), vec!["mail".into()]);
-    let screened = stage.guard.screen(reserved, &document(&pieces)).unwrap();
+    let screened = stage.guard.screen(reserved, &document(&pieces), None).unwrap();
     let permit = screened.permit().clone();
     let intended = Intended::new(&stage.stamps.intend, screened, 0);
     let dispatched = Dispatched::new(&stage.stamps.dispatch, intended, "t".into());
@@ -211,7 +211,7 @@ fn without_a_warden_nothing_is_called_from_a_tainted_context() {
     let stage = Stage::new(Config::default());
     let reserved = reserved(&stage, judge_all(Action::Allow), Vec::new());
     let prompt = document(&[("a page", Channel::ToolResult, Trust::Untrusted, None, None)]);
-    let screened = stage.guard.screen(reserved, &prompt).unwrap();
+    let screened = stage.guard.screen(reserved, &prompt, None).unwrap();
     let permit = screened.permit().clone();
     let dispatched =
         Dispatched::new(&stage.stamps.dispatch, Intended::new(&stage.stamps.intend, screened, 0), "t".into());
