@@ -1,7 +1,7 @@
 //! What the detectors' rules are called. A configuration that speaks of another name would have a rule that never fits.
 
 /// The name of every rule, sorted.
-pub const RULES: [&str; 114] = [
+pub const RULES: [&str; 116] = [
     "canary/token",
     "copied/argument",
     "exfiltration/html",
@@ -19,6 +19,8 @@ pub const RULES: [&str; 114] = [
     "injection/addresses-model",
     "injection/authority",
     "injection/conceal",
+    "injection/doubtful",
+    "injection/judged",
     "injection/learned",
     "injection/mode",
     "injection/new-task",

@@ -25,7 +25,7 @@ impl Prompt {
             return Err(GuardError::Threshold);
         }
         let mut detectors: Vec<Box<dyn Detector>> = vec![Box::new(grammar::Grammar::new(thresholds)?)];
-        if let Some(learned) = learned::Learned::new(config.false_alarms, config.points) {
+        if let Some(learned) = learned::Learned::new(config.false_alarms, config.points, config.doubts) {
             detectors.push(Box::new(learned));
         }
         Ok(Self { detectors, limits: limits::Bounds(config.limits) })

@@ -9,26 +9,32 @@ use countersign_core::{Channel, Kind, Trust};
 
 use crate::{Detector, Found, Normal, Points};
 
-/// The classifier, and where it begins to report.
+/// The classifier, and where it begins to report and to doubt.
 pub(super) struct Learned {
     points: Points,
+    doubts: Points,
 }
 
 impl Learned {
-    /// One that reports from `own` points on, and where there is none from that of `at`; nothing where neither says anything.
-    pub(super) fn new(at: Option<FalseAlarms>, own: Points) -> Option<Self> {
-        let shipped = |question| at.map(|at| Classifier::shipped().point(question, at));
-        let points = Points {
-            typed: own.typed.or_else(|| shipped(Question::Override)),
-            documents: own.documents.or_else(|| shipped(Question::Instruction)),
+    /// One that reports from `own` points on, and where there is none from that of `at`; that doubts from the point of `doubts` on.
+    /// None where nothing says anything.
+    pub(super) fn new(at: Option<FalseAlarms>, own: Points, doubts: Option<FalseAlarms>) -> Option<Self> {
+        let shipped = |at: Option<FalseAlarms>| Points {
+            typed: at.map(|at| Classifier::shipped().point(Question::Override, at)),
+            documents: at.map(|at| Classifier::shipped().point(Question::Instruction, at)),
         };
-        (points != Points::default()).then_some(Self { points })
+        let measured = shipped(at);
+        let points = Points { typed: own.typed.or(measured.typed), documents: own.documents.or(measured.documents) };
+        let doubts = shipped(doubts);
+        (points != Points::default() || doubts != Points::default()).then_some(Self { points, doubts })
     }
+}
 
-    const fn point(&self, question: Question) -> Option<f32> {
+impl Points {
+    const fn of(self, question: Question) -> Option<f32> {
         match question {
-            Question::Override => self.points.typed,
-            Question::Instruction => self.points.documents,
+            Question::Override => self.typed,
+            Question::Instruction => self.documents,
         }
     }
 }
@@ -39,18 +45,25 @@ impl Detector for Learned {
     }
 
     fn inspect(&self, view: &Normal<'_>, out: &mut Vec<Found>) {
-        // Where a rule has said it already, a second name for it helps nobody.
-        if out.iter().any(|f| matches!(f.kind, Kind::Injection | Kind::Extraction | Kind::Exfiltration)) {
+        // Where it was said already, a second name for it helps nobody. A doubt about one view says nothing of the next.
+        let said =
+            |f: &Found| matches!(f.kind, Kind::Injection | Kind::Extraction | Kind::Exfiltration) && f.rule != DOUBTFUL;
+        if out.iter().any(said) {
             return;
         }
         let Some((question, rule)) = question(view.channel, view.trust) else { return };
-        let Some(point) = self.point(question) else { return };
-        let verdict = ask(question, view);
-        if verdict.probability <= point {
+        let (point, doubt) = (self.points.of(question), self.doubts.of(question));
+        if point.or(doubt).is_none() {
             return;
         }
+        let verdict = ask(question, view);
+        let (likely, point) = (verdict.probability, point.unwrap_or(1.0));
         // Policy speaks of confidence, and half is where its standard rules begin to refuse.
-        let confidence = 0.5 + 0.5 * (verdict.probability - point) / (1.0 - point);
+        let (rule, confidence) = match doubt {
+            _ if likely > point => (rule, 0.5 + 0.5 * (likely - point) / (1.0 - point)),
+            Some(from) if likely > from => (DOUBTFUL, 0.5 * (likely - from) / (point - from)),
+            _ => return,
+        };
         out.push(Found { kind: Kind::Injection, rule, span: view.origin(verdict.span), confidence });
     }
 }
@@ -69,6 +82,9 @@ pub(crate) const fn question(channel: Channel, trust: Trust) -> Option<(Question
     }
 }
 
+/// The rule that reports what is not likely enough to be refused, and too likely not to be asked about.
+pub(crate) const DOUBTFUL: &str = "injection/doubtful";
+
 #[cfg(test)]
 mod tests {
     use countersign_core::Leaf;
@@ -78,7 +94,7 @@ mod tests {
 
     fn found(text: &str, channel: Channel, trust: Trust) -> Vec<Found> {
         let mut out = Vec::new();
-        Learned::new(Some(FalseAlarms::OnePerMille), Points::default())
+        Learned::new(Some(FalseAlarms::OnePerMille), Points::default(), None)
             .unwrap()
             .inspect(&Normal::plain(&Leaf { text, channel, trust, grows: None }), &mut out);
         out
@@ -127,7 +143,7 @@ mod tests {
     fn own_points_go_before_those_that_were_measured_and_a_channel_without_one_is_not_asked() {
         let at = |at, own, channel| {
             let mut out = Vec::new();
-            if let Some(learned) = Learned::new(at, own) {
+            if let Some(learned) = Learned::new(at, own, None) {
                 learned.inspect(
                     &Normal::plain(&Leaf { text: ATTACK, channel, trust: Trust::Caller, grows: None }),
                     &mut out,
@@ -141,6 +157,28 @@ mod tests {
         assert_eq!(at(Some(FalseAlarms::FivePercent), own(Some(1.0), None), Channel::User), 0);
         assert_eq!(at(Some(FalseAlarms::FivePercent), own(Some(1.0), None), Channel::ToolResult), 1);
         assert_eq!(at(None, Points::default(), Channel::User), 0);
+    }
+
+    #[test]
+    fn between_doubt_and_point_a_text_is_doubtful_and_no_surer_than_half() {
+        let likely = ask(Question::Override, &Normal::plain(&leaf())).probability;
+        let look = |point, doubts| {
+            let mut out = Vec::new();
+            let own = Points { typed: point, documents: None };
+            Learned::new(None, own, doubts).unwrap().inspect(&Normal::plain(&leaf()), &mut out);
+            out.first().map(|found: &Found| (found.rule, found.confidence))
+        };
+        let doubts = Some(FalseAlarms::FivePercent);
+        assert_eq!(look(Some(likely - 0.001), doubts).unwrap().0, "injection/learned");
+        for point in [Some(likely), Some(1.0), None] {
+            let (rule, confidence) = look(point, doubts).unwrap();
+            assert!(rule == DOUBTFUL && (0.0..=0.5).contains(&confidence), "{rule} {confidence}");
+        }
+        assert_eq!(look(Some(likely), None), None);
+    }
+
+    fn leaf() -> Leaf<'static> {
+        Leaf { text: ATTACK, channel: Channel::User, trust: Trust::Caller, grows: None }
     }
 
     #[test]
