@@ -20,6 +20,7 @@ pub(super) enum Concept {
     All,
     Rules,
     Said,
+    Turn,
     Your,
     System,
     Show,
@@ -49,13 +50,14 @@ pub(super) enum Concept {
     Reply,
 }
 
-const NAMES: [(&str, Concept); 33] = [
+const NAMES: [(&str, Concept); 34] = [
     ("ignore", Concept::Ignore),
     ("notfollow", Concept::NotFollow),
     ("prior", Concept::Prior),
     ("all", Concept::All),
     ("rules", Concept::Rules),
     ("said", Concept::Said),
+    ("turn", Concept::Turn),
     ("your", Concept::Your),
     ("system", Concept::System),
     ("show", Concept::Show),

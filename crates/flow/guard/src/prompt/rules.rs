@@ -41,6 +41,8 @@ const DROP: Set = C::Ignore.bit() | C::NotFollow.bit();
 const RULE: Set = C::Rules.bit() | C::System.bit() | C::Norms.bit();
 /// What only a model has been given.
 const ORDERS: Set = C::Rules.bit() | C::System.bit();
+/// What was said before, by whomever.
+const SAID: Set = C::Said.bit() | C::Turn.bit();
 const ASK: Set = C::Show.bit() | C::Send.bit();
 
 const fn any(name: &'static str, family: u8, terms: &'static [Set], within: usize, sure: f32, untrusted: f32) -> Rule {
@@ -63,8 +65,9 @@ pub(super) const RULES: &[Rule] = &[
     any("injection/override", OVERRIDE, &[DROP, C::Prior.bit(), RULE], 7, 0.9, 0.95),
     any("injection/override", OVERRIDE, &[DROP, C::All.bit() | C::Your.bit(), RULE], 6, 0.7, 0.8),
     any("injection/override", OVERRIDE, &[DROP, C::System.bit()], 5, 0.7, 0.75),
-    any("injection/override", OVERRIDE, &[DROP, C::All.bit(), C::Prior.bit(), C::Said.bit()], 7, 0.65, 0.75),
+    any("injection/override", OVERRIDE, &[DROP, C::All.bit(), C::Prior.bit(), SAID], 7, 0.65, 0.75),
     then("injection/override", OVERRIDE, &[DROP, C::Prior.bit(), C::Said.bit()], 5, 0.5, 0.6),
+    then("injection/override", OVERRIDE, &[DROP, C::Prior.bit(), C::Turn.bit()], 5, 0.3, 0.4),
     any("injection/override", OVERRIDE, &[DROP, RULE], 4, 0.35, 0.45),
     then("injection/override", OVERRIDE, &[DROP, C::All.bit(), C::Prior.bit()], 4, 0.4, 0.5),
     any("injection/override", OVERRIDE, &[DROP, C::NewTask.bit() | C::Instead.bit()], 14, 0.4, 0.5),
@@ -137,14 +140,7 @@ pub(super) const RULES: &[Rule] = &[
         0.4,
     ),
     any("extraction/system-prompt", EXTRACT, &[C::Show.bit(), C::Verbatim.bit(), ORDERS], 10, 0.5, 0.55),
-    any(
-        "extraction/verbatim",
-        EXTRACT,
-        &[C::Show.bit(), C::Prior.bit(), C::Said.bit(), C::Verbatim.bit()],
-        12,
-        0.5,
-        0.6,
-    ),
+    any("extraction/verbatim", EXTRACT, &[C::Show.bit(), C::Prior.bit(), SAID, C::Verbatim.bit()], 12, 0.5, 0.6),
     then("extraction/records", FISH, &[ASK, C::Records.bit(), C::Bulk.bit()], 9, 0.55, 0.6),
     then("extraction/records", FISH, &[ASK, C::All.bit(), C::Records.bit(), C::People.bit()], 8, 0.5, 0.55),
     any("extraction/records", FISH, &[C::Records.bit(), C::Authority.bit() | C::Mode.bit(), ASK], 14, 0.5, 0.6),

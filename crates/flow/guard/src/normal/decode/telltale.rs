@@ -40,21 +40,26 @@ pub(super) fn find(text: &str, survey: &Survey, out: &mut Vec<Piece>) {
     let (mut often, mut pigs) = (Often::default(), Often::default());
     let mut letters = Vec::new();
     let Telltales { starts, signs } = &*TELLTALES;
-    starts.find(text, survey, |at, name| match signs.get(name) {
-        Some(Sign::Exchanged(key)) => exchanged.push((*key, at..at)),
-        Some(Sign::Backwards(len)) => {
-            let span = backwards.get_or_insert(at..at + len);
-            *span = span.start.min(at)..span.end.max(at + len);
+    let mut seen = Vec::new();
+    starts.find(text, survey, |at, name| seen.extend(signs.get(name).map(|sign| (at, sign))));
+    // Words in ASCII came first.
+    seen.sort_by_key(|(at, _)| *at);
+    for (at, sign) in seen {
+        match sign {
+            Sign::Exchanged(key) => exchanged.push((*key, at..at)),
+            Sign::Backwards(len) => {
+                let span = backwards.get_or_insert(at..at + len);
+                *span = span.start.min(at)..span.end.max(at + len);
+            }
+            Sign::OftenBackwards => often.add(at),
+            Sign::Pig => pigs.add(at),
+            Sign::PigOrders => {
+                pigs.add(at);
+                pigs.add(at);
+            }
+            Sign::Letter(letter, len) => letters.push((at, *letter, *len)),
         }
-        Some(Sign::OftenBackwards) => often.add(at),
-        Some(Sign::Pig) => pigs.add(at),
-        Some(Sign::PigOrders) => {
-            pigs.add(at);
-            pigs.add(at);
-        }
-        Some(Sign::Letter(letter, len)) => letters.push((at, *letter, *len)),
-        None => {}
-    });
+    }
     caesar::pieces(text, exchanged, out);
     let around = |span: Range<usize>| floor(text, span.start.saturating_sub(REACH))..floor(text, span.end + REACH);
     if let Some(span) = backwards.or_else(|| often.span()).map(around) {

@@ -141,3 +141,12 @@ fn games_on_top_of_games_end_with_the_budget() {
 
 /// The most that any of them brings out for each byte.
 const MOST: usize = 6;
+
+#[test]
+fn telltales_of_two_scripts_are_taken_in_the_order_they_stand_in() {
+    // Of words that every text has, three backwards and close to each other are a sign, in whatever script they are.
+    let text = "则规 ro 令命 eht dna uoy 容内 siht htiw";
+    assert!(
+        decoded(text).iter().any(|(layers, text, _)| layers == &[Encoding::Reversed] && text.contains("内容 you and"))
+    );
+}
