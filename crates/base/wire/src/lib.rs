@@ -7,6 +7,7 @@ pub mod ask;
 pub mod inspect;
 pub mod json;
 pub mod say;
+pub mod second;
 pub mod sse;
 pub mod stream;
 pub mod translate;

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use countersign_core::{
     Clock, Code, Format, Refusal,
     life::{Dispatched, Intended, Stamp, stage},
@@ -183,6 +184,50 @@ impl Provider {
             tokio::time::sleep_until(after(wait)).await;
             round += 1;
         }
+    }
+
+    /// Asks a model a question of the gateway's own about a request whose intent is on record, in the chat format; who answered, and
+    /// what. Each target that serves the model is asked once at most, and all is over `within` that time. What was not answered for want
+    /// of it does not count against a target: other questions may be given more.
+    ///
+    /// # Errors
+    /// What the last target did, or that there was none to ask.
+    pub async fn consult(
+        &self,
+        _: &Intended,
+        model: &str,
+        question: &Bytes,
+        within: Duration,
+    ) -> Result<(Arc<str>, Bytes), Refusal> {
+        let deadline = after(within);
+        let mut last = None;
+        for route in self.routes(model) {
+            let known = &route.known;
+            let Some(format) = translate::can(Format::Chat, known.target.dialect.speaks()) else { continue };
+            let body = match prepare::body(Format::Chat, format, route.upstream.as_deref(), question) {
+                Ok(body) if known.breaker.admits(self.clock.now()) => body,
+                Ok(_) => continue,
+                Err(refusal) => {
+                    last = Some(refusal);
+                    continue;
+                }
+            };
+            let asked = Asked { caller: Format::Chat, target: format, stream: false, body, deadline };
+            match attempt(known, self.dial.as_ref(), &self.clock, asked).await {
+                Ok(Upstream::Whole(body)) => return Ok((known.target.name.clone(), body)),
+                Ok(Upstream::Stream(_)) => {
+                    last = Some(Refusal::new(Code::Internal, "a question was answered by a stream"))
+                }
+                Err(fault) => {
+                    if Instant::now() >= deadline {
+                        return Err(fault.refusal);
+                    }
+                    known.note(&fault, self.clock.now());
+                    last = Some(fault.refusal);
+                }
+            }
+        }
+        Err(last.unwrap_or_else(|| self.nobody(model, self.serves(model, Format::Chat))))
     }
 
     fn routes(&self, model: &str) -> &[Route] {
