@@ -30,21 +30,21 @@ pub(crate) struct Prediction {
 }
 
 /// Everything that is learned from.
-pub(crate) struct School<'a> {
-    pub(crate) rows: &'a [Row],
-    pub(crate) texts: Vec<&'a str>,
-    pub(crate) payloads: HashMap<usize, std::ops::Range<usize>>,
+struct School<'a> {
+    rows: &'a [Row],
+    texts: Vec<&'a str>,
+    payloads: HashMap<usize, std::ops::Range<usize>>,
 }
 
 impl<'a> School<'a> {
-    pub(crate) fn new(rows: &'a [Row], seen: &'a [Seen]) -> Self {
+    fn new(rows: &'a [Row], seen: &'a [Seen]) -> Self {
         let texts: Vec<&str> = seen.iter().map(|s| s.views[0].as_str()).collect();
         let payloads = rows::payloads(rows, &texts);
         Self { rows, texts, payloads }
     }
 
-    /// Learns both questions without some families.
-    pub(crate) fn learn(&self, without: &[&str], knobs: &Knobs) -> anyhow::Result<Linear> {
+    /// Learns both questions without a family.
+    fn learn(&self, without: Option<&str>, knobs: &Knobs) -> anyhow::Result<Linear> {
         let head = |question: Question| {
             if !knobs.ask.is_empty() && knobs.ask != question.as_str() {
                 return quantise(&Weights { table: vec![0.0; BUCKETS], bias: 0.0 });
@@ -56,9 +56,9 @@ impl<'a> School<'a> {
         Ok(Linear::new([head(Question::Override), head(Question::Instruction)])?)
     }
 
-    fn set(&self, question: Question, without: &[&str], knobs: &Knobs) -> Set {
+    fn set(&self, question: Question, without: Option<&str>, knobs: &Knobs) -> Set {
         let taken = |row: &&Row| {
-            !without.iter().any(|f| row.hides(f)) && row.teaches(question) && !row.disguised() && !row.carried()
+            without.is_none_or(|f| !row.hides(f)) && row.teaches(question) && !row.disguised() && !row.carried()
         };
         let mut sizes: BTreeMap<(&str, u8), f32> = BTreeMap::new();
         for row in self.rows.iter().filter(taken) {
@@ -75,7 +75,7 @@ impl<'a> School<'a> {
             let size = size / every as f32;
             set.add(self.texts[at], row.attack(), self.payloads.get(&at).cloned(), (knobs.cap / size).min(1.0));
         }
-        let kept = |(_, row): &(usize, &Row)| !without.iter().any(|f| row.hides(f));
+        let kept = |(_, row): &(usize, &Row)| without.is_none_or(|f| !row.hides(f));
         let material: Vec<(&Row, &str)> =
             self.rows.iter().enumerate().filter(kept).map(|(at, row)| (row, self.texts[at])).collect();
         for made in made::examples(question, &material) {
@@ -105,7 +105,7 @@ pub(crate) fn folds(rows: &[Row], seen: &[Seen], knobs: &Knobs, out: &Path) -> a
             continue;
         }
         let start = std::time::Instant::now();
-        let model = school.learn(&[family], knobs)?;
+        let model = school.learn(Some(family), knobs)?;
         let learned = start.elapsed().as_secs_f32();
         for (at, row) in rows.iter().enumerate().filter(|(_, row)| row.family() == family) {
             for question in Question::ALL
@@ -132,7 +132,7 @@ pub(crate) fn folds(rows: &[Row], seen: &[Seen], knobs: &Knobs, out: &Path) -> a
 
 /// Learns from everything and writes the weights, not yet calibrated.
 pub(crate) fn weights(rows: &[Row], seen: &[Seen], knobs: &Knobs, out: &Path) -> anyhow::Result<()> {
-    let learned = School::new(rows, seen).learn(&[], knobs)?;
+    let learned = School::new(rows, seen).learn(None, knobs)?;
     std::fs::write(out, learned.write())?;
     Ok(())
 }

@@ -3,7 +3,6 @@
 //! It is a tool of the workshop (`cargo xtask train`, `cargo xtask bench detect`) and no part of the product.
 #![expect(clippy::print_stdout, reason = "its tables are what it is for")]
 
-mod encoder;
 mod folds;
 mod learn;
 mod made;
@@ -54,14 +53,6 @@ enum Task {
         #[arg(long, default_value = "crates/base/classifier/weights/linear.bin")]
         out: PathBuf,
     },
-    /// Write what the encoder learns from and is measured by, families left out in groups
-    Windows {
-        /// The folder for one file a group
-        #[arg(long, default_value = "target/detect")]
-        out: PathBuf,
-        #[command(flatten)]
-        plan: Knobs,
-    },
     /// Print tables of predictions
     Report {
         /// Predictions, one file for each detector
@@ -101,7 +92,6 @@ fn main() -> anyhow::Result<()> {
         Task::Folds { out, plan } => folds::folds(&rows, &seen, &plan, &out),
         Task::Weights { out, plan } => folds::weights(&rows, &seen, &plan, &out),
         Task::Calibrate { predictions, out } => folds::calibrate(&rows, &predictions, &out),
-        Task::Windows { out, plan } => encoder::windows(&rows, &seen, &plan, &out),
         Task::Report { predictions, sample } => report::print(&rows, &seen, &predictions, sample.as_deref()),
     }
 }

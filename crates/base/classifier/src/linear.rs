@@ -7,7 +7,7 @@ use std::ops::Range;
 use crate::{
     Question, Verdict,
     features::BUCKETS,
-    windows::{NARROW, Segment, segments, windows},
+    windows::{Segment, segments, windows},
 };
 
 /// What one question needs beside its weights.
@@ -110,30 +110,6 @@ impl Linear {
         let weighed = self.weigh(question, text);
         let probability = if weighed.segments == 0 { 0.0 } else { self.head(question).probability(&weighed) };
         Verdict { probability, span: weighed.span }
-    }
-
-    /// Where the surest narrow windows of a text begin, the surest first, no two overlapping and no more than `most`; the start alone
-    /// for a text of few segments.
-    #[must_use]
-    pub fn surest(&self, question: Question, text: &str, most: usize) -> Vec<usize> {
-        let (head, table) = &self.heads[question as usize];
-        let segments = segments(text, |bucket, against| {
-            let weight = i32::from(table.get(bucket as usize).copied().unwrap_or(0));
-            if against { -weight } else { weight }
-        });
-        if segments.len() <= NARROW + 1 {
-            return vec![0];
-        }
-        let mut windows: Vec<(f32, usize)> =
-            (0..segments.len() + 1 - NARROW).map(|at| (head.raw(&segments, &(at..at + NARROW)), at)).collect();
-        windows.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let mut chosen: Vec<usize> = Vec::new();
-        for (_, at) in windows {
-            if chosen.len() < most && chosen.iter().all(|c| c.abs_diff(at) >= NARROW) {
-                chosen.push(at);
-            }
-        }
-        chosen.iter().filter_map(|at| Some(segments.get(*at)?.span.start)).collect()
     }
 
     /// The surest window of a text, before its length is corrected for.
