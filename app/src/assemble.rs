@@ -9,7 +9,7 @@ use countersign_core::{
     life::{Stamp, Stamps, stage},
     principal::PrincipalKind,
 };
-use countersign_gateway::{Desk, Gateway, Limits, Stages, selftest};
+use countersign_gateway::{Assessor, Desk, Gateway, Limits, Stages, selftest};
 use countersign_guard::Guard;
 use countersign_identity::{
     Identity, Outside,
@@ -96,6 +96,7 @@ impl Assembly {
             guard: Arc::new(guards(stamps.screen, config.guard.clone())?),
             provider: Arc::new(Provider::new(stamps.dispatch, targets.clone(), dialer(&targets)?, clock.clone())?),
             audit,
+            assessor: assessor(config),
             resource: config.resource.clone(),
         };
         let gateway = Gateway::new(stamps.speak, stages, Limits::default(), clock, Box::new(clock::random));
@@ -197,6 +198,7 @@ impl Assembly {
             guard,
             provider: Arc::new(provider),
             audit: old.audit.clone(),
+            assessor: assessor(config),
             resource: config.resource.clone(),
         });
         self.receivers.store(Arc::new(receivers));
@@ -232,6 +234,12 @@ fn desk(
         signals: config.issuers.iter().filter_map(|issuer| issuer.signals.clone()).collect(),
         origin: config.resource.as_ref().map(|resource| resource.origin().into()),
     }))))
+}
+
+/// How another model is asked about what the guards doubt, where one is.
+fn assessor(config: &Config) -> Option<Arc<Assessor>> {
+    let judge = config.judge.as_ref()?;
+    Some(Arc::new(Assessor::new(judge.model.clone(), judge.within, judge.concurrent, judge.on_failure)))
 }
 
 /// Who is told what is revoked here, with their tokens, unsealed where they are sealed.
@@ -349,6 +357,7 @@ pub(crate) async fn self_test(config: &Config) -> anyhow::Result<selftest::Repor
             audit: Arc::new(
                 Audit::open(stamps.intend, Arc::new(MemoryDir::default()), keys, clock.clone()).map_err(|e| say(&e))?,
             ),
+            assessor: None,
             resource: None,
             desk: None,
         };

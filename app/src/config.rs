@@ -31,6 +31,8 @@ pub(crate) struct Config {
     pub(crate) policy: countersign_policy::Settings,
     /// What the guards know.
     pub(crate) guard: countersign_guard::Config,
+    /// Who else is asked about what the guards doubt.
+    pub(crate) judge: Option<Judge>,
     /// How certificates map to principals.
     pub(crate) certificates: Vec<countersign_identity::CertificateRule>,
     /// Whose access tokens are accepted.
@@ -60,6 +62,14 @@ impl Config {
         let provisioned = self.issuers.iter().find(|issuer| issuer.directory);
         provisioned.map(|issuer| issuer.issuer.name.clone())
     }
+}
+
+/// Another model that is asked about doubtful texts.
+pub(crate) struct Judge {
+    pub(crate) model: std::sync::Arc<str>,
+    pub(crate) within: std::time::Duration,
+    pub(crate) concurrent: usize,
+    pub(crate) on_failure: countersign_gateway::OnFailure,
 }
 
 /// An issuer of access tokens, and where its keys come from.

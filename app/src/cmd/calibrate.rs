@@ -2,7 +2,8 @@
 //! No network, no state.
 //!
 //! Threat: an attack among the texts, which would raise the threshold until it passes. So no threshold goes above the strictest that
-//! comes with the detector, and what would be flagged is shown.
+//! comes with the detector, and what would be flagged is shown. Nor does one go below the loosest: texts that are all alike would have
+//! everything else refused.
 
 use std::process::ExitCode;
 

@@ -21,5 +21,8 @@ pub(crate) fn run(args: &WithConfig) -> anyhow::Result<ExitCode> {
             term::say(format_args!("the learned detector is calibrated: {channel} from {point} on"));
         }
     }
+    if let Some(judge) = &config.judge {
+        term::say(format_args!("`{}` is asked about what the learned detector doubts, and can refuse it", judge.model));
+    }
     Ok(ExitCode::SUCCESS)
 }

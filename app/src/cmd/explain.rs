@@ -38,6 +38,10 @@ pub(crate) async fn run(args: &Explain) -> anyhow::Result<ExitCode> {
                 stage("recorded", &format!("as record {} before anything left", shown.index));
             }
             Record::Outcome(r) => {
+                if let Some(judged) = &r.judged {
+                    let (model, texts, took) = (&judged.model, judged.texts, judged.duration / 1000);
+                    stage("judged", &format!("{} by `{model}`: {texts} doubtful texts, {took} ms", judged.verdict));
+                }
                 let called = match &r.target {
                     Some(target) => format!("`{target}` was called"),
                     None => "no provider was called".to_owned(),

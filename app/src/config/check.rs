@@ -22,6 +22,7 @@ mod access;
 mod budgets;
 mod doors;
 mod issuers;
+mod judge;
 mod shared;
 mod signals;
 mod targets;
@@ -121,7 +122,8 @@ impl Check<'_> {
         let rates = Rates { budgets, ..fields::rates(&raw.rates) };
         let store = self.store(raw.store);
         let cluster = self.cluster(raw.cluster, &raw.node);
-        let guard = self.guard(&raw.guard);
+        let mut guard = self.guard(&raw.guard);
+        let judge = self.judge(raw.guard.judge.as_ref(), &targets, &mut guard);
         let state = self.base.join(raw.state.get_ref());
         match (policy, store, self.problems.is_empty()) {
             (Some(policy), Some(store), true) => Ok(Config {
@@ -133,6 +135,7 @@ impl Check<'_> {
                 targets,
                 policy: Settings { policy: Arc::new(policy), rules: fields::rules(rules), rates },
                 guard,
+                judge,
                 certificates,
                 issuers,
                 resource,

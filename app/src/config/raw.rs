@@ -287,6 +287,40 @@ pub(crate) struct RawGuard {
     /// Where the learned detector begins to report, as `countersign guard calibrate` found it on your own traffic.
     #[schemars(with = "Option<RawThresholds>")]
     pub(crate) thresholds: Option<Spanned<RawThresholds>>,
+    /// Another model that is asked about texts which the learned detector doubts; it can refuse and nothing else.
+    #[schemars(with = "Option<RawJudge>")]
+    pub(crate) judge: Option<Spanned<RawJudge>>,
+}
+
+/// Another model that is asked about doubtful texts.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawJudge {
+    /// The model, as a target lists it. Doubtful texts are sent to that target.
+    pub(crate) model: String,
+    /// The operating point of the learned detector from which on it doubts a text: `0.1%`, `1%` or `5%`.
+    #[serde(default = "from")]
+    pub(crate) from: String,
+    /// Seconds for a verdict.
+    #[serde(default = "seconds::<2>")]
+    pub(crate) seconds: u64,
+    /// Questions that may be under way at once.
+    #[serde(default = "questions")]
+    pub(crate) concurrent: usize,
+    /// What becomes of a request where there is no verdict.
+    #[serde(default)]
+    pub(crate) on_failure: RawOnFailure,
+}
+
+/// What becomes of a request where the judge gives no verdict.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RawOnFailure {
+    /// It goes on, as it would without a judge.
+    #[default]
+    Pass,
+    /// It is refused.
+    Refuse,
 }
 
 /// How likely a text must be to be an attack before the learned detector reports it, 0 to 1. What is left out is as `false_alarms` says.
@@ -481,6 +515,14 @@ const fn one() -> u32 {
 
 const fn connections() -> usize {
     256
+}
+
+fn from() -> String {
+    "5%".into()
+}
+
+const fn questions() -> usize {
+    8
 }
 
 // What is not written stands nowhere.

@@ -51,7 +51,7 @@ pub(super) struct Point {
     pub(super) at: FalseAlarms,
     /// What the texts by themselves would have it be.
     pub(super) found: f32,
-    /// That, or the strictest that comes with the detector.
+    /// That, or the nearest between the loosest and the strictest that come with the detector.
     pub(super) threshold: f32,
     /// How many of the texts it flags.
     pub(super) flagged: usize,
@@ -104,12 +104,13 @@ impl Tally {
         let mut likely = self.likely.clone();
         likely.sort_unstable_by(|a, b| b.total_cmp(a));
         let above = |threshold: f32| likely.partition_point(|p| *p > threshold);
-        let cap = super::shipped(question, FalseAlarms::OnePerMille);
+        // Texts that are much alike say little about those to come; attacks among them would say the wrong thing.
+        let [strictest, .., loosest] = FalseAlarms::ALL.map(|at| fine(super::shipped(question, at)));
         let point = |at: FalseAlarms| {
             // As many as may be flagged are above the next.
             let found = *likely.get(allowed(likely.len(), rate(at))?)?;
             let found = ((found * FINE).ceil() / FINE).min(1.0);
-            let threshold = found.min(cap);
+            let threshold = found.max(loosest).min(strictest);
             let as_shipped = above(super::shipped(question, at));
             Some(Point { at, found, threshold, flagged: above(threshold), as_shipped })
         };
@@ -152,6 +153,11 @@ fn allowed(texts: usize, rate: f64) -> Option<usize> {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few thousand at most")]
 pub(super) fn needed(at: FalseAlarms) -> usize {
     ((1.0 - SURE).ln() / (1.0 - rate(at)).ln()).ceil() as usize
+}
+
+/// With as many digits as thresholds have.
+pub(super) fn fine(likely: f32) -> f32 {
+    (likely * FINE).round() / FINE
 }
 
 const fn rate(at: FalseAlarms) -> f64 {

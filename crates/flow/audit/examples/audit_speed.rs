@@ -134,6 +134,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                             reason: None,
                             target: Some("local".into()),
                             findings: Vec::new(),
+                            judged: None,
                             input_tokens: Some(250),
                             output_tokens: Some(40),
                             back: Vec::new(),

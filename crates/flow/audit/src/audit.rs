@@ -57,8 +57,10 @@ pub struct Outcome {
     pub reason: Option<String>,
     /// Who answered.
     pub target: Option<Arc<str>>,
-    /// What was found in the answer.
+    /// What was found by another model that was asked about the prompt, and in the answer.
     pub findings: Vec<Finding>,
+    /// What another model said of the prompt.
+    pub judged: Option<record::Judged>,
     /// Tokens of the prompt, as the provider counts.
     pub input_tokens: Option<u64>,
     /// Tokens of the answer, as the provider counts.
@@ -299,6 +301,7 @@ impl Audit {
                 target: outcome.target,
                 upstream_called: outcome.upstream_called,
                 findings: outcome.findings.as_slice().into(),
+                judged: outcome.judged,
                 input_tokens: outcome.input_tokens,
                 output_tokens: outcome.output_tokens,
                 back: outcome.back.into_iter().collect(),

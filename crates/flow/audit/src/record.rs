@@ -129,9 +129,12 @@ pub struct Outcome {
     pub target: Option<Arc<str>>,
     /// Whether the provider was called at all.
     pub upstream_called: bool,
-    /// What was found in the answer.
+    /// What was found by another model that was asked about the prompt, and in the answer.
     #[serde(default, skip_serializing_if = "Findings::is_empty")]
     pub findings: Findings,
+    /// What another model said of texts in the prompt that were doubtful.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged: Option<Judged>,
     /// Tokens of the prompt, as the provider counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input_tokens: Option<u64>,
@@ -148,6 +151,26 @@ pub struct Outcome {
     /// The answer's SHA-256 (32 bytes, over all that was released) and then the answer as far as it is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Sealed>,
+}
+
+/// A question to another model about texts that were doubtful.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Judged {
+    /// What came of it: `attack`, `safe`, or `failed` where there was no verdict.
+    pub verdict: Cow<'static, str>,
+    /// The model that was asked, by the name it has here.
+    pub model: Arc<str>,
+    /// The target that answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Arc<str>>,
+    /// How many texts were doubtful.
+    pub texts: u64,
+    /// How long it took, in microseconds.
+    pub duration: u64,
+    /// Tokens of the question, as the provider counts.
+    pub input_tokens: u64,
+    /// Tokens of the answer.
+    pub output_tokens: u64,
 }
 
 /// A request that was refused before it left.

@@ -103,6 +103,7 @@ pub(crate) fn outcome(n: u64, record: u64, answer: &str) -> Outcome {
         reason: None,
         target: Some("local".into()),
         findings: Vec::new(),
+        judged: None,
         input_tokens: Some(3),
         output_tokens: Some(4),
         back: Vec::new(),

@@ -5,7 +5,10 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use aws_lc_rs::digest;
 use bytes::{Bytes, BytesMut};
-use countersign_audit::{Audit, Outcome, Refused, record::Answered};
+use countersign_audit::{
+    Audit, Outcome, Refused,
+    record::{Answered, Judged},
+};
 use countersign_core::{
     Call, Charge, Code, Finding, Format, Principal, Refusal, RequestId, Timestamp,
     charge::Ending,
@@ -41,6 +44,9 @@ struct Account {
     called: bool,
     target: Option<Arc<str>>,
     findings: Vec<Finding>,
+    /// What another model was asked about the prompt, and what it found.
+    judged: Option<Judged>,
+    judged_findings: Vec<Finding>,
     usage: Option<Usage>,
     /// Nothing is to come that would change what was used.
     usage_is_final: bool,
@@ -93,6 +99,8 @@ impl Ledger {
             called: false,
             target: None,
             findings: Vec::new(),
+            judged: None,
+            judged_findings: Vec::new(),
             usage: None,
             usage_is_final: false,
             bytes: 0,
@@ -149,6 +157,28 @@ impl Ledger {
             // The intent's record holds what was found in the prompt.
             a.findings.clear();
         });
+    }
+
+    /// Another model was asked about the prompt.
+    pub(crate) fn judged(&mut self, judged: Judged) {
+        self.note(|a| {
+            a.gateway.metrics().judged(&judged);
+            a.judged = Some(judged);
+        });
+    }
+
+    /// What it found.
+    pub(crate) fn saw_judged(&mut self, findings: &[Finding]) {
+        self.note(|a| {
+            a.gateway.metrics().found(findings);
+            a.judged_findings = findings.to_vec();
+        });
+    }
+
+    /// A request that was refused before any provider was asked to answer it.
+    pub(crate) fn stayed(&mut self, refusal: Refusal) -> Refusal {
+        self.note(|a| a.left = false);
+        refusal
     }
 
     pub(crate) fn dispatched(&mut self, dispatched: &Dispatched) {
@@ -330,7 +360,12 @@ impl Account {
             code: self.refusal.as_ref().map(|r| r.code),
             reason: self.refusal.take().map(|r| r.reason.into_owned()),
             target: self.target.take(),
-            findings: std::mem::take(&mut self.findings),
+            findings: {
+                let mut findings = std::mem::take(&mut self.judged_findings);
+                findings.append(&mut self.findings);
+                findings
+            },
+            judged: self.judged.take(),
             input_tokens: self.usage.map(|u| u.input),
             output_tokens: self.usage.map(|u| u.output),
             back,
@@ -347,9 +382,14 @@ impl Account {
         let Some((policy, charge)) = self.charge.take() else { return Vec::new() };
         let declined =
             |r: &Refusal| matches!(r.code, Code::ProviderRefused | Code::ProviderLimited | Code::ProviderDown);
+        // What was used to judge it is used, at the price of the model that was asked for.
+        let (input, output) = self.judged.as_ref().map_or((0, 0), |judged| (judged.input_tokens, judged.output_tokens));
         let ending = match (self.usage.filter(|_| self.usage_is_final), &self.refusal) {
+            _ if !self.left && input.saturating_add(output) > 0 => Ending::Used { input, output },
             _ if !self.left => Ending::Stayed,
-            (Some(usage), _) => Ending::Used { input: usage.input, output: usage.output },
+            (Some(usage), _) => {
+                Ending::Used { input: usage.input.saturating_add(input), output: usage.output.saturating_add(output) }
+            }
             (None, Some(refusal)) if declined(refusal) => Ending::Declined,
             (None, _) => Ending::Unknown,
         };

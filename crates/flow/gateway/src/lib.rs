@@ -66,6 +66,7 @@
 //! ```
 
 mod answer;
+mod assess;
 mod desk;
 mod inspect;
 mod intake;
@@ -83,6 +84,7 @@ mod support;
 pub mod tls;
 
 pub use answer::AnswerBody;
+pub use assess::{Assessor, OnFailure};
 pub use desk::{Asked, Desk, Door, Said};
 pub use ledger::CLIENT_CLOSED;
 pub use pipeline::{Gateway, Limits, Stages};

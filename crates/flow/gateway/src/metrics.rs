@@ -1,7 +1,8 @@
 //! Counters for Prometheus. Labels come from closed sets or from the configuration, never from a caller's text.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
+use countersign_audit::record;
 use countersign_core::{Finding, Format, Timestamp};
 use countersign_identity::token::IssuerStatus;
 use prometheus_client::{
@@ -16,6 +17,9 @@ pub struct Metrics {
     requests: Family<Outcome, Counter>,
     findings: Family<Found, Counter>,
     tokens: Family<Tokens, Counter>,
+    judged: Family<Judged, Counter>,
+    judged_tokens: Family<Direction, Counter>,
+    judged_seconds: Histogram,
     seconds: Family<ByRoute, Histogram>,
     issuer_keys: Family<ByIssuer, Gauge>,
     issuer_age: Family<ByIssuer, Gauge>,
@@ -53,6 +57,16 @@ struct Found {
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Judged {
+    verdict: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Direction {
+    direction: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct Tokens {
     format: &'static str,
     direction: &'static str,
@@ -71,6 +85,16 @@ impl Metrics {
         registry.register("requests", "Requests by endpoint and how they ended", requests.clone());
         registry.register("findings", "What detectors reported, by kind and channel", findings.clone());
         registry.register("tokens", "Tokens as the providers count them", tokens.clone());
+        let (judged, judged_tokens) = (Family::default(), Family::default());
+        let judged_seconds = Histogram::new(SECONDS);
+        registry.register("judged", "Questions to the judge, by verdict", judged.clone());
+        registry.register(
+            "judged_tokens",
+            "Tokens of questions to the judge and of its answers",
+            judged_tokens.clone(),
+        );
+        let help = "Time that the judge took";
+        registry.register_with_unit("judged_duration", help, Unit::Seconds, judged_seconds.clone());
         let help = "Time from a request's arrival to the last byte of its answer";
         registry.register_with_unit("request_duration", help, Unit::Seconds, seconds.clone());
         registry.register("in_flight", "Requests between arrival and settlement", in_flight.clone());
@@ -85,6 +109,9 @@ impl Metrics {
             requests,
             findings,
             tokens,
+            judged,
+            judged_tokens,
+            judged_seconds,
             seconds,
             issuer_keys,
             issuer_age,
@@ -103,6 +130,15 @@ impl Metrics {
         for finding in findings {
             let labels = Found { kind: finding.kind.as_str(), channel: finding.channel.as_str() };
             self.findings.get_or_create(&labels).inc();
+        }
+    }
+
+    pub(crate) fn judged(&self, judged: &record::Judged) {
+        let verdict = ["attack", "safe"].into_iter().find(|word| *word == judged.verdict).unwrap_or("failed");
+        self.judged.get_or_create(&Judged { verdict }).inc();
+        self.judged_seconds.observe(Duration::from_micros(judged.duration).as_secs_f64());
+        for (direction, count) in [("input", judged.input_tokens), ("output", judged.output_tokens)] {
+            self.judged_tokens.get_or_create(&Direction { direction }).inc_by(count);
         }
     }
 

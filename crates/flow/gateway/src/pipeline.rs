@@ -20,7 +20,7 @@ use http_body::Body;
 use tokio::sync::watch;
 
 use crate::{
-    AnswerBody, Asked, Desk, Door, Resource, Route,
+    AnswerBody, Asked, Assessor, Desk, Door, Resource, Route,
     answer::Pump,
     desk, intake,
     ledger::Ledger,
@@ -42,6 +42,8 @@ pub struct Stages {
     pub provider: Arc<Provider>,
     /// What happened.
     pub audit: Arc<Audit>,
+    /// How another model is asked about what the guard doubts, where one is.
+    pub assessor: Option<Arc<Assessor>>,
     /// What clients find the issuers of tokens by, where there are any.
     pub resource: Option<Resource>,
     /// Who serves what is asked of the gateway itself, where that is served.
@@ -297,6 +299,10 @@ impl Gateway {
             .map_err(|_| Refusal::new(Code::AuditFailed, "the audit record was not durable in time"))??;
         ledger.intended(&intended);
 
+        // What the detectors doubt, another model is asked about. It can refuse, and nothing else.
+        let doubts = stages.guard.doubts(&ask.document, intended.findings(), &*intended.permit().judge);
+        self.assess(stages, &intended, doubts, ledger).await.map_err(|refusal| ledger.stayed(refusal))?;
+
         // Who answers.
         let (dispatched, upstream) = stages.provider.dispatch(intended).await.map_err(|f| ledger.undelivered(f))?;
         ledger.dispatched(&dispatched);
@@ -461,6 +467,11 @@ impl Gateway {
         let text = self.metrics.text().map_err(|_| Refusal::new(Code::Internal, "metrics cannot be written"))?;
         ledger.answered("metrics".into(), self.limits.audit_time).await?;
         Ok(self.speaker.metrics(text))
+    }
+
+    /// A mark that nobody can foresee.
+    pub(crate) fn mark(&self) -> String {
+        (self.random)().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -70,6 +70,7 @@ impl World {
             guard: GUARD.clone(),
             provider: Arc::new(Provider::new(stamps.dispatch, targets, dial, clock.clone()).unwrap()),
             audit: Arc::new(Audit::open(stamps.intend, Arc::new(log.clone()), keys, clock.clone()).unwrap()),
+            assessor: None,
             resource: None,
             desk: None,
         };

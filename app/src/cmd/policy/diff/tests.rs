@@ -71,6 +71,7 @@ fn outcome(intent: u64, target: &str) -> Record {
         target: Some(target.into()),
         upstream_called: true,
         findings: Findings::default(),
+        judged: None,
         input_tokens: None,
         output_tokens: None,
         back: Default::default(),

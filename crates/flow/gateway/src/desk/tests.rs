@@ -45,6 +45,7 @@ fn world() -> World {
         guard: old.guard.clone(),
         provider: old.provider.clone(),
         audit: old.audit.clone(),
+        assessor: None,
         resource: None,
         desk: Some(Arc::new(Echo)),
     });

@@ -176,6 +176,7 @@ impl World {
             guard,
             provider: Arc::new(Provider::new(stamps.dispatch, targets, dial, clock.clone()).expect("a provider")),
             audit: Arc::new(Audit::open(stamps.intend, disk, keys, clock.clone()).expect("a log")),
+            assessor: None,
             resource: None,
             desk: None,
         };
