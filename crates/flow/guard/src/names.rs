@@ -1,7 +1,7 @@
 //! What the detectors' rules are called. A configuration that speaks of another name would have a rule that never fits.
 
 /// The name of every rule, sorted.
-pub const RULES: [&str; 116] = [
+pub const RULES: [&str; 117] = [
     "canary/token",
     "copied/argument",
     "exfiltration/html",
@@ -20,6 +20,7 @@ pub const RULES: [&str; 116] = [
     "injection/authority",
     "injection/conceal",
     "injection/doubtful",
+    "injection/escalation",
     "injection/judged",
     "injection/learned",
     "injection/mode",

@@ -1,5 +1,6 @@
 //! Prompt-side detectors: phrases in many languages, forged markers, text made invisible, limits, and what was learned.
 
+pub(crate) mod escalation;
 mod grammar;
 pub(crate) mod hidden;
 pub(crate) mod learned;
@@ -8,11 +9,16 @@ mod limits;
 mod rules;
 pub(crate) mod turns;
 
+use std::sync::Arc;
+
 use crate::{Config, Detector, GuardError};
 
 /// The prompt-side detectors, built once.
 pub(crate) struct Prompt {
+    /// The first of the detectors.
+    pub(crate) grammar: Arc<grammar::Grammar>,
     pub(crate) detectors: Vec<Box<dyn Detector>>,
+    pub(crate) escalation: escalation::Phrases,
     pub(crate) limits: limits::Bounds,
 }
 
@@ -24,10 +30,11 @@ impl Prompt {
         if !all.iter().chain(own.iter().flatten()).all(|t| (0.0..=1.0).contains(t)) {
             return Err(GuardError::Threshold);
         }
-        let mut detectors: Vec<Box<dyn Detector>> = vec![Box::new(grammar::Grammar::new(thresholds)?)];
+        let grammar = Arc::new(grammar::Grammar::new(thresholds)?);
+        let mut detectors: Vec<Box<dyn Detector>> = vec![Box::new(grammar.clone())];
         if let Some(learned) = learned::Learned::new(config.false_alarms, config.points, config.doubts) {
             detectors.push(Box::new(learned));
         }
-        Ok(Self { detectors, limits: limits::Bounds(config.limits) })
+        Ok(Self { grammar, detectors, escalation: escalation::Phrases::new()?, limits: limits::Bounds(config.limits) })
     }
 }

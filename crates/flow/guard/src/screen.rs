@@ -10,7 +10,7 @@ use crate::{
     Guard, Normal, Spotlit, Withheld,
     detector::Found,
     leak, mask,
-    prompt::{self, turns::Turns},
+    prompt::{self, escalation::Escalation, turns::Turns},
     rules, taint,
 };
 
@@ -73,7 +73,7 @@ impl Guard {
         let mut findings = Vec::new();
         let mut budget = DECODED;
         let mut found = Vec::new();
-        let mut turns = Turns::default();
+        let (mut turns, mut escalation) = (Turns::default(), Escalation::default());
         for (index, leaf) in document.leaves().enumerate() {
             found.clear();
             self.prompt.limits.leaf(index, &leaf, &mut found);
@@ -85,6 +85,9 @@ impl Guard {
                 if let Some(phrases) = self.prompt.detectors.first() {
                     turns.read(&leaf, &**phrases, &mut found);
                 }
+                escalation.read(index, &leaf, &self.prompt.escalation, |text| {
+                    self.prompt.grammar.hint(&Normal::plain(&Leaf { text, ..leaf.clone() }))
+                });
                 if budget == 0 {
                     found.push(prompt::hidden::beyond(&leaf));
                 }
@@ -94,6 +97,9 @@ impl Guard {
             if limit {
                 break;
             }
+        }
+        if let Some((leaf, found)) = escalation.end() {
+            findings.push(found.finding(Channel::User, leaf, document.text(leaf)));
         }
         findings
     }

@@ -93,7 +93,25 @@ impl Starts {
         }
     }
 
-    /// The same, inside words too.
+    /// Words in ASCII that one letter or digit was glued to (`xIgnore`), or an escape sequence (the two characters of `\n`).
+    pub(crate) fn find_glued(&self, text: &str, survey: &Survey, mut found: impl FnMut(usize, usize)) {
+        let bytes = text.as_bytes();
+        let mut look = |at: usize| {
+            let hash = hash(bytes.get(at..).unwrap_or_default(), 0);
+            if self.may_begin(hash) {
+                self.look(bytes, at, hash, false, &mut found);
+            }
+        };
+        survey.glued(&mut look);
+        for at in memchr::memchr_iter(b'\\', bytes) {
+            // A capital behind the escape was glued to its letter.
+            if let Some([b'n' | b'r' | b't', b'a'..=b'z']) = bytes.get(at + 1..at + 3) {
+                look(at + 2);
+            }
+        }
+    }
+
+    /// Every word, inside of others too.
     pub(crate) fn find_anywhere(&self, text: &str, mut found: impl FnMut(usize, usize)) {
         let bytes = text.as_bytes();
         for at in 0..bytes.len() {
@@ -200,6 +218,11 @@ mod tests {
             find(&starts, "IGNORING xignore, ora! orange x<|im_ prompts prompt ora", false),
             [(0, 0), (18, 1), (31, 2), (45, 3), (52, 1)]
         );
+        let mut glued = Vec::new();
+        let text = r"xIgnore xyIgnore xignore \nignore \nIgnore \\tIGNORE Ignore \n ignore nIgnored";
+        starts.find_glued(text, &Survey::of(text), |at, name| glued.push((at, name)));
+        glued.sort_unstable();
+        assert_eq!(glued, [(1, 0), (27, 0), (36, 0), (46, 0), (71, 0)]);
         assert_eq!(find(&starts, "xignore", true), [(1, 0)]);
         assert!(find(&starts, "", false).is_empty() && find(&starts, "ig", false).is_empty());
         assert_eq!(find(&starts, "请忽略它 ora", false), [(13, 1), (3, 4)]);

@@ -9,6 +9,8 @@ use crate::blocks::{BLOCK, masks, places};
 pub(crate) struct Survey {
     /// One bit for each byte: a word of ASCII letters and digits begins there, or one of [`SIGNS`] that something follows.
     starts: Vec<u64>,
+    /// One bit for each byte: a capital behind one small letter or digit, which a word was glued to (`xIgnore`).
+    glued: Vec<u64>,
     /// Nothing but ASCII.
     pub(crate) ascii: bool,
     /// There may be [`RUN`] characters of base64, base32 or hex in a row.
@@ -26,17 +28,21 @@ pub(crate) struct Survey {
 impl Survey {
     pub(crate) fn of(text: &str) -> Self {
         let bytes = text.as_bytes();
-        let mut it =
-            Self { starts: Vec::with_capacity(bytes.len().div_ceil(BLOCK)), ascii: text.is_ascii(), ..Self::default() };
-        let (mut words, mut letters) = (0, 0);
+        let room = || Vec::with_capacity(bytes.len().div_ceil(BLOCK));
+        let mut it = Self { starts: room(), glued: room(), ascii: text.is_ascii(), ..Self::default() };
+        let (mut words, mut letters, mut smalls) = (0, 0, 0);
         let (mut runs, mut groups, mut morse) = (0, 0, 0);
         let mut apart = Apart::default();
         for at in (0..bytes.len()).step_by(BLOCK) {
-            let [word, sign, letter, figure, run, group, dash, separator] = masks::<8, true>(&CLASSES, bytes, at);
+            let [word, sign, capital, figure, run, group, dash, separator] = masks::<8, true>(&CLASSES, bytes, at);
             // No word is a sign alone: most quotation marks and brackets begin nothing. What follows the block may be anything.
             let goes_on = (word | sign | figure) >> 1 | 1 << 63;
-            it.starts.push(word & !(word << 1 | words) | sign & goes_on);
-            words = word >> 63;
+            let begins = word & !(word << 1 | words);
+            let small = begins & !capital;
+            it.starts.push(begins | sign & goes_on);
+            it.glued.push(capital & (small << 1 | smalls));
+            (words, smalls) = (word >> 63, small >> 63);
+            let letter = word & !figure;
             it.figures += (figure & (letter << 1 | letters)).count_ones();
             letters = letter >> 63;
             it.runs |= in_a_row(run, &mut runs, RUN);
@@ -49,11 +55,21 @@ impl Survey {
 
     /// Calls `each` with the places where words and signs begin, in order.
     #[inline]
-    pub(crate) fn starts(&self, mut each: impl FnMut(usize)) {
-        for (n, mask) in self.starts.iter().enumerate() {
-            for place in places(*mask) {
-                each(n * BLOCK + place);
-            }
+    pub(crate) fn starts(&self, each: impl FnMut(usize)) {
+        all_places(&self.starts, each);
+    }
+
+    /// Calls `each` with the places of capitals behind one small letter or digit, in order.
+    pub(crate) fn glued(&self, each: impl FnMut(usize)) {
+        all_places(&self.glued, each);
+    }
+}
+
+#[inline]
+fn all_places(masks: &[u64], mut each: impl FnMut(usize)) {
+    for (n, mask) in masks.iter().enumerate() {
+        for place in places(*mask) {
+            each(n * BLOCK + place);
         }
     }
 }
@@ -137,7 +153,7 @@ static CLASSES: [u8; 256] = {
     while i < 128 {
         let b = i as u8;
         table[i] = b.is_ascii_alphanumeric() as u8
-            | (b.is_ascii_alphabetic() as u8) << 2
+            | (b.is_ascii_uppercase() as u8) << 2
             | ((b.is_ascii_digit() || matches!(b, b'@' | b'$' | b'|')) as u8) << 3
             | (in_run(b) as u8) << 4
             | (in_group(b) as u8) << 5
@@ -174,6 +190,15 @@ mod tests {
             let mut found = Vec::new();
             survey.starts(|at| found.push(at));
             proptest::prop_assert_eq!(found, starts);
+            let is = |at: Option<usize>, class: fn(&u8) -> bool| at.and_then(|at| bytes.get(at)).is_some_and(class);
+            let small = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+            let glued: Vec<usize> = (1..bytes.len())
+                .filter(|at| bytes[*at].is_ascii_uppercase() && is(at.checked_sub(1), small))
+                .filter(|at| !is(at.checked_sub(2), u8::is_ascii_alphanumeric))
+                .collect();
+            let mut found = Vec::new();
+            survey.glued(|at| found.push(at));
+            proptest::prop_assert_eq!(found, glued);
             let row = |of: fn(u8) -> bool, least: u32| {
                 bytes.split(|b| !of(*b)).any(|run| run.len() >= least as usize)
             };
@@ -200,5 +225,6 @@ mod tests {
         }
     }
 
-    const PARTS: [&str; 12] = ["a", "B7", " ", ".", "- ", "é", "漢", "\"", "0x4f ", "aGVsbG8gd29y", "\n", "i.g.n"];
+    const PARTS: [&str; 13] =
+        ["a", "xI", "B7", " ", ".", "- ", "é", "漢", "\"", "0x4f ", "aGVsbG8gd29y", "\n", "i.g.n"];
 }

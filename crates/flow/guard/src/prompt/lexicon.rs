@@ -179,17 +179,23 @@ impl Lexicon {
     pub(super) fn openings(&self, view: &Normal<'_>, joined: bool, out: &mut Vec<usize>) {
         match joined {
             true => self.openers.find_anywhere(&view.text, |at, _| out.push(at)),
-            false => self.openers.find(&view.text, view.survey(), |at, _| out.push(at)),
+            false => {
+                self.openers.find(&view.text, view.survey(), |at, _| out.push(at));
+                self.openers.find_glued(&view.text, view.survey(), |at, _| out.push(at));
+            }
         }
         out.sort_unstable();
     }
 
-    /// Every entry in the canonical window `text`, by start.
-    pub(super) fn hits(&self, text: &str, joined: bool, out: &mut Vec<Hit>) {
+    /// Every entry in the canonical window `text`, by start. At `seams`, words begin though letters stand before them.
+    pub(super) fn hits(&self, text: &str, seams: &[usize], joined: bool, out: &mut Vec<Hit>) {
         for found in self.words.find_overlapping_iter(text) {
             let Some(entry) = self.entries.get(found.pattern().as_usize()) else { continue };
             let letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
-            let before = || letter(text.get(..found.start()).and_then(|t| t.chars().next_back()));
+            let before = || {
+                letter(text.get(..found.start()).and_then(|t| t.chars().next_back()))
+                    && seams.binary_search(&found.start()).is_err()
+            };
             let after = || letter(text.get(found.end()..).and_then(|t| t.chars().next()));
             if joined || !(entry.start && before() || entry.end && after()) {
                 out.push(Hit { concept: entry.concept, start: found.start(), end: found.end() });
@@ -253,7 +259,7 @@ mod tests {
         let lexicon = Lexicon::new().unwrap();
         let concepts = |text: &str| {
             let mut hits = Vec::new();
-            lexicon.hits(text, false, &mut hits);
+            lexicon.hits(text, &[], false, &mut hits);
             hits.iter().map(|h| h.concept).collect::<Vec<_>>()
         };
         assert_eq!(concepts("ignoring"), [Concept::Ignore]);
