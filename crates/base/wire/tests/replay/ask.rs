@@ -1,4 +1,4 @@
-//! Any bytes as a request, as an answer, and as texts to be looked at. The first byte chooses the format.
+//! Any bytes as a request, as an answer, as a verdict, and as texts to be looked at. The first byte chooses the format.
 
 use bytes::Bytes;
 use countersign_core::{Document, Edit, Format, RequestId, Timestamp};
@@ -6,6 +6,7 @@ use countersign_wire::{
     Answer, Ask, Limits,
     inspect::{Inspect, Shape, Verdict},
     json::Doc,
+    second,
 };
 
 /// Reads; a body whose every leaf was replaced is still JSON, and no leaf of it is left.
@@ -27,6 +28,7 @@ pub(crate) fn check(data: &[u8]) {
             Doc::read(&said, &limits).expect("what is said is JSON");
         }
     }
+    let _ = second::opinion(&body);
     if let Ok(answer) = Answer::read(format, body, &limits) {
         replaced(&answer.document);
     }
