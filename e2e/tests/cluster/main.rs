@@ -128,7 +128,8 @@ fn all_nodes_publish_the_keys_that_any_of_them_signs_events_by() {
     let receiver = "[[receiver]]\nname = \"siem\"\naudience = \"https://siem.example\"\npolled_by = \"default/root\"\n\
                     algorithm = \"RS256\"\n";
     let Some(cluster) = Cluster::of(&answers(), receiver) else { return };
-    let published: Vec<_> = cluster.nodes.iter().map(|node| node.exchange(&request("GET", "/ssf/jwks", &[], b"")).json()).collect();
+    let published: Vec<_> =
+        cluster.nodes.iter().map(|node| node.exchange(&request("GET", "/ssf/jwks", &[], b"")).json()).collect();
     let keys = published[0]["keys"].as_array().unwrap();
     assert!(keys.iter().any(|key| key["alg"] == "RS256"), "{keys:?}");
     assert!(published.iter().all(|theirs| *theirs == published[0]), "{published:?}");
