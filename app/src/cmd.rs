@@ -23,6 +23,7 @@ mod revoke;
 mod scan;
 mod secret;
 pub(crate) mod serve;
+mod structure;
 
 /// Runs a command; its exit code.
 pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {

@@ -2,7 +2,12 @@
 
 use std::process::ExitCode;
 
-use crate::{assemble, cli::WithConfig, cmd, term};
+use crate::{
+    assemble,
+    cli::WithConfig,
+    cmd::{self, structure},
+    term,
+};
 
 pub(crate) fn run(args: &WithConfig) -> anyhow::Result<ExitCode> {
     let config = cmd::configuration(args)?;
@@ -23,6 +28,12 @@ pub(crate) fn run(args: &WithConfig) -> anyhow::Result<ExitCode> {
     }
     if let Some(judge) = &config.judge {
         term::say(format_args!("`{}` is asked about what the learned detector doubts, and can refuse it", judge.model));
+    }
+    for choice in structure::choices(&config) {
+        term::say(format_args!("{}: {}", choice.about, choice.what));
+        if let Some(advice) = choice.advice {
+            term::say(format_args!("  advice: {advice}"));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -13,7 +13,7 @@ use crate::{
     cli::{Doctor, Output},
     clock,
     cluster::Cluster,
-    cmd::{self, audit},
+    cmd::{self, audit, structure},
     config::{self, Config, Door, StoreAt},
     issuers::askers,
     state::State,
@@ -59,7 +59,7 @@ pub(crate) async fn run(args: &Doctor) -> anyhow::Result<ExitCode> {
     doors(&config, &mut findings);
     state(&config, &mut findings).await;
     enforcement(&config, &mut findings).await;
-    tools(&config, &mut findings);
+    chosen(&config, &mut findings);
     if !args.offline {
         providers(&config, &mut findings).await;
         issuers(&config, &mut findings).await;
@@ -236,13 +236,13 @@ async fn enforcement(config: &Config, findings: &mut Findings) {
     }
 }
 
-/// Whether what nobody vouches for may have tools called.
-fn tools(config: &Config, findings: &mut Findings) {
-    if config.policy.policy.watches_tools() {
-        findings.good("tools", "the policy has a say about tools that are called from a tainted context");
-    } else {
-        let what = "no policy has a say about tools that are called from a tainted context";
-        findings.look("tools", what, "write a forbid of `callTool`: docs/how-to/contain-poisoned-content.md");
+/// What holds where a detector is fooled, and how sure detectors are.
+fn chosen(config: &Config, findings: &mut Findings) {
+    for choice in structure::choices(config) {
+        match choice.advice {
+            None => findings.good(choice.about, choice.what),
+            Some(advice) => findings.look(choice.about, choice.what, advice),
+        }
     }
 }
 

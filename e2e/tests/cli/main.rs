@@ -264,6 +264,26 @@ fn the_program_says_what_it_is() {
 }
 
 #[test]
+fn what_bounds_a_fooled_model_is_told_with_the_line_to_add() {
+    let upstream = Upstream::start(|_asked| Reply::json(200, &chat_answer("hello")));
+    let plan = || Plan::new().target("openai", &upstream, &["m"]);
+    let permit = "permit (principal, action, resource);\n";
+    let forbid = "forbid (principal, action == Countersign::Action::\"callTool\", resource) \
+                  when { context.taint != \"none\" } unless { context.granted };";
+    let without = plan().policy(permit).write();
+    for said in [without.must(&["doctor", "--offline"]), without.must(&["check"])] {
+        assert!(said.contains("no policy has a say about tools") && said.contains(forbid), "{said}");
+        assert!(said.contains("spotlight = \"delimiting\"") && said.contains("detector is off"), "{said}");
+    }
+    let with = plan().policy(&format!("{permit}{forbid}"));
+    let with = with.guard("spotlight = \"datamarking\"\nfalse_alarms = \"0.1%\"").write();
+    for said in [with.must(&["doctor", "--offline"]), with.must(&["check"])] {
+        assert!(said.contains("by datamarking") && said.contains("0.1% of harmless text"), "{said}");
+        assert!(!said.contains("no policy has a say") && !said.contains("callTool"), "{said}");
+    }
+}
+
+#[test]
 fn doctor_says_what_is_good_and_what_is_not() {
     let upstream = Upstream::start(|_asked| Reply::json(200, &chat_answer("hello")));
     let home = Plan::new().target("openai", &upstream, &["m"]).write();

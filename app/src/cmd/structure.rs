@@ -1,0 +1,50 @@
+//! What holds where a detector is fooled, and how sure detectors are: what `check` and `doctor` say of a configuration's choices.
+
+use countersign_guard::Points;
+
+use crate::config::Config;
+
+/// One choice, and what to write for another one.
+pub(super) struct Choice {
+    pub(super) about: &'static str,
+    pub(super) what: String,
+    /// None where there is nothing to do.
+    pub(super) advice: Option<&'static str>,
+}
+
+/// The choices of a configuration.
+pub(super) fn choices(config: &Config) -> [Choice; 3] {
+    let (guard, tools) = (&config.guard, config.policy.policy.watches_tools());
+    let what = match guard.false_alarms {
+        Some(point) => {
+            let point = point.as_str();
+            format!("the learned detector may have {point} of harmless text refused, and takes some 20 us for each KB")
+        }
+        None if guard.points != Points::default() => "the learned detector begins where it was calibrated to".into(),
+        None => "the learned detector is off; `[guard] false_alarms` asks it".into(),
+    };
+    let detector = Choice { about: "detector", what, advice: None };
+    let (what, advice) = if tools {
+        ("the policy has a say about tools that are called from a tainted context", None)
+    } else {
+        (
+            "no policy has a say about tools that are called from a tainted context",
+            Some(
+                "add `forbid (principal, action == Countersign::Action::\"callTool\", resource) when { context.taint != \"none\" } \
+                 unless { context.granted };`: docs/how-to/contain-poisoned-content.md",
+            ),
+        )
+    };
+    let tools_called = Choice { about: "tools", what: what.into(), advice };
+    let (what, advice) = match guard.spotlight {
+        Some(how) => (format!("text that nobody vouches for is marked for the model, by {}", how.as_str()), None),
+        // A policy about tools bounds what such text can do; marks are a choice then.
+        None if tools => ("text that nobody vouches for reaches models without marks".into(), None),
+        None => (
+            "text that nobody vouches for reaches models without marks, and no policy bounds what it has them do"
+                .into(),
+            Some("`[guard] spotlight = \"delimiting\"` marks it: docs/how-to/mark-untrusted-text.md"),
+        ),
+    };
+    [detector, tools_called, Choice { about: "untrusted", what, advice }]
+}
