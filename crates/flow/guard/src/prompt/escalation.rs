@@ -89,7 +89,8 @@ impl Escalation {
                 self.heat = if step { (self.heat + gain).min(HOTTEST) } else { self.heat * COOLING };
                 self.hints = if self.heat < COLD { 0 } else { self.hints + usize::from(hint > 0.0) };
                 // A bare push is about what was asked before it.
-                if !asked.is_empty() && !(pushes && hint == 0.0) {
+                let bare = asked.is_empty() || pushes && hint == 0.0;
+                if !bare {
                     self.asked = asked;
                 }
                 self.answered = false;

@@ -202,9 +202,9 @@ impl Window {
         self.word.push(word);
     }
 
-    /// An empty line parts, too.
+    /// An empty line parts, too, and one that is written as escapes.
     fn hold_paragraph(&self, text: &str, at: usize, word: &mut usize) {
-        if text.get(at..).is_some_and(|t| t.starts_with("\n\n")) {
+        if text.get(at..).is_some_and(|t| t.starts_with("\n\n") || t.starts_with("\\n\\n")) {
             *word += PARAGRAPH;
         }
     }

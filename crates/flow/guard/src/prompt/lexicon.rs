@@ -197,7 +197,12 @@ impl Lexicon {
                     && seams.binary_search(&found.start()).is_err()
             };
             let after = || letter(text.get(found.end()..).and_then(|t| t.chars().next()));
-            if joined || !(entry.start && before() || entry.end && after()) {
+            // `output = 5` gives a name to something and tells nobody to put out anything.
+            let named = || {
+                let rest = text.get(found.end()..).unwrap_or_default();
+                entry.concept == Concept::Show && rest.trim_start_matches(' ').starts_with('=')
+            };
+            if joined || !(entry.start && before() || entry.end && after() || named()) {
                 out.push(Hit { concept: entry.concept, start: found.start(), end: found.end() });
             }
         }
@@ -263,6 +268,8 @@ mod tests {
             hits.iter().map(|h| h.concept).collect::<Vec<_>>()
         };
         assert_eq!(concepts("ignoring"), [Concept::Ignore]);
+        assert_eq!(concepts("output"), [Concept::Show]);
+        assert!(concepts("output = 5").is_empty());
         assert!(concepts("small").is_empty());
         assert!(concepts("请忽略它").contains(&Concept::Ignore));
     }
