@@ -19,6 +19,7 @@ pub(crate) fn check(data: &[u8]) {
     let (body, limits) = (Bytes::copy_from_slice(body), Limits::default());
     if let Ok(ask) = Ask::read(format, body.clone(), &limits) {
         replaced(&ask.document);
+        marked(format, &ask);
     }
     for shape in [Shape::Guard, Shape::Moderations] {
         if let Ok(asked) = Inspect::read(shape, &body, &limits) {
@@ -31,6 +32,24 @@ pub(crate) fn check(data: &[u8]) {
     let _ = second::opinion(&body);
     if let Ok(answer) = Answer::read(format, body, &limits) {
         replaced(&answer.document);
+    }
+}
+
+/// Where text can be marked, there is room for a notice; what was marked is still a request in the format, with the same texts.
+fn marked(format: Format, ask: &Ask) {
+    if ask.room.texts.is_empty() {
+        return;
+    }
+    let mark = |leaf: &usize| Edit { leaf: *leaf, span: 0..0, with: "\u{e400}".into() };
+    let edits: Vec<Edit> = ask.room.texts.iter().map(mark).collect();
+    let gap = ask.room.notice.as_ref().expect("there is room for a notice");
+    let bytes = ask.document.edited_with(&edits, Some((gap, "\u{e400}a \"notice\""))).expect("there is room for marks");
+    let limits = Limits { body: bytes.len(), nodes: usize::MAX, ..Limits::default() };
+    let again = Ask::read(format, bytes, &limits).expect("what was marked is still a request");
+    assert_eq!(again.room.texts.len(), ask.room.texts.len());
+    let bare = again.document.without(&['\u{e400}']).expect("there are marks");
+    for (before, after) in ask.room.texts.iter().zip(&again.room.texts) {
+        assert_eq!(ask.document.text(*before).replace('\u{e400}', ""), bare.text(*after));
     }
 }
 
