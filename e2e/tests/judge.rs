@@ -231,7 +231,10 @@ tokens = 1000000"#;
 #[test]
 fn on_trial_a_judge_is_on_record_and_refuses_nothing() {
     let (upstream, judge) = (answering(), judge(r#"{"verdict":"attack"}"#));
-    let (gateway, key) = serve(plan(&upstream, &judge, "").rule("find = \"injection/judged\"\ndo = \"allow\""));
+    let plan = plan(&upstream, &judge, "").rule("find = \"injection/judged\"\ndo = \"allow\"");
+    let checked = plan.clone().write().must(&["check"]);
+    assert!(checked.contains("judge: `guard-small` is asked about what the learned detector doubts"), "{checked}");
+    let (gateway, key) = serve(plan);
     assert_eq!(status(&gateway, &key, DOUBTFUL), 200);
     let outcomes = outcomes(gateway);
     assert_eq!(outcomes[0]["judged"]["verdict"], "attack");

@@ -20,15 +20,6 @@ pub(crate) fn run(args: &WithConfig) -> anyhow::Result<ExitCode> {
         config.certificates.len(),
         config.issuers.len(),
     ));
-    let points = config.guard.points;
-    for (channel, point) in [("typed", points.typed), ("documents", points.documents)] {
-        if let Some(point) = point {
-            term::say(format_args!("the learned detector is calibrated: {channel} from {point} on"));
-        }
-    }
-    if let Some(judge) = &config.judge {
-        term::say(format_args!("`{}` is asked about what the learned detector doubts, and can refuse it", judge.model));
-    }
     for choice in structure::choices(&config) {
         term::say(format_args!("{}: {}", choice.about, choice.what));
         if let Some(advice) = choice.advice {

@@ -13,15 +13,24 @@ pub(super) struct Choice {
 }
 
 /// The choices of a configuration.
-pub(super) fn choices(config: &Config) -> [Choice; 3] {
+pub(super) fn choices(config: &Config) -> Vec<Choice> {
     let (guard, tools) = (&config.guard, config.policy.policy.watches_tools());
+    let Points { typed, documents } = guard.points;
+    let calibrated: Vec<String> = [("typed", typed), ("documents", documents)]
+        .into_iter()
+        .filter_map(|(channel, point)| Some(format!("{channel} from {}", point?)))
+        .collect();
     let what = match guard.false_alarms {
+        None if calibrated.is_empty() => "the learned detector is off; `[guard] false_alarms` asks it".into(),
+        None => format!("the learned detector is calibrated: {}", calibrated.join(", ")),
         Some(point) => {
             let point = point.as_str();
-            format!("the learned detector may have {point} of harmless text refused, and takes some 20 us for each KB")
+            let rest =
+                if calibrated.is_empty() { String::new() } else { format!("; calibrated: {}", calibrated.join(", ")) };
+            format!(
+                "the learned detector may have {point} of harmless text refused, and takes some 20 us for each KB{rest}"
+            )
         }
-        None if guard.points != Points::default() => "the learned detector begins where it was calibrated to".into(),
-        None => "the learned detector is off; `[guard] false_alarms` asks it".into(),
     };
     let detector = Choice { about: "detector", what, advice: None };
     let (what, advice) = if tools {
@@ -46,5 +55,13 @@ pub(super) fn choices(config: &Config) -> [Choice; 3] {
             Some("`[guard] spotlight = \"delimiting\"` marks it: docs/how-to/mark-untrusted-text.md"),
         ),
     };
-    [detector, tools_called, Choice { about: "untrusted", what, advice }]
+    let judge = config.judge.as_ref().map(|judge| {
+        let (model, seconds) = (&judge.model, judge.within.as_secs());
+        let what =
+            format!("`{model}` is asked about what the learned detector doubts, and has {seconds} s to refuse it");
+        Choice { about: "judge", what, advice: None }
+    });
+    let mut all = vec![detector, tools_called, Choice { about: "untrusted", what, advice }];
+    all.extend(judge);
+    all
 }
