@@ -6,12 +6,11 @@ use std::{
     path::Path,
 };
 
-use countersign_classifier::{Head, Linear, Question, Weighed, features::BUCKETS};
+use countersign_classifier::{Head, Linear, Question, Weighed};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Knobs,
-    learn::{Plan, Set, Weights, learn},
+    learn::{Set, Weights, learn},
     made, report,
     rows::{self, Row, Seen},
 };
@@ -44,19 +43,12 @@ impl<'a> School<'a> {
     }
 
     /// Learns both questions without a family.
-    fn learn(&self, without: Option<&str>, knobs: &Knobs) -> anyhow::Result<Linear> {
-        let head = |question: Question| {
-            if !knobs.ask.is_empty() && knobs.ask != question.as_str() {
-                return quantise(&Weights { table: vec![0.0; BUCKETS], bias: 0.0 });
-            }
-            let set = self.set(question, without, knobs);
-            let plan = Plan { epochs: knobs.epochs, rate: knobs.rate, decay: knobs.decay, caution: knobs.caution };
-            quantise(&learn(&set, plan, 0x9e37_79b9_7f4a_7c15))
-        };
+    fn learn(&self, without: Option<&str>) -> anyhow::Result<Linear> {
+        let head = |question: Question| quantise(&learn(&self.set(question, without), SEED));
         Ok(Linear::new([head(Question::Override), head(Question::Instruction)])?)
     }
 
-    fn set(&self, question: Question, without: Option<&str>, knobs: &Knobs) -> Set {
+    fn set(&self, question: Question, without: Option<&str>) -> Set {
         let taken = |row: &&Row| {
             without.is_none_or(|f| !row.hides(f)) && row.teaches(question) && !row.disguised() && !row.carried()
         };
@@ -68,18 +60,18 @@ impl<'a> School<'a> {
         for (at, row) in self.rows.iter().enumerate().filter(|(_, row)| taken(row)) {
             let size = sizes.get(&(row.source.as_str(), row.label)).copied().unwrap_or(1.0);
             // Of a large source some rows are enough; the order of the files has no meaning.
-            let every = (size / (2.0 * knobs.cap)).ceil().max(1.0) as usize;
+            let every = (size / (2.0 * CAP)).ceil().max(1.0) as usize;
             if at % every != 0 {
                 continue;
             }
             let size = size / every as f32;
-            set.add(self.texts[at], row.attack(), self.payloads.get(&at).cloned(), (knobs.cap / size).min(1.0));
+            set.add(self.texts[at], row.attack(), self.payloads.get(&at).cloned(), (CAP / size).min(1.0));
         }
         let kept = |(_, row): &(usize, &Row)| without.is_none_or(|f| !row.hides(f));
         let material: Vec<(&Row, &str)> =
             self.rows.iter().enumerate().filter(kept).map(|(at, row)| (row, self.texts[at])).collect();
         for made in made::examples(question, &material) {
-            set.add(&made.text, made.yes, made.payload, knobs.made);
+            set.add(&made.text, made.yes, made.payload, MADE);
         }
         set
     }
@@ -92,7 +84,7 @@ impl Prediction {
 }
 
 /// Predicts each family by a model that has not seen it.
-pub(crate) fn folds(rows: &[Row], seen: &[Seen], knobs: &Knobs, out: &Path) -> anyhow::Result<()> {
+pub(crate) fn folds(rows: &[Row], seen: &[Seen], out: &Path) -> anyhow::Result<()> {
     let school = School::new(rows, seen);
     let families: BTreeSet<&str> = rows.iter().map(Row::family).collect();
     println!("{} rows, {} payloads known", rows.len(), school.payloads.len());
@@ -101,17 +93,11 @@ pub(crate) fn folds(rows: &[Row], seen: &[Seen], knobs: &Knobs, out: &Path) -> a
     }
     let mut file = std::io::BufWriter::new(std::fs::File::create(out)?);
     for family in families {
-        if !knobs.only.is_empty() && knobs.only != family {
-            continue;
-        }
         let start = std::time::Instant::now();
-        let model = school.learn(Some(family), knobs)?;
+        let model = school.learn(Some(family))?;
         let learned = start.elapsed().as_secs_f32();
         for (at, row) in rows.iter().enumerate().filter(|(_, row)| row.family() == family) {
-            for question in Question::ALL
-                .into_iter()
-                .filter(|q| row.measures(*q) && (knobs.ask.is_empty() || knobs.ask == q.as_str()))
-            {
+            for question in Question::ALL.into_iter().filter(|q| row.measures(*q)) {
                 let plain = model.weigh(question, school.texts[at]);
                 let hidden = seen[at].views.iter().skip(1).map(|view| model.weigh(question, view).raw);
                 let prediction = Prediction {
@@ -131,8 +117,8 @@ pub(crate) fn folds(rows: &[Row], seen: &[Seen], knobs: &Knobs, out: &Path) -> a
 }
 
 /// Learns from everything and writes the weights, not yet calibrated.
-pub(crate) fn weights(rows: &[Row], seen: &[Seen], knobs: &Knobs, out: &Path) -> anyhow::Result<()> {
-    let learned = School::new(rows, seen).learn(None, knobs)?;
+pub(crate) fn weights(rows: &[Row], seen: &[Seen], out: &Path) -> anyhow::Result<()> {
+    let learned = School::new(rows, seen).learn(None)?;
     std::fs::write(out, learned.write())?;
     Ok(())
 }
@@ -158,3 +144,9 @@ fn quantise(weights: &Weights) -> (Head, Box<[i8]>) {
     let table = weights.table.iter().map(|w| (w / scale).round().clamp(-127.0, 127.0) as i8).collect();
     (Head { scale, bias: weights.bias, slope: 1.0, ..Head::default() }, table)
 }
+
+/// Rows of one source and label that an epoch looks at.
+const CAP: f32 = 800.0;
+/// Share of what is made that an epoch looks at.
+const MADE: f32 = 0.7;
+const SEED: u64 = 0x9e37_79b9_7f4a_7c15;

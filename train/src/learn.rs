@@ -35,16 +35,6 @@ pub(crate) struct Weights {
     pub(crate) bias: f32,
 }
 
-/// How to learn.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Plan {
-    pub(crate) epochs: usize,
-    pub(crate) rate: f32,
-    pub(crate) decay: f32,
-    /// How much more a harmless text counts.
-    pub(crate) caution: f32,
-}
-
 impl Set {
     pub(crate) fn add(&mut self, text: &str, yes: bool, payload: Option<Range<usize>>, weight: f32) {
         let from = self.features.len();
@@ -73,7 +63,7 @@ impl Set {
 }
 
 /// Learns weights for one question.
-pub(crate) fn learn(set: &Set, plan: Plan, seed: u64) -> Weights {
+pub(crate) fn learn(set: &Set, seed: u64) -> Weights {
     let mut weights = Weights { table: vec![0.0; BUCKETS], bias: -2.0 };
     let mut seen = vec![1e-3_f32; BUCKETS];
     let mut seen_bias = 1.0_f32;
@@ -82,7 +72,7 @@ pub(crate) fn learn(set: &Set, plan: Plan, seed: u64) -> Weights {
     let mut average = vec![0.0_f32; BUCKETS];
     let (mut average_bias, mut averaged) = (0.0, 0.0);
     let mut sums = Vec::new();
-    for epoch in 0..plan.epochs {
+    for epoch in 0..EPOCHS {
         random.shuffle(&mut order);
         for at in &order {
             let sample = &set.samples[*at];
@@ -92,11 +82,10 @@ pub(crate) fn learn(set: &Set, plan: Plan, seed: u64) -> Weights {
             weights.sums(set, sample, &mut sums);
             let (best, beside) = weights.choose(sample, &sums, &mut random);
             for (window, yes) in best.map(|w| (w, sample.yes)).into_iter().chain(beside.map(|w| (w, false))) {
-                let factor = if yes { 1.0 } else { plan.caution };
                 let count: u32 = sums[window.clone()].iter().map(|s: &Segment<f32>| s.count).sum();
                 let z = weights.score(&sums, &window);
                 let p = 1.0 / (1.0 + (-z).exp());
-                let slope = factor * (p - if yes { 1.0 } else { 0.0 });
+                let slope = p - if yes { 1.0 } else { 0.0 };
                 if slope.abs() < 1e-3 {
                     continue;
                 }
@@ -106,17 +95,17 @@ pub(crate) fn learn(set: &Set, plan: Plan, seed: u64) -> Weights {
                         let g = if feature & 1 == 1 { -step } else { step };
                         let bucket = (feature >> 1) as usize;
                         seen[bucket] += g * g;
-                        weights.table[bucket] -= plan.rate * g / seen[bucket].sqrt();
+                        weights.table[bucket] -= RATE * g / seen[bucket].sqrt();
                     }
                 }
                 seen_bias += slope * slope;
-                weights.bias -= plan.rate * slope / seen_bias.sqrt();
+                weights.bias -= RATE * slope / seen_bias.sqrt();
             }
         }
         for w in &mut weights.table {
-            *w *= 1.0 - plan.decay;
+            *w *= 1.0 - DECAY;
         }
-        if epoch * 2 >= plan.epochs {
+        if epoch * 2 >= EPOCHS {
             averaged += 1.0;
             average_bias += weights.bias;
             for (a, w) in average.iter_mut().zip(&weights.table) {
@@ -198,5 +187,9 @@ impl Random {
     }
 }
 
+const EPOCHS: usize = 6;
+const RATE: f32 = 0.15;
+/// What every weight loses after an epoch.
+const DECAY: f32 = 0.05;
 /// Share of steps that look at any window instead of the surest.
 const ANY: f32 = 0.15;

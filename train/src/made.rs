@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use countersign_classifier::Question;
 
-use crate::{learn::Random, rows::Row};
+use crate::{disguise, learn::Random, rows::Row};
 
 /// A made example.
 pub(crate) struct Made {
@@ -31,14 +31,27 @@ pub(crate) fn examples(question: Question, rows: &[(&Row, &str)]) -> Vec<Made> {
     let mut out = Vec::new();
     let plain = |text: &str, yes| Made { text: text.to_owned(), yes, payload: None };
     for p in &phrases {
-        out.extend(p.attack.iter().map(|t| plain(t, true)));
-        out.extend(p.page.iter().map(|t| plain(t, false)));
-        match question {
-            Question::Override => out.extend(p.asked.iter().map(|t| plain(t, false))),
-            Question::Instruction => out.extend(p.planted.iter().map(|t| plain(t, true))),
-        }
+        let (yes, no): (Vec<&[String]>, Vec<&[String]>) = match question {
+            Question::Override => (vec![&p.attack], vec![&p.asked, &p.page]),
+            Question::Instruction => (vec![&p.attack, &p.planted], vec![&p.page]),
+        };
+        let (yes, no) = (yes.concat(), no.concat());
+        // As many of each, or the language becomes the label.
+        let many = yes.len().max(no.len());
+        out.extend(yes.iter().cycle().take(many).map(|t| plain(t, true)));
+        out.extend(no.iter().cycle().take(many).map(|t| plain(t, false)));
     }
     out.extend((0..MACHINE).map(|_| plain(&machine(&mut random), false)));
+    let harmless: Vec<&str> = rows
+        .iter()
+        .filter(|(row, text)| !row.attack() && !row.disguised() && row.measures(question) && text.len() < 600)
+        .map(|(_, text)| *text)
+        .collect();
+    for n in 0..DISGUISED {
+        if let Some(text) = harmless.get(random.below(harmless.len())) {
+            out.push(plain(&disguise::write(text, n), false));
+        }
+    }
     let carries = |row: &Row| match question {
         Question::Override => !row.attack() && !row.disguised() && row.measures(question),
         Question::Instruction => !row.attack() && !row.disguised() && row.document(),
@@ -81,10 +94,11 @@ pub(crate) fn examples(question: Question, rows: &[(&Row, &str)]) -> Vec<Made> {
         };
         let place = place(carrier, &mut random);
         let join = [" ", "\n", "\n\n", ". "][random.below(4)];
+        let (open, close) = WRAPS[random.below(WRAPS.len())];
         let put = |insert: &str| {
             let (before, after) = carrier.split_at(place);
-            let from = before.len() + join.len();
-            (format!("{before}{join}{insert}{join}{after}"), from..from + insert.len())
+            let from = before.len() + join.len() + open.len();
+            (format!("{before}{join}{open}{insert}{close}{join}{after}"), from..from + insert.len())
         };
         let (text, payload) = put(&payload);
         out.push(Made { text, yes: true, payload: Some(payload) });
@@ -248,10 +262,41 @@ fn sentence(text: &str, random: &mut Random) -> String {
 }
 
 const NAMES: [&str; 4] = ["attack", "planted", "asked", "page"];
+/// What stands around something put in, the same for an attack and its clean twin; mostly nothing.
+const WRAPS: &[(&str, &str)] = &[
+    ("", ""),
+    ("", ""),
+    ("", ""),
+    ("", ""),
+    ("", ""),
+    ("", ""),
+    ("", ""),
+    ("", ""),
+    ("<!-- ", " -->"),
+    ("// ", ""),
+    ("# ", ""),
+    ("/* ", " */"),
+    ("<p>", "</p>"),
+    ("<div style=\"display:none\">", "</div>"),
+    ("<img alt=\"", "\">"),
+    ("{\"note\": \"", "\"}"),
+    ("\"description\": \"", "\","),
+    ("DESCRIPTION:", ""),
+    ("Subject: ", ""),
+    ("> ", ""),
+    ("- ", ""),
+    ("| ", " |"),
+    ("\"\"\"", "\"\"\""),
+    ("PS: ", ""),
+    ("Note: ", ""),
+    ("Important: ", ""),
+];
 /// Tries at each template.
 const EACH: usize = 14;
 /// Texts as machines write them.
 const MACHINE: usize = 1500;
+/// Harmless texts in disguise.
+const DISGUISED: usize = 1000;
 /// Payloads put into carriers.
 const CARRIED: usize = 5000;
 const SEED: u64 = 0x2545_f491_4f6c_dd1d;

@@ -3,6 +3,7 @@
 //! It is a tool of the workshop (`cargo xtask train`, `cargo xtask bench detect`) and no part of the product.
 #![expect(clippy::print_stdout, reason = "its tables are what it is for")]
 
+mod disguise;
 mod folds;
 mod learn;
 mod made;
@@ -33,16 +34,12 @@ enum Task {
         /// Where predictions go
         #[arg(long, default_value = "target/detect/linear.jsonl")]
         out: PathBuf,
-        #[command(flatten)]
-        plan: Knobs,
     },
     /// Learn from everything and write the weights
     Weights {
         /// Where the weights go
         #[arg(long, default_value = "crates/base/classifier/weights/linear.bin")]
         out: PathBuf,
-        #[command(flatten)]
-        plan: Knobs,
     },
     /// Calibrate weights by what was predicted of left-out families
     Calibrate {
@@ -63,34 +60,13 @@ enum Task {
     },
 }
 
-/// How to learn.
-#[derive(clap::Args, Clone, Debug)]
-pub(crate) struct Knobs {
-    #[arg(long, default_value_t = 6)]
-    epochs: usize,
-    #[arg(long, default_value_t = 0.15)]
-    rate: f32,
-    #[arg(long, default_value_t = 0.05)]
-    decay: f32,
-    #[arg(long, default_value_t = 1.0)]
-    caution: f32,
-    #[arg(long, default_value_t = 800.0)]
-    cap: f32,
-    #[arg(long, default_value_t = 0.7)]
-    made: f32,
-    #[arg(long, default_value = "")]
-    ask: String,
-    #[arg(long, default_value = "")]
-    only: String,
-}
-
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     let rows = rows::read(&cli.data)?;
     let seen = rows::seen(&cli.views, &rows)?;
     match cli.task {
-        Task::Folds { out, plan } => folds::folds(&rows, &seen, &plan, &out),
-        Task::Weights { out, plan } => folds::weights(&rows, &seen, &plan, &out),
+        Task::Folds { out } => folds::folds(&rows, &seen, &out),
+        Task::Weights { out } => folds::weights(&rows, &seen, &out),
         Task::Calibrate { predictions, out } => folds::calibrate(&rows, &predictions, &out),
         Task::Report { predictions, sample } => report::print(&rows, &seen, &predictions, sample.as_deref()),
     }

@@ -72,7 +72,7 @@ fn at(ascending: &[(f32, f32)], share: f32) -> f32 {
     f32::NEG_INFINITY
 }
 
-/// The corrections that find most at 1 % false alarms, of those that flag no more than 3 % of long clean texts.
+/// The corrections that find most at 1 % false alarms, of those that flag no more than some 2 % of long clean texts.
 fn corrections(mine: &[(&Row, &Prediction)], head: Head) -> Head {
     let worth = |head: &Head| {
         let score = |p: &Prediction| head.corrected(&p.weighed());
@@ -82,10 +82,10 @@ fn corrections(mine: &[(&Row, &Prediction)], head: Head) -> Head {
             all.iter().filter(|hit| **hit).count() as f32 / all.len().max(1) as f32
         };
         let long = share(&|row| row.kind == "benign" && row.text.len() > 8000);
-        share(&|row| row.attack()) - (long - 0.03).max(0.0) * 10.0
+        share(&|row| row.attack()) - (long - 0.02).max(0.0) * 10.0
     };
     let steps = |most: usize| (0..=most).map(|step| step as f32 * 0.2);
-    let all = steps(6).flat_map(|drift| steps(5).map(move |contrast| Head { drift, contrast, ..head }));
+    let all = steps(8).flat_map(|drift| steps(7).map(move |contrast| Head { drift, contrast, ..head }));
     all.max_by(|a, b| worth(a).total_cmp(&worth(b))).unwrap_or(head)
 }
 
@@ -154,12 +154,12 @@ pub(crate) fn print(rows: &[Row], seen: &[Seen], files: &[PathBuf], sample: Opti
 
 fn table(scored: &[Scored<'_>]) {
     // Thresholds for a family are fixed on the harmless rows of the others.
-    let mut points: HashMap<&str, [f32; 2]> = HashMap::new();
+    let mut points: HashMap<&str, [f32; 3]> = HashMap::new();
     for s in scored {
         points.entry(s.row.family()).or_insert_with(|| {
             let others = scored.iter().filter(|o| o.row.family() != s.row.family());
             let benign = weighed(others.map(|o| (o.row, o.score)));
-            [at(&benign, 0.01), at(&benign, 0.001)]
+            [at(&benign, 0.01), at(&benign, 0.001), at(&benign, 0.02)]
         });
     }
     let mut groups: BTreeMap<String, Vec<&Scored<'_>>> = BTreeMap::new();
@@ -187,8 +187,21 @@ fn table(scored: &[Scored<'_>]) {
         }
     }
     println!(
-        "{:<52} {:>6} {:>6} {:>6} | {:>6} {:>6} {:>6} {:>6} | {:>6} {:>6} | {:>6} {:>6} | {:>6}",
-        "group", "yes", "no", "AUC", "R@1%", "R@.1%", "F@1%", "F@.1%", "Rrules", "Frules", "Rboth", "Fboth", "span"
+        "{:<52} {:>6} {:>6} {:>6} | {:>6} {:>6} {:>6} {:>6} {:>6} | {:>6} {:>6} | {:>6} {:>6} | {:>6}",
+        "group",
+        "yes",
+        "no",
+        "AUC",
+        "R@2%",
+        "R@1%",
+        "R@.1%",
+        "F@1%",
+        "F@.1%",
+        "Rrules",
+        "Frules",
+        "Rboth",
+        "Fboth",
+        "span"
     );
     for (name, group) in groups {
         if group.len() < 20 {
@@ -203,10 +216,11 @@ fn table(scored: &[Scored<'_>]) {
         let known: Vec<bool> = yes.iter().filter_map(|s| s.span).collect();
         let spans = known.iter().filter(|k| **k).count() as f32 / known.len() as f32;
         println!(
-            "{name:<52} {:>6} {:>6} {:>6} | {:>6} {:>6} {:>6} {:>6} | {:>6} {:>6} | {:>6} {:>6} | {:>6}",
+            "{name:<52} {:>6} {:>6} {:>6} | {:>6} {:>6} {:>6} {:>6} {:>6} | {:>6} {:>6} | {:>6} {:>6} | {:>6}",
             yes.len(),
             no.len(),
             auc(&yes, &no),
+            share(&yes, &|s| over(s, 2)),
             share(&yes, &|s| over(s, 0)),
             share(&yes, &|s| over(s, 1)),
             share(&no, &|s| over(s, 0)),

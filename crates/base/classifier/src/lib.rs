@@ -10,6 +10,7 @@
 //! assert!(verdict.probability < classifier.point(Question::Override, FalseAlarms::OnePercent));
 //! ```
 
+mod concepts;
 pub mod features;
 mod linear;
 pub mod windows;
