@@ -16,7 +16,7 @@ use countersign_identity::{
     key::{self, NewKey},
 };
 use countersign_policy::{
-    Policy, Rates, Rules, Settings, Stage,
+    ActionRule, Policy, Rates, Rules, Settings, Stage,
     budget::{Purse, Till},
 };
 use countersign_provider::{Dial, Dialer, Provider, Target};
@@ -380,10 +380,20 @@ pub(crate) async fn self_test(config: &Config) -> anyhow::Result<selftest::Repor
     Ok(report)
 }
 
-/// The configured rules, after one for the canary; a policy that permits the self-test; no rates.
+/// The configured rules, after one for the canary and one for each guess about the words around it: how likely the self-test's own
+/// text is to be an attack says nothing about whether rules are enforced. A policy that permits the self-test; no rates.
 fn open_policy(config: &Config, action: Action) -> Result<Settings, String> {
     let policy = Policy::parse(&[("self-test", "permit (principal, action, resource);")]).map_err(|e| e.to_string())?;
-    let mut actions = vec![selftest::rule(action)];
+    let guess = |rule: &str| ActionRule {
+        side: None,
+        kind: None,
+        rule: Some(rule.into()),
+        channel: None,
+        roles: Vec::new(),
+        at_least: 0.0,
+        action: Action::Allow,
+    };
+    let mut actions = vec![selftest::rule(action), guess("injection/learned"), guess("injection/planted")];
     actions.extend(config.policy.rules.actions.iter().cloned());
     Ok(Settings { policy: Arc::new(policy), rules: Rules { actions }, rates: Rates::default() })
 }
