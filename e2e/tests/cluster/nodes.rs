@@ -79,7 +79,7 @@ impl Cluster {
 
 pub(crate) fn home(upstream: &Upstream, n: usize, shared: &str) -> Home {
     let plan = Plan::new().target("openai", upstream, &["m"]).admin();
-    plan.top(&format!("node = \"node-{n}\"\nresource = \"https://ai.bank.example\"")).more(shared).write()
+    plan.top(&format!("node = \"node-{n}\"\nresource = \"https://ai.bank.example\"")).more(shared).more(SIEM).write()
 }
 
 pub(crate) fn posted(key: &str, body: &Value) -> Vec<u8> {
@@ -87,3 +87,7 @@ pub(crate) fn posted(key: &str, body: &Value) -> Vec<u8> {
     let headers = [("authorization", &*authorization), ("content-type", "application/json")];
     request("POST", "/v1/chat/completions", &headers, body.to_string().as_bytes())
 }
+
+/// Somebody who is told what is revoked, in what needs a key that all nodes have to share.
+const SIEM: &str = "[[receiver]]\nname = \"siem\"\naudience = \"https://siem.example\"\npolled_by = \"default/root\"\n\
+                    algorithm = \"RS256\"\n";
