@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::Channel;
+use crate::{Channel, Form};
 
 /// Which way content travels.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -112,11 +112,16 @@ impl Finding {
     };
 }
 
-/// What to do about a finding, mildest first.
+/// What to do about a finding, mildest first: what is masked says less than a stand-in, which says less than a part of the value.
+/// Where findings overlap, the strictest action is taken.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Action {
     /// Let it pass; the finding stays on record.
     Allow,
+    /// Leave of it what says little: of a date the year. Where nothing of the kind is known, and in answers, as mask.
+    Generalize,
+    /// Put a stand-in in its place, for which the caller gets the value back. In answers, and for what never comes back, as mask.
+    Tokenize(Form),
     /// Replace the found text and pass the rest on.
     Mask,
     /// Refuse the request, or withhold the answer (end a stream with an error).
@@ -126,18 +131,27 @@ pub enum Action {
 }
 
 impl Action {
-    /// Every action.
-    pub const ALL: [Self; 4] = [Self::Allow, Self::Mask, Self::Refuse, Self::Cut];
+    /// Every action, with the form of stand-ins that is meant where none is named.
+    pub const ALL: [Self; 6] =
+        [Self::Allow, Self::Generalize, Self::Tokenize(Form::Conversation), Self::Mask, Self::Refuse, Self::Cut];
 
     /// The name used in configuration and audit.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Allow => "allow",
+            Self::Generalize => "generalize",
+            Self::Tokenize(_) => "tokenize",
             Self::Mask => "mask",
             Self::Refuse => "refuse",
             Self::Cut => "cut",
         }
+    }
+
+    /// Whether something else is put in place of what was found.
+    #[must_use]
+    pub const fn replaces(self) -> bool {
+        matches!(self, Self::Generalize | Self::Tokenize(_) | Self::Mask)
     }
 }
 

@@ -19,6 +19,7 @@ pub mod refusal;
 pub mod revocation;
 pub mod secret;
 pub mod spotlight;
+pub mod stand_in;
 pub mod step_up;
 pub mod taint;
 
@@ -36,5 +37,6 @@ pub use refusal::Refusal;
 pub use revocation::{Board, Target};
 pub use secret::Secret;
 pub use spotlight::Spotlight;
+pub use stand_in::{Form, Mint, StandIns};
 pub use step_up::StepUp;
 pub use taint::{Taint, Warden};

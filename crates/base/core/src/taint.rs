@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::{Refusal, Timestamp, life::Readmitted, spotlight::Marks};
+use crate::{Refusal, StandIns, Timestamp, life::Readmitted, spotlight::Marks};
 
 /// The worst that a prompt brought into the context of its answer, mildest first.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -39,6 +39,8 @@ pub struct Context {
     pub sources: Option<Sources>,
     /// The marks that were put around untrusted text.
     pub marks: Option<Marks>,
+    /// What stands in for values; none where nothing does.
+    pub stand_ins: Option<Arc<StandIns>>,
 }
 
 /// The texts of a prompt in the guard's own normal form.

@@ -3,7 +3,7 @@
 //! Threat: the other model belongs to somebody else, and what is masked must not reach it either. So a doubtful text is handed out
 //! with what policy masks taken out, and the decoded form of one only where nothing of it is masked.
 
-use countersign_core::{Action, Document, Finding, Judge, Side};
+use countersign_core::{Document, Finding, Judge, Side};
 
 use crate::{Guard, mask, prompt::learned::DOUBTFUL};
 
@@ -32,7 +32,7 @@ impl Guard {
         if doubtful.is_empty() {
             return Vec::new();
         }
-        let masked: Vec<&Finding> = findings.iter().filter(|f| judge.judge(Side::Prompt, f) == Action::Mask).collect();
+        let masked: Vec<&Finding> = findings.iter().filter(|f| judge.judge(Side::Prompt, f).replaces()).collect();
         let readings = self.explain(document, &doubtful);
         let doubt = |(finding, reading): (Finding, crate::Reading)| {
             let touches = |f: &&&Finding| {
@@ -75,7 +75,7 @@ const MOST: usize = 6_000;
 
 #[cfg(test)]
 mod tests {
-    use countersign_core::{Channel, Kind, Slot, SlotKind, Trust};
+    use countersign_core::{Action, Channel, Kind, Slot, SlotKind, Trust};
 
     use super::*;
     use crate::{Config, FalseAlarms, testing::Stage};

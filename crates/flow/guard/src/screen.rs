@@ -35,7 +35,7 @@ impl Guard {
         for finding in &findings {
             match judge.judge(Side::Prompt, finding) {
                 Action::Allow => {}
-                Action::Mask => masked.push(finding.clone()),
+                action if action.replaces() => masked.push(finding.clone()),
                 action => {
                     if worst.is_none_or(|(w, _)| w < action) {
                         worst = Some((action, finding));

@@ -290,7 +290,7 @@ impl Warden for Loaded {
 /// The question about an answer.
 fn returning(dispatched: &Dispatched, now: Timestamp) -> Facts<'_> {
     let judge = &dispatched.permit().judge;
-    let masked = dispatched.findings().iter().any(|f| judge.judge(Side::Prompt, f) == Action::Mask);
+    let masked = dispatched.findings().iter().any(|f| judge.judge(Side::Prompt, f).replaces());
     let found = Kinds::of(dispatched.findings());
     let facts = Facts::ask(dispatched.principal(), dispatched.peer(), dispatched.call(), now);
     facts.receive(found, masked, dispatched.target())
