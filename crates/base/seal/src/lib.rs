@@ -6,13 +6,17 @@
 //! one tenant, purpose or algorithm says nothing about another. All primitives are those of aws-lc-rs.
 
 mod book;
+mod data;
 mod derive;
+mod gcm;
 mod hash;
 pub mod random;
 mod ring;
 mod sign;
+mod tree;
 
 pub use book::{BookError, SecretBook};
+pub use data::{DataKey, DataKeyRow, DataKeys, Forgetting, Scope};
 pub use hash::KeyHasher;
 pub use ring::KeyRing;
 pub use sign::{Signer, Verifier};
@@ -32,6 +36,9 @@ pub enum SealError {
     /// The envelope was changed, or was sealed by another ring, or for another tenant, purpose or record.
     #[error("the sealed bytes are damaged or belong elsewhere")]
     Damaged,
+    /// The envelope was sealed under a key that was destroyed since, or belongs to somebody else.
+    #[error("sealed under a key that is not here any more")]
+    Forgotten,
     /// The signature does not fit the message and the key.
     #[error("the signature does not verify")]
     Signature,

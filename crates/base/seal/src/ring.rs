@@ -6,28 +6,21 @@
 //! fresh salt for each tenant and purpose, and another after 2^24 envelopes. Tenant, purpose, root and salt need no place in
 //! the associated data: with any of them changed, the key is another and the tag does not fit.
 //!
-//! INVARIANT: no nonce is used twice under one key. The nonce begins with a count of the key's envelopes, and no key outlives
-//! its count: the salt is 128 random bits that are drawn when the count begins and are never read back, so whatever comes
-//! after a crash or a restart, or beside this process, has another key. This is the deterministic construction of
-//! SP 800-38D, section 8.2.1. One thing copies key and count together: a machine whose memory is copied while it runs. For
-//! that, the rest of the nonce follows from the associated data, which says what is sealed: two copies go on with
-//! different requests.
+//! That no nonce is used twice: [`crate::gcm`].
 
 use std::{
     collections::HashMap,
     fmt,
-    sync::{
-        Arc, Mutex, PoisonError, RwLock,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::aead::LessSafeKey;
 use countersign_core::Secret;
 
 use crate::{
     KeyHasher, SealError, Signer, Verifier,
     derive::{self, KEY},
+    gcm::{self, ENVELOPES_PER_KEY, Rest, SALT, SealingKey},
     hash, random,
 };
 
@@ -104,17 +97,7 @@ impl KeyRing {
     /// [`SealError::NoRandomness`].
     pub fn seal(&self, tenant: &str, purpose: &'static str, aad: &[u8], plain: &[&[u8]]) -> Result<Vec<u8>, SealError> {
         let (key, count) = self.sealing_key(tenant, purpose)?;
-        let nonce = nonce(count, aad);
-        let mut out = Vec::with_capacity(HEADER + plain.iter().map(|part| part.len()).sum::<usize>() + TAG);
-        out.push(FORMAT);
-        out.push(self.versions());
-        out.extend_from_slice(&key.salt);
-        out.extend_from_slice(&nonce);
-        plain.iter().for_each(|part| out.extend_from_slice(part));
-        let text = out.get_mut(HEADER..).unwrap_or_default();
-        let tag = gcm_seal(&key.key, nonce, aad, text)?;
-        out.extend_from_slice(&tag);
-        Ok(out)
+        key.seal(&[FORMAT, self.versions()], count, aad, plain)
     }
 
     /// Opens an envelope.
@@ -123,15 +106,15 @@ impl KeyRing {
     /// [`SealError::NotAnEnvelope`], [`SealError::UnknownRoot`], or [`SealError::Damaged`] when anything at all differs
     /// from how it was sealed.
     pub fn open(&self, tenant: &str, purpose: &'static str, aad: &[u8], envelope: &[u8]) -> Result<Vec<u8>, SealError> {
-        let envelope = Envelope::parse(envelope)?;
-        let root = self.root(envelope.root).ok_or(SealError::UnknownRoot(envelope.root))?;
-        let name = OpeningKeyName { root: envelope.root, salt: *envelope.salt, tenant: tenant.into(), purpose };
+        let (version, envelope) = parse(envelope)?;
+        let root = self.root(version).ok_or(SealError::UnknownRoot(version))?;
+        let name = OpeningKeyName { root: version, salt: *envelope.salt, tenant: tenant.into(), purpose };
         let cached = self.opening.lock().unwrap_or_else(PoisonError::into_inner).get(&name).cloned();
         let key = match &cached {
             Some(key) => key.clone(),
             None => Arc::new(data_key(root, envelope.salt, tenant, purpose)?),
         };
-        let plain = gcm_open(&key, *envelope.nonce, aad, envelope.sealed)?;
+        let plain = gcm::open(&key, *envelope.nonce, aad, envelope.sealed)?;
         if cached.is_none() {
             let mut opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
             if opening.len() >= CACHED_KEYS {
@@ -140,6 +123,14 @@ impl KeyRing {
             opening.insert(name, key);
         }
         Ok(plain)
+    }
+
+    /// The root version that an envelope was sealed under.
+    ///
+    /// # Errors
+    /// [`SealError::NotAnEnvelope`].
+    pub fn version_of(envelope: &[u8]) -> Result<u8, SealError> {
+        parse(envelope).map(|(version, _)| version)
     }
 
     /// What credentials of one purpose are hashed by.
@@ -184,10 +175,7 @@ impl KeyRing {
     fn sealing_key(&self, tenant: &str, purpose: &'static str) -> Result<(Arc<SealingKey>, u32), SealError> {
         let find = |keys: &Vec<SealingSlot>| {
             let (_, key) = keys.iter().find(|(p, _)| *p == purpose)?;
-            // What is taken beyond the share is not used, and cannot reach the counter's end: whoever takes it leaves with
-            // another key.
-            let count = key.used.fetch_add(1, Ordering::Relaxed);
-            (count < self.envelopes_per_key).then(|| (key.clone(), count))
+            Some((key.clone(), key.take(self.envelopes_per_key)?))
         };
         {
             let sealing = self.sealing.read().unwrap_or_else(PoisonError::into_inner);
@@ -202,14 +190,15 @@ impl KeyRing {
         }
         let salt = random::bytes()?;
         let key = data_key(self.newest()?, &salt, tenant, purpose)?;
-        let key = Arc::new(SealingKey { salt, key, used: AtomicU32::new(1) });
+        let key = Arc::new(SealingKey::new(salt, key));
+        let count = key.take(self.envelopes_per_key).ok_or(SealError::Refused)?;
         if sealing.len() >= CACHED_KEYS {
             sealing.clear();
         }
         let keys = sealing.entry(tenant.into()).or_default();
         keys.retain(|(p, _)| *p != purpose);
         keys.push((purpose, key.clone()));
-        Ok((key, 0))
+        Ok((key, count))
     }
 }
 
@@ -222,13 +211,6 @@ impl fmt::Debug for KeyRing {
 /// One purpose's key.
 type SealingSlot = (&'static str, Arc<SealingKey>);
 
-struct SealingKey {
-    salt: [u8; SALT],
-    key: LessSafeKey,
-    /// Envelopes sealed: the beginning of the next one's nonce.
-    used: AtomicU32,
-}
-
 #[derive(Eq, Hash, PartialEq)]
 struct OpeningKeyName {
     root: u8,
@@ -237,73 +219,21 @@ struct OpeningKeyName {
     purpose: &'static str,
 }
 
-struct Envelope<'a> {
-    root: u8,
-    salt: &'a [u8; SALT],
-    nonce: &'a [u8; NONCE],
-    /// Ciphertext and tag.
-    sealed: &'a [u8],
-}
-
-impl<'a> Envelope<'a> {
-    fn parse(bytes: &'a [u8]) -> Result<Self, SealError> {
-        let ([FORMAT, root], rest) = bytes.split_first_chunk().ok_or(SealError::NotAnEnvelope)? else {
-            return Err(SealError::NotAnEnvelope);
-        };
-        let (salt, rest) = rest.split_first_chunk().ok_or(SealError::NotAnEnvelope)?;
-        let (nonce, sealed) = rest.split_first_chunk().ok_or(SealError::NotAnEnvelope)?;
-        if sealed.len() < TAG {
-            return Err(SealError::NotAnEnvelope);
-        }
-        Ok(Self { root: *root, salt, nonce, sealed })
-    }
-}
-
-/// The count, and 64 bits that differ where what is sealed does (FNV-1a: nobody gains by making them the same).
-fn nonce(count: u32, aad: &[u8]) -> [u8; NONCE] {
-    let rest = aad.iter().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3));
-    let mut nonce = [0; NONCE];
-    nonce[..4].copy_from_slice(&count.to_be_bytes());
-    nonce[4..].copy_from_slice(&rest.to_be_bytes());
-    nonce
+/// The root version an envelope names, and what follows.
+fn parse(bytes: &[u8]) -> Result<(u8, Rest<'_>), SealError> {
+    let Some(([FORMAT, root], rest)) = bytes.split_first_chunk() else { return Err(SealError::NotAnEnvelope) };
+    Ok((*root, Rest::parse(rest)?))
 }
 
 fn data_key(root: &[u8; KEY], salt: &[u8; SALT], tenant: &str, purpose: &str) -> Result<LessSafeKey, SealError> {
-    gcm_key(derive::key(root, salt, &["aes-256-gcm", tenant, purpose])?.expose())
+    gcm::key(derive::key(root, salt, &["aes-256-gcm", tenant, purpose])?.expose())
 }
 
 fn signer(root: &[u8; KEY], name: &str) -> Result<Signer, SealError> {
     Signer::from_seed(derive::key(root, &[], &["ed25519", name])?.expose())
 }
 
-fn gcm_key(bytes: &[u8]) -> Result<LessSafeKey, SealError> {
-    UnboundKey::new(&AES_256_GCM, bytes).map(LessSafeKey::new).map_err(|_| SealError::Refused)
-}
-
-/// Encrypts `text` in place and gives its tag.
-fn gcm_seal(key: &LessSafeKey, nonce: [u8; NONCE], aad: &[u8], text: &mut [u8]) -> Result<[u8; TAG], SealError> {
-    let tag = key
-        .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(aad), text)
-        .map_err(|_| SealError::Refused)?;
-    tag.as_ref().try_into().map_err(|_| SealError::Refused)
-}
-
-fn gcm_open(key: &LessSafeKey, nonce: [u8; NONCE], aad: &[u8], sealed: &[u8]) -> Result<Vec<u8>, SealError> {
-    let mut text = sealed.to_vec();
-    let length = key
-        .open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(aad), &mut text)
-        .map_err(|_| SealError::Damaged)?
-        .len();
-    text.truncate(length);
-    Ok(text)
-}
-
 const FORMAT: u8 = 1;
-const SALT: usize = 16;
-const NONCE: usize = 12;
-const TAG: usize = 16;
-const HEADER: usize = 2 + SALT + NONCE;
-const ENVELOPES_PER_KEY: u32 = 1 << 24;
 /// Far above what a deployment has of tenants; a bound all the same.
 const CACHED_KEYS: usize = 4096;
 
