@@ -3,6 +3,7 @@
 use std::{fmt, net::SocketAddr, path::PathBuf};
 
 use countersign_core::{Code, Secret};
+use countersign_guard::FalseAlarms;
 use countersign_identity::token::Revoker;
 
 mod check;
@@ -12,6 +13,11 @@ pub(crate) mod raw;
 pub(crate) use check::{load, place};
 pub(crate) use fields::weights;
 pub(crate) use raw::Signing;
+
+/// What the guards know where a configuration says nothing: the learned detector is asked, at its strictest point.
+pub(crate) fn unsaid() -> countersign_guard::Config {
+    countersign_guard::Config { false_alarms: Some(FalseAlarms::OnePerMille), ..Default::default() }
+}
 
 /// The configuration, valid by construction.
 pub(crate) struct Config {

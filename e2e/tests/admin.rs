@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, path::Path, process::Command};
 
-use countersign_testkit::{Client, Deployment, Plan, Reply, Upstream, chat_answer, chat_ask, request, until};
+use countersign_testkit::{Client, Deployment, Plan, Reply, Upstream, chat_answer, chat_ask, chunked, request, until};
 use serde_json::{Value, json};
 
 const POLICY: &str = r#"
@@ -89,6 +89,18 @@ fn a_revocation_by_each_target_refuses_the_next_request_and_cuts_what_streams() 
         let _ = gateway.home.must(&["revoke", "lift", &revocation]);
         let _ = until("the revocation to be lifted", || Some(asks()).filter(|answer| answer.status == 200));
     }
+}
+
+#[test]
+fn a_stream_of_nothing_but_comments_is_cut_by_a_revocation() {
+    let upstream =
+        Upstream::after_some_words(|reply| reply.forever(chunked(": still there\n\n".repeat(1 << 14).as_bytes())));
+    let home = plan(&upstream).write();
+    let (root, key) = (home.key("root", "root"), home.key("alice", "staff"));
+    let gateway = home.serve();
+    let mut streaming = stream(&gateway, &key);
+    let _ = revoke(&gateway, &root, "principal:default/alice");
+    assert!(String::from_utf8_lossy(&streaming.rest_of_stream()).contains("CS0204"));
 }
 
 #[test]

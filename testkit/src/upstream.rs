@@ -148,7 +148,13 @@ impl Upstream {
     /// Starts a provider whose streams say something and then nothing more.
     #[must_use]
     pub fn silent() -> Self {
-        Self::start(|asked| {
+        Self::after_some_words(|reply| reply.wait(&Gate::new()))
+    }
+
+    /// Starts a provider whose streams say something and go on as `then` says.
+    #[must_use]
+    pub fn after_some_words(then: impl Fn(Reply) -> Reply + Send + Sync + 'static) -> Self {
+        Self::start(move |asked| {
             if asked.json()["stream"] != true {
                 return Reply::json(200, &chat_answer("hello"));
             }
@@ -156,7 +162,7 @@ impl Upstream {
             let chunk = json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m",
                                "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": null}]});
             let event = chunked(format!("data: {chunk}\n\n").as_bytes());
-            (0..20).fold(Reply::raw(event_stream()), |reply, _| reply.send(event.clone())).wait(&Gate::new())
+            then((0..20).fold(Reply::raw(event_stream()), |reply, _| reply.send(event.clone())))
         })
     }
 

@@ -187,7 +187,7 @@ fn table(scored: &[Scored<'_>]) {
         }
     }
     println!(
-        "{:<52} {:>6} {:>6} {:>6} | {:>6} {:>6} {:>6} {:>6} {:>6} | {:>6} {:>6} | {:>6} {:>6} | {:>6}",
+        "{:<52} {:>6} {:>6} {:>6} | {:>6} {:>6} {:>6} {:>6} {:>6} | {:>6} {:>6} | {:>6} {:>6} {:>6} {:>6} | {:>6}",
         "group",
         "yes",
         "no",
@@ -199,8 +199,10 @@ fn table(scored: &[Scored<'_>]) {
         "F@.1%",
         "Rrules",
         "Frules",
-        "Rboth",
-        "Fboth",
+        "Rb@1%",
+        "Rb@.1%",
+        "Fb@1%",
+        "Fb@.1%",
         "span"
     );
     for (name, group) in groups {
@@ -216,7 +218,7 @@ fn table(scored: &[Scored<'_>]) {
         let known: Vec<bool> = yes.iter().filter_map(|s| s.span).collect();
         let spans = known.iter().filter(|k| **k).count() as f32 / known.len() as f32;
         println!(
-            "{name:<52} {:>6} {:>6} {:>6} | {:>6} {:>6} {:>6} {:>6} {:>6} | {:>6} {:>6} | {:>6} {:>6} | {:>6}",
+            "{name:<52} {:>6} {:>6} {:>6} | {:>6} {:>6} {:>6} {:>6} {:>6} | {:>6} {:>6} | {:>6} {:>6} {:>6} {:>6} | {:>6}",
             yes.len(),
             no.len(),
             auc(&yes, &no),
@@ -228,7 +230,9 @@ fn table(scored: &[Scored<'_>]) {
             share(&yes, &|s| s.rules),
             share(&no, &|s| s.rules),
             share(&yes, &|s| s.rules || over(s, 0)),
+            share(&yes, &|s| s.rules || over(s, 1)),
             share(&no, &|s| s.rules || over(s, 0)),
+            share(&no, &|s| s.rules || over(s, 1)),
             if known.is_empty() { "-".into() } else { format!("{:.1}", 100.0 * spans) },
         );
     }

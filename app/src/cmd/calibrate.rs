@@ -29,7 +29,7 @@ pub(crate) fn run(args: &Calibrate) -> anyhow::Result<ExitCode> {
             let config = config::load(file).map_err(cmd::Problems)?;
             (config.guard, config.policy.rules)
         }
-        None => (countersign_guard::Config::default(), Rules::standard()),
+        None => (config::unsaid(), Rules::standard()),
     };
     // What the rules say by themselves is counted apart.
     (guard.false_alarms, guard.points) = (None, countersign_guard::Points::default());

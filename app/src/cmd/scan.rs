@@ -31,7 +31,7 @@ pub(crate) fn run(args: &Scan) -> anyhow::Result<ExitCode> {
             let config = config::load(file).map_err(cmd::Problems)?;
             (config.guard, config.policy.rules)
         }
-        None => (countersign_guard::Config::default(), Rules::standard()),
+        None => (config::unsaid(), Rules::standard()),
     };
     let most = guard.limits.leaf;
     let eye = Eye { guard: assemble::guard(guard)?, judge: rules.judge(&[]), voice: args.voice, most };

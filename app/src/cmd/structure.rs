@@ -21,7 +21,7 @@ pub(super) fn choices(config: &Config) -> Vec<Choice> {
         .filter_map(|(channel, point)| Some(format!("{channel} from {}", point?)))
         .collect();
     let what = match guard.false_alarms {
-        None if calibrated.is_empty() => "the learned detector is off; `[guard] false_alarms` asks it".into(),
+        None if calibrated.is_empty() => "the learned detector is off: `[guard] false_alarms` says so".into(),
         None => format!("the learned detector is calibrated: {}", calibrated.join(", ")),
         Some(point) => {
             let point = point.as_str();

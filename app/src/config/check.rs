@@ -166,12 +166,12 @@ impl Check<'_> {
     }
 
     fn guard(&mut self, raw: &RawGuard) -> countersign_guard::Config {
-        let mut config = countersign_guard::Config::default();
+        let mut config = super::unsaid();
         for host in &raw.link_hosts {
             config.link_hosts.extend(self.take(&host.span(), fields::host(host.get_ref())));
         }
         if let Some(point) = &raw.false_alarms {
-            config.false_alarms = self.take(&point.span(), fields::false_alarms(point.get_ref()));
+            config.false_alarms = self.take(&point.span(), fields::false_alarms_or_off(point.get_ref())).flatten();
         }
         if let Some(how) = &raw.spotlight {
             config.spotlight = self.take(&how.span(), fields::spotlight(how.get_ref()));

@@ -201,6 +201,15 @@ pub(super) fn false_alarms(raw: &str) -> Result<FalseAlarms, Wrong> {
     })
 }
 
+/// An operating point of the learned detector, or that it is not asked.
+pub(super) fn false_alarms_or_off(raw: &str) -> Result<Option<FalseAlarms>, Wrong> {
+    if raw == "off" {
+        return Ok(None);
+    }
+    let or_off = |wrong: Wrong| Wrong { fix: "write \"0.1%\", \"1%\", \"5%\" or \"off\"".into(), ..wrong };
+    false_alarms(raw).map(Some).map_err(or_off)
+}
+
 /// How text that nobody vouches for is marked.
 pub(super) fn spotlight(raw: &str) -> Result<Spotlight, Wrong> {
     Spotlight::ALL.into_iter().find(|how| how.as_str() == raw).ok_or_else(|| Wrong {

@@ -277,7 +277,7 @@ pub(crate) struct RawGuard {
     /// Hosts that links in answers may point to, subdomains included.
     #[schemars(with = "Vec<String>")]
     pub(crate) link_hosts: Vec<Spanned<String>>,
-    /// How much harmless text the learned detector may have refused: `0.1%`, `1%` or `5%`. Without it, it is not asked.
+    /// How much harmless text the learned detector may have refused: `0.1%`, which holds where nothing is said, `1%` or `5%`; `off`, and it is not asked.
     #[schemars(with = "Option<String>")]
     pub(crate) false_alarms: Option<Spanned<String>>,
     /// How text that nobody vouches for (results of tools, documents) is marked on its way to the model: `delimiting` or `datamarking`.

@@ -273,12 +273,12 @@ fn what_bounds_a_fooled_model_is_told_with_the_line_to_add() {
     let without = plan().policy(permit).write();
     for said in [without.must(&["doctor", "--offline"]), without.must(&["check"])] {
         assert!(said.contains("no policy has a say about tools") && said.contains(forbid), "{said}");
-        assert!(said.contains("spotlight = \"delimiting\"") && said.contains("detector is off"), "{said}");
+        assert!(said.contains("spotlight = \"delimiting\"") && said.contains("0.1% of harmless text"), "{said}");
     }
     let with = plan().policy(&format!("{permit}{forbid}"));
-    let with = with.guard("spotlight = \"datamarking\"\nfalse_alarms = \"0.1%\"").write();
+    let with = with.guard("spotlight = \"datamarking\"\nfalse_alarms = \"off\"").write();
     for said in [with.must(&["doctor", "--offline"]), with.must(&["check"])] {
-        assert!(said.contains("by datamarking") && said.contains("0.1% of harmless text"), "{said}");
+        assert!(said.contains("by datamarking") && said.contains("detector is off"), "{said}");
         assert!(!said.contains("no policy has a say") && !said.contains("callTool"), "{said}");
     }
 }

@@ -47,8 +47,8 @@ pub(super) const ALL: [(&str, Start); 7] = [
     ("haproxy", |folder, upstream| Box::pin(haproxy(folder, upstream))),
     ("bare relay", |_, upstream| Box::pin(relay(upstream))),
     ("countersign", |folder, upstream| Box::pin(countersign(folder, upstream, ""))),
-    ("countersign, learned detector on", |folder, upstream| {
-        Box::pin(countersign(folder, upstream, "[guard]\nfalse_alarms = \"1%\"\n"))
+    ("countersign, rules alone", |folder, upstream| {
+        Box::pin(countersign(folder, upstream, "[guard]\nfalse_alarms = \"off\"\n"))
     }),
 ];
 

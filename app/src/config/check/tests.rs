@@ -11,6 +11,7 @@ use crate::{
     cmd::Problems,
     config::{Door, Key},
 };
+use countersign_guard::FalseAlarms;
 
 mod shared;
 
@@ -223,6 +224,7 @@ fn each_problem_has_its_line_and_a_fix() {
         ),
         (more("[guard]\nspotlight = \"bright\"\n"), 15, "`bright` is no way to mark text"),
         (more("[guard]\nfalse_alarms = \"2%\"\n"), 15, "`2%` is no operating point"),
+        (more("[guard.judge]\nmodel = \"m\"\nfrom = \"0.1%\"\n"), 14, "would be asked about nothing"),
         (more("[guard.judge]\nmodel = \"other\"\n"), 14, "is served by no target"),
         (more("[guard.judge]\nmodel = \"m\"\nfrom = \"2%\"\n"), 14, "`2%` is no operating point"),
         (
@@ -447,6 +449,15 @@ fn what_is_whole_holds_and_paths_are_relative_to_the_file() {
     assert_eq!((config.home.node.as_str(), config.workers), ("countersign", None));
     assert!(matches!(&config.listeners[..], [l] if matches!(l.door, Door::Tls { .. })));
     assert!(matches!(&config.targets[0].key, Some(Key::Known(key)) if key.expose() == "sk-1234"));
+}
+
+#[test]
+fn where_nothing_is_said_the_learned_detector_is_strict_and_it_can_be_off() {
+    let place = Home::new();
+    let point = |text: &str| place.load(&(whole() + text)).map_err(|p| format!("{p:?}")).unwrap().guard.false_alarms;
+    assert_eq!(point(""), Some(FalseAlarms::OnePerMille));
+    assert_eq!(point("[guard]\nfalse_alarms = \"1%\"\n"), Some(FalseAlarms::OnePercent));
+    assert_eq!(point("[guard]\nfalse_alarms = \"off\"\n"), None);
 }
 
 #[test]
