@@ -108,6 +108,11 @@ impl StandIns {
         self.alike.iter().map(|(text, value)| (&**text, value.expose().as_str()))
     }
 
+    /// Their tags.
+    pub fn tags(&self) -> impl Iterator<Item = &str> {
+        self.tagged.keys().map(|tag| &**tag)
+    }
+
     /// Every value that something stands in for.
     pub fn values(&self) -> impl Iterator<Item = &str> {
         let tagged = self.tagged.values().map(|value| value.text.expose().as_str());

@@ -1,0 +1,90 @@
+//! Makes the stand-ins that a model sees in place of sensitive values, under keys of the tenant and the conversation.
+//!
+//! It finds nothing in texts, puts nothing into them, keeps no value beyond a request, and does no I/O.
+
+mod conversation;
+mod keys;
+
+use std::{fmt, sync::Arc};
+
+use countersign_core::{Channel, Code, Document, Principal, Refusal, StandIns};
+
+pub use conversation::Conversation;
+pub use keys::{Keys, RingKeys};
+
+/// Makes the stand-ins of a deployment. Used behind an `Arc` by every request at once.
+pub struct Vault {
+    keys: Arc<dyn Keys>,
+    /// The roles of those who get values back; empty for everyone.
+    shown_to: Vec<String>,
+}
+
+impl Vault {
+    /// With the keys of the deployment. Callers who have one of the roles of `shown_to` get values back for the stand-ins of their
+    /// prompts; all of them do where it is empty.
+    #[must_use]
+    pub fn new(keys: Arc<dyn Keys>, shown_to: Vec<String>) -> Self {
+        Self { keys, shown_to }
+    }
+
+    /// The conversation that a request belongs to: the one that its caller names, or the one that begins as this one does. Either
+    /// way it is one of this caller's, in this tenant.
+    ///
+    /// # Errors
+    /// `CS0101` when the name is empty, too long or not of printable ASCII characters; `CS0503` when there is no key.
+    pub fn conversation(
+        &self,
+        principal: &Principal,
+        document: &Document,
+        named: Option<&[u8]>,
+    ) -> Result<Conversation, Refusal> {
+        let id = match named {
+            Some(name) if name.is_empty() || name.len() > MOST_NAME || !name.iter().all(u8::is_ascii_graphic) => {
+                let reason = "the name of the conversation is not 1 to 128 printable characters without spaces";
+                return Err(Refusal::new(Code::Malformed, reason));
+            }
+            Some(name) => [b"named", name].concat(),
+            None => [b"began", beginning(document).as_slice()].concat(),
+        };
+        let key = self
+            .keys
+            .conversation_key(&principal.tenant, &principal.subject, &id)
+            .map_err(|error| Refusal::new(Code::GuardFailed, error.to_string()))?;
+        let shown = self.shown_to.is_empty()
+            || principal.roles.iter().any(|role| self.shown_to.iter().any(|shown| **shown == **role));
+        Ok(Conversation::new(&key, StandIns::new(shown)))
+    }
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vault").finish_non_exhaustive()
+    }
+}
+
+/// No key is to be had.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("there is no key for stand-ins")]
+pub struct NoKey;
+
+/// What does not change while a conversation grows: the operator's words and the first of the user's.
+fn beginning(document: &Document) -> Vec<u8> {
+    let mut all = Vec::new();
+    for (index, slot) in document.slots().iter().enumerate() {
+        if matches!(slot.channel, Channel::System | Channel::User) {
+            let text = document.text(index).as_bytes();
+            all.extend_from_slice(&(text.len() as u64).to_be_bytes());
+            all.extend_from_slice(text);
+        }
+        if slot.channel == Channel::User {
+            break;
+        }
+    }
+    all
+}
+
+/// Bytes of the name that a caller gives a conversation.
+const MOST_NAME: usize = 128;
+
+#[cfg(test)]
+mod tests;
