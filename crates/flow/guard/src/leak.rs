@@ -1,15 +1,14 @@
 //! Recognises protected texts in answers: fingerprints of word groups that survive rewording of a few words, and planted tokens.
 
 pub(crate) mod canary;
-pub(crate) mod words;
 
 use std::sync::Arc;
 
 use countersign_core::{Kind, life::Fingerprint};
+use countersign_prints::words::{Word, Words, mix};
 
 use crate::rules::Hit;
 use canary::Canaries;
-use words::{Word, Words};
 
 /// Words in a group.
 const GROUP: usize = 3;
@@ -175,16 +174,6 @@ impl Groups {
         let hash = a.rotate_left(42) ^ b.rotate_left(21) ^ word.hash;
         Some(Group { hash: mix(hash) })
     }
-}
-
-/// Spreads the bits of a hash (the finaliser of MurmurHash3, public domain).
-#[inline]
-pub(crate) const fn mix(mut hash: u64) -> u64 {
-    hash ^= hash >> 33;
-    hash = hash.wrapping_mul(0xff51_afd7_ed55_8ccd);
-    hash ^= hash >> 33;
-    hash = hash.wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    hash ^ hash >> 33
 }
 
 /// Groups of one protected text that were met lately.

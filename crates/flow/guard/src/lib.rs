@@ -4,7 +4,6 @@
 //! It does no I/O, reads no clock, knows no provider format and decides nothing: detectors only report, and the request's
 //! [`Judge`](countersign_core::Judge) turns what they report into actions.
 
-mod blocks;
 pub mod detector;
 mod doubt;
 mod explain;
@@ -32,6 +31,7 @@ use countersign_core::{
     Document, Finding, Refusal, Secret, Side, Spotlight,
     life::{Stamp, stage},
 };
+use countersign_prints::blocks;
 
 pub use detector::{Detector, Found};
 pub use doubt::Doubt;

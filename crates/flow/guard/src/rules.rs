@@ -12,11 +12,11 @@ mod mail;
 mod number;
 mod secret;
 mod skip;
-pub(crate) mod view;
 
 use std::ops::Range;
 
 use countersign_core::Kind;
+pub(crate) use countersign_prints::view;
 
 use crate::{detector::Found, leak::Planted, links::Links};
 use cursor::Cursor;

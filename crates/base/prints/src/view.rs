@@ -12,7 +12,7 @@ use crate::blocks::ascii_len;
 
 /// Where the bytes of a view came from.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Map {
+pub struct Map {
     /// By their place in the view; empty while the two texts differ by `base` only.
     parts: Vec<Part>,
     /// Place in the original of the view's first byte, while there are no parts.
@@ -29,7 +29,7 @@ struct Part {
 
 impl Map {
     /// The bytes of the original that `span` of `view` came from; never a part of a character.
-    pub(crate) fn origin(&self, span: &Range<usize>, view: &[u8]) -> Range<usize> {
+    pub fn origin(&self, span: &Range<usize>, view: &[u8]) -> Range<usize> {
         let inside = |at: &usize| view.get(*at).is_some_and(|b| (0x80..0xc0).contains(b));
         let start = (0..=span.start).rev().find(|at| !inside(at)).unwrap_or(0);
         let end = (span.end..view.len()).find(|at| !inside(at)).unwrap_or(view.len());
@@ -49,13 +49,13 @@ impl Map {
     }
 
     /// Whether the byte stands for itself rather than for an escape.
-    pub(crate) fn plain(&self, at: usize) -> bool {
+    pub fn plain(&self, at: usize) -> bool {
         let (start, end) = self.byte(at);
         end - start == 1
     }
 
     /// Forgets the first `count` bytes of the view.
-    pub(crate) fn drop_front(&mut self, count: usize) {
+    pub fn drop_front(&mut self, count: usize) {
         if self.parts.is_empty() {
             self.base += count;
             return;
@@ -94,7 +94,7 @@ fn is_plain(text: &str) -> bool {
 }
 
 /// The view of a whole text.
-pub(crate) fn view(text: &str) -> (Cow<'_, [u8]>, Map) {
+pub fn view(text: &str) -> (Cow<'_, [u8]>, Map) {
     if is_plain(text) {
         return (Cow::Borrowed(text.as_bytes()), Map::default());
     }
@@ -105,7 +105,7 @@ pub(crate) fn view(text: &str) -> (Cow<'_, [u8]>, Map) {
 
 /// Adds the view of `text`, which stands at `at` in the original, and says how much of it was viewed: an escape that is
 /// not whole stays behind unless this is the `last` of the text.
-pub(crate) fn append(text: &str, at: usize, last: bool, out: &mut Vec<u8>, map: &mut Map) -> usize {
+pub fn append(text: &str, at: usize, last: bool, out: &mut Vec<u8>, map: &mut Map) -> usize {
     let bytes = text.as_bytes();
     let escapes = memchr::memchr(b'\\', bytes).is_some();
     let mut done = 0;

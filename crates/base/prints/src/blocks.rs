@@ -2,12 +2,12 @@
 //! a few instructions, and nothing has to be guessed byte by byte.
 
 /// Bytes of one block.
-pub(crate) const BLOCK: usize = 64;
+pub const BLOCK: usize = 64;
 
 /// Which bytes of the block at `at` have each of the lowest N bits in `classes`. What is behind the end counts as NUL.
 /// `ASCII` says that no other byte has a class, which makes short work of other scripts.
 #[inline]
-pub(crate) fn masks<const N: usize, const ASCII: bool>(classes: &[u8; 256], bytes: &[u8], at: usize) -> [u64; N] {
+pub fn masks<const N: usize, const ASCII: bool>(classes: &[u8; 256], bytes: &[u8], at: usize) -> [u64; N] {
     let rest = bytes.get(at..).unwrap_or_default();
     let mut out = [0; N];
     if let Some(block) = rest.first_chunk::<BLOCK>() {
@@ -38,13 +38,13 @@ fn add<const N: usize, const ASCII: bool>(classes: &[u8; 256], out: &mut [u64; N
 
 /// How many bytes from the beginning on are ASCII; a few less where that is found out sooner.
 #[inline]
-pub(crate) fn ascii_len(bytes: &[u8]) -> usize {
+pub fn ascii_len(bytes: &[u8]) -> usize {
     let (eights, _) = bytes.as_chunks::<8>();
     8 * eights.iter().take_while(|eight| u64::from_le_bytes(**eight) & HIGHEST == 0).count()
 }
 
 /// The masks of one block at a time, worked out when a place of it is first asked for.
-pub(crate) struct Blocks<'a, const N: usize> {
+pub struct Blocks<'a, const N: usize> {
     classes: &'static [u8; 256],
     bytes: &'a [u8],
     /// Where the block begins whose masks these are.
@@ -55,13 +55,13 @@ pub(crate) struct Blocks<'a, const N: usize> {
 impl<'a, const N: usize> Blocks<'a, N> {
     /// Blocks of `bytes` from `from` on.
     #[inline]
-    pub(crate) fn new(classes: &'static [u8; 256], bytes: &'a [u8], from: usize) -> Self {
+    pub fn new(classes: &'static [u8; 256], bytes: &'a [u8], from: usize) -> Self {
         Self { classes, bytes, start: from, masks: masks::<N, false>(classes, bytes, from) }
     }
 
     /// The block of the place `at`: where it begins, and its masks. Places come in order.
     #[inline]
-    pub(crate) fn at(&mut self, at: usize) -> (usize, [u64; N]) {
+    pub fn at(&mut self, at: usize) -> (usize, [u64; N]) {
         if at >= self.start + BLOCK {
             self.start += (at - self.start) / BLOCK * BLOCK;
             self.masks = masks::<N, false>(self.classes, self.bytes, self.start);
@@ -80,7 +80,7 @@ const LOWEST: u64 = 0x0101_0101_0101_0101;
 const HIGHEST: u64 = 0x8080_8080_8080_8080;
 
 /// Where characters begin that are not ASCII.
-pub(crate) fn leads(bytes: &[u8]) -> impl Iterator<Item = usize> {
+pub fn leads(bytes: &[u8]) -> impl Iterator<Item = usize> {
     bytes.chunks(BLOCK).enumerate().flat_map(|(n, block)| {
         let (eights, tail) = block.as_chunks::<8>();
         let add = |mask, all: u64| mask >> 8 | gather((all & all << 1) >> 7 & LOWEST);
@@ -95,7 +95,7 @@ pub(crate) fn leads(bytes: &[u8]) -> impl Iterator<Item = usize> {
 
 /// The places of the bits of a mask, in order.
 #[inline]
-pub(crate) fn places(mut mask: u64) -> impl Iterator<Item = usize> {
+pub fn places(mut mask: u64) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         let place = (mask != 0).then(|| mask.trailing_zeros() as usize)?;
         mask &= mask - 1;

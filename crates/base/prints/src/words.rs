@@ -4,19 +4,22 @@ use crate::blocks::{BLOCK, Blocks};
 
 /// One word of a view.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Word {
-    pub(crate) hash: u64,
-    pub(crate) start: usize,
-    pub(crate) end: usize,
+pub struct Word {
+    /// Of its letters and digits, without case.
+    pub hash: u64,
+    /// Where it begins in the view.
+    pub start: usize,
+    /// Where it ends.
+    pub end: usize,
     /// Two for a word, one for a pair of ideographs.
-    pub(crate) weight: u32,
+    pub weight: u32,
     /// Long enough to say something.
-    pub(crate) strong: bool,
+    pub strong: bool,
 }
 
 /// How far a view has been split.
 #[derive(Debug, Default)]
-pub(crate) struct Words {
+pub struct Words {
     at: usize,
 }
 
@@ -26,7 +29,7 @@ const LONGEST: usize = 64;
 impl Words {
     /// Calls `each` with every word that is whole.
     #[inline]
-    pub(crate) fn read(&mut self, view: &[u8], last: bool, mut each: impl FnMut(&Word)) {
+    pub fn read(&mut self, view: &[u8], last: bool, mut each: impl FnMut(&Word)) {
         let mut blocks = Blocks::new(&CLASSES, view, self.at);
         while let Some(word) = self.next(view, &mut blocks, last) {
             each(&word);
@@ -76,11 +79,12 @@ impl Words {
     }
 
     /// Where the word begins whose end has not arrived.
-    pub(crate) const fn open(&self) -> usize {
+    pub const fn open(&self) -> usize {
         self.at
     }
 
-    pub(crate) fn drop_front(&mut self, count: usize) {
+    /// Forgets the first `count` bytes of the view.
+    pub fn drop_front(&mut self, count: usize) {
         self.at = self.at.saturating_sub(count);
     }
 }
@@ -151,11 +155,22 @@ fn ideographs(view: &[u8], start: usize, last: bool) -> Option<Option<Word>> {
     if !(0xe1..0xf0).contains(&d) || !is_ideograph(second) {
         return Some(Some(Word { hash: 0, start, end: start, weight: 0, strong: false }));
     }
-    let hash = super::mix(u64::from(first) << 32 | u64::from(second));
+    let hash = mix(u64::from(first) << 32 | u64::from(second));
     Some(Some(Word { hash, start, end: start + 6, weight: 1, strong: true }))
 }
 
 /// Han, kana, hangul.
 const fn is_ideograph(code: u32) -> bool {
     matches!(code, 0x3040..=0x30ff | 0x3400..=0x4dbf | 0x4e00..=0x9fff | 0xac00..=0xd7af | 0xf900..=0xfaff)
+}
+
+/// Spreads the bits of a hash (the finaliser of MurmurHash3, public domain).
+#[inline]
+#[must_use]
+pub const fn mix(mut hash: u64) -> u64 {
+    hash ^= hash >> 33;
+    hash = hash.wrapping_mul(0xff51_afd7_ed55_8ccd);
+    hash ^= hash >> 33;
+    hash = hash.wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    hash ^ hash >> 33
 }
