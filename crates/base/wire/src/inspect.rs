@@ -1,5 +1,10 @@
-//! Texts that a caller wants looked at and not answered, in the shapes of other products' guards: Lakera's `POST /v2/guard` and OpenAI's
-//! `POST /v1/moderations`.
+//! Texts that a caller wants looked at and not answered, in the shapes of other products: Lakera's `POST /v2/guard`, OpenAI's
+//! `POST /v1/moderations` and Presidio's `POST /analyze`.
+
+mod places;
+mod presidio;
+
+pub(crate) use presidio::supported as entities;
 
 use std::{borrow::Cow, collections::BTreeSet, ops::Range};
 
@@ -21,6 +26,8 @@ pub enum Shape {
     Guard,
     /// OpenAI's: texts that stand for themselves.
     Moderations,
+    /// Presidio's: the sensitive values in one text.
+    Analyze,
 }
 
 impl Shape {
@@ -30,6 +37,7 @@ impl Shape {
         match self {
             Self::Guard => "/v2/guard",
             Self::Moderations => "/v1/moderations",
+            Self::Analyze => "/presidio/analyze",
         }
     }
 
@@ -39,6 +47,7 @@ impl Shape {
         match self {
             Self::Guard => "guard",
             Self::Moderations => "moderations",
+            Self::Analyze => "analyze",
         }
     }
 }
@@ -46,15 +55,21 @@ impl Shape {
 /// What is to be looked at.
 #[derive(Clone, Debug)]
 pub struct Inspect {
-    shape: Shape,
     /// Each is judged by itself.
     pub texts: Vec<Text>,
-    breakdown: bool,
-    payload: bool,
+    wish: Wish,
+}
+
+/// What is to be told.
+#[derive(Clone, Debug)]
+enum Wish {
+    Guard { breakdown: bool, payload: bool },
+    Moderations,
+    Analyze(presidio::Filter),
 }
 
 /// A conversation, or a text that stands for itself.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Text {
     /// What goes to a model, and what comes from it.
     pub parts: Vec<Part>,
@@ -86,7 +101,10 @@ struct Told {
     confidence: f32,
     /// Whether the rules would let it pass.
     passes: bool,
-    place: Option<(usize, Range<usize>)>,
+    part: usize,
+    leaf: usize,
+    /// Bytes of the leaf.
+    span: Range<usize>,
 }
 
 impl Inspect {
@@ -103,60 +121,57 @@ impl Inspect {
         if root.kind() != Kind::Object {
             return bad("$", "is not an object");
         }
-        match shape {
+        let (texts, wish) = match shape {
             Shape::Guard => {
-                let [breakdown, payload] = [flag(root, "breakdown")?, flag(root, "payload")?];
-                Ok(Self { shape, texts: vec![conversation(body, root)?], breakdown, payload })
+                let (breakdown, payload) = (flag(root, "breakdown")?, flag(root, "payload")?);
+                (vec![conversation(body, root)?], Wish::Guard { breakdown, payload })
             }
-            Shape::Moderations => Ok(Self { shape, texts: inputs(body, root)?, breakdown: false, payload: false }),
-        }
+            Shape::Moderations => (inputs(body, root)?, Wish::Moderations),
+            Shape::Analyze => {
+                let value = presidio::text(root)?;
+                (vec![text(body, vec![slot(value)], 0)?], Wish::Analyze(presidio::Filter::read(root)?))
+            }
+        };
+        Ok(Self { texts, wish })
     }
 
     /// The answer, with a verdict on each of the texts.
     #[must_use]
     pub fn answer(&self, verdicts: &[Verdict], request: RequestId) -> Bytes {
-        let body = match self.shape {
-            Shape::Guard => {
-                let none = Verdict::default();
-                let verdict = verdicts.first().unwrap_or(&none);
+        let none = (Text::default(), Verdict::default());
+        let (text, verdict) = self.texts.first().zip(verdicts.first()).unwrap_or((&none.0, &none.1));
+        let body = match &self.wish {
+            Wish::Guard { breakdown, payload } => {
                 let mut body = json!({
                     "flagged": verdict.flagged(),
                     "metadata": { "request_uuid": request.to_string() },
                 });
-                if self.breakdown {
-                    body["breakdown"] = verdict.breakdown();
+                if *breakdown {
+                    body["breakdown"] = verdict.breakdown(text);
                 }
-                if self.payload {
-                    body["payload"] = verdict.payload();
+                if *payload {
+                    body["payload"] = verdict.payload(text);
                 }
                 body
             }
-            Shape::Moderations => json!({
+            Wish::Moderations => json!({
                 "id": format!("modr-{request}"),
                 "model": "countersign",
                 "results": verdicts.iter().map(Verdict::categories).collect::<Vec<_>>(),
             }),
+            Wish::Analyze(filter) => filter.answer(text, verdict),
         };
         body.to_string().into()
     }
 }
 
-impl Text {
-    /// Notes a finding in part `part`, and whether the rules would let it pass.
-    pub fn note(&self, verdict: &mut Verdict, part: usize, finding: &countersign_core::Finding, passes: bool) {
-        let place = self.parts.get(part).and_then(|part| {
-            let message = *part.messages.get(finding.leaf)?;
-            let text = part.document.text(finding.leaf);
-            // Programs count characters.
-            let chars = |to| text.get(..to).map(|before: &str| before.chars().count());
-            Some((message, chars(finding.span.start)?..chars(finding.span.end)?))
-        });
-        let (kind, rule, confidence) = (finding.kind, finding.rule, finding.confidence);
-        verdict.told.push(Told { kind, rule, confidence, passes, place });
-    }
-}
-
 impl Verdict {
+    /// Notes a finding in part `part` of the text, and whether the rules would let it pass.
+    pub fn note(&mut self, part: usize, finding: &countersign_core::Finding, passes: bool) {
+        let (kind, rule, confidence, leaf) = (finding.kind, finding.rule, finding.confidence, finding.leaf);
+        self.told.push(Told { kind, rule, confidence, passes, part, leaf, span: finding.span.clone() });
+    }
+
     /// Whether anything would not pass.
     #[must_use]
     pub fn flagged(&self) -> bool {
@@ -186,7 +201,7 @@ impl Verdict {
     }
 
     /// One line for each type in each message it was found in; kinds that were found nowhere have one of their own.
-    fn breakdown(&self) -> Json {
+    fn breakdown(&self, text: &Text) -> Json {
         let line = |kind: Found, detector: &str, detected: bool, message: usize| {
             json!({
                 "project_id": "countersign",
@@ -201,7 +216,7 @@ impl Verdict {
         for kind in Found::ALL.into_iter().filter(|kind| *kind != Found::Copied) {
             let found = self.told.iter().filter(|told| told.kind == kind && !told.passes);
             let places: BTreeSet<_> =
-                found.map(|told| (told.place.as_ref().map_or(0, |(message, _)| *message), told.detector())).collect();
+                found.map(|told| (text.message(told).unwrap_or_default(), told.detector())).collect();
             if places.is_empty() {
                 lines.push(line(kind, detector(kind), false, 0));
             }
@@ -211,15 +226,22 @@ impl Verdict {
     }
 
     /// Where what would not pass stands, for programs that mask it. The text itself is not repeated: whoever asks has it.
-    fn payload(&self) -> Json {
-        let place = |told: &Told| {
-            let (message, chars) = told.place.as_ref()?;
-            let kind = told.detector();
+    fn payload(&self, text: &Text) -> Json {
+        let stopped: Vec<&Told> = self.told.iter().filter(|told| !told.passes).take(PLACES).collect();
+        let place = |(told, chars): (&&Told, Option<Range<usize>>)| {
+            let (message, chars, kind) = (text.message(told)?, chars?, told.detector());
             Some(json!({
                 "start": chars.start, "end": chars.end, "detector_type": kind, "labels": [kind], "message_id": message,
             }))
         };
-        self.told.iter().filter(|told| !told.passes).filter_map(place).take(PLACES).collect()
+        stopped.iter().zip(text.places(&stopped)).filter_map(place).collect()
+    }
+}
+
+impl Text {
+    /// The message that a finding stands in.
+    fn message(&self, told: &Told) -> Option<usize> {
+        self.parts.get(told.part)?.messages.get(told.leaf).copied()
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! It does no I/O, keeps no connection, decides nothing about content and never copies a body.
 
+pub mod anonymize;
 pub mod answer;
 pub mod ask;
 pub mod inspect;

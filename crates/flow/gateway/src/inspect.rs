@@ -4,9 +4,13 @@
 //! Threat: somebody who tries texts here until one passes. So policy has to permit it by name, rates apply, and what was found is on
 //! record before it is told.
 
+use aws_lc_rs::digest;
 use bytes::Bytes;
 use countersign_core::{Action, Finding, Refusal, Side, life::Identified};
-use countersign_wire::inspect::{Inspect, Shape, Text, Verdict};
+use countersign_wire::{
+    anonymize::{self, Anonymize, Hash},
+    inspect::{Inspect, Shape, Text, Verdict},
+};
 use http::{HeaderMap, Response};
 use http_body::Body;
 
@@ -35,7 +39,7 @@ impl Gateway {
             let mut verdict = Verdict::default();
             let mut note = |part: usize, side: Side, finding: Finding| {
                 let passes = judge.judge(side, &finding) == Action::Allow;
-                text.note(&mut verdict, part, &finding, passes);
+                verdict.note(part, &finding, passes);
                 findings.push(finding);
             };
             for (at, part) in text.parts.iter().enumerate() {
@@ -53,6 +57,49 @@ impl Gateway {
         ledger.answered(shape.as_str().into(), self.limits().audit_time).await?;
         Ok(self.speaker().inspected(asked.answer(&verdicts, who.request()), who.request()))
     }
+
+    /// Puts other things in the places of a text that its caller names. Nothing is looked for and nothing is kept.
+    pub(crate) async fn anonymize<B>(
+        &self,
+        stages: &Stages,
+        who: &Identified,
+        (headers, body): (&HeaderMap, B),
+        ledger: &mut Ledger,
+    ) -> Result<Response<AnswerBody>, Refusal>
+    where
+        B: Body<Data = Bytes>,
+    {
+        let _ = stages.policy.scan(who)?;
+        intake::announced(headers, self.limits())?;
+        let body = intake::read(body, self.limits().wire.body, self.limits().body_time).await?;
+        let refused = |e: countersign_wire::WireError| Refusal::new(e.code(), e.to_string());
+        let asked = Anonymize::read(&body, &self.limits().wire).map_err(refused)?;
+        let answer = asked.answer(&self.mark(), hashed).map_err(refused)?;
+        ledger.answered("anonymize".into(), self.limits().audit_time).await?;
+        Ok(self.speaker().inspected(answer, who.request()))
+    }
+
+    /// The names of what is looked for.
+    pub(crate) async fn entities(
+        &self,
+        stages: &Stages,
+        who: &Identified,
+        ledger: &mut Ledger,
+    ) -> Result<Response<AnswerBody>, Refusal> {
+        let _ = stages.policy.scan(who)?;
+        ledger.answered("supportedentities".into(), self.limits().audit_time).await?;
+        Ok(self.speaker().inspected(anonymize::entities(), who.request()))
+    }
+}
+
+/// Parts that follow one another, hashed, in hexadecimal digits.
+fn hashed(by: Hash, parts: &[&str]) -> String {
+    let mut context = digest::Context::new(match by {
+        Hash::Sha256 => &digest::SHA256,
+        Hash::Sha512 => &digest::SHA512,
+    });
+    parts.iter().for_each(|part| context.update(part.as_bytes()));
+    context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

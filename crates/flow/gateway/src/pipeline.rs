@@ -258,6 +258,8 @@ impl Gateway {
             Route::Inspect(shape) => {
                 return self.inspect(stages, &identified, shape, (&parts.headers, body), ledger).await;
             }
+            Route::Anonymize => return self.anonymize(stages, &identified, (&parts.headers, body), ledger).await,
+            Route::Entities => return self.entities(stages, &identified, ledger).await,
             Route::Desk(_) => {
                 let (peer, who) = (identified.peer().clone(), Some(Arc::new(identified)));
                 let asked =

@@ -13,6 +13,10 @@ pub enum Route {
     Api(Format),
     /// Texts to be looked at and not answered, for identities that policy lets scan.
     Inspect(Shape),
+    /// `POST /presidio/anonymize`: a text of the caller's with other things in the places it names, for identities that policy lets scan.
+    Anonymize,
+    /// `GET /presidio/supportedentities`: the names of what is looked for, for identities that policy lets scan.
+    Entities,
     /// `GET /healthz`: the process runs. Asks for no identity.
     Health,
     /// `GET /readyz`: requests would be served. Asks for no identity.
@@ -27,7 +31,7 @@ pub enum Route {
 }
 
 /// Every endpoint: method, path, whether it demands identity.
-pub const ROUTES: [(Method, &str, Route); 13] = [
+pub const ROUTES: [(Method, &str, Route); 16] = [
     (Method::POST, Format::Chat.path(), Route::Api(Format::Chat)),
     (Method::POST, Format::Responses.path(), Route::Api(Format::Responses)),
     (Method::POST, Format::Completions.path(), Route::Api(Format::Completions)),
@@ -37,6 +41,9 @@ pub const ROUTES: [(Method, &str, Route); 13] = [
     (Method::POST, Format::CountTokens.path(), Route::Api(Format::CountTokens)),
     (Method::POST, Shape::Guard.path(), Route::Inspect(Shape::Guard)),
     (Method::POST, Shape::Moderations.path(), Route::Inspect(Shape::Moderations)),
+    (Method::POST, Shape::Analyze.path(), Route::Inspect(Shape::Analyze)),
+    (Method::POST, "/presidio/anonymize", Route::Anonymize),
+    (Method::GET, "/presidio/supportedentities", Route::Entities),
     (Method::GET, "/healthz", Route::Health),
     (Method::GET, "/readyz", Route::Ready),
     (Method::GET, resource::PATH, Route::Resource),
@@ -67,9 +74,14 @@ impl Route {
     pub(crate) const fn format(self) -> Format {
         match self {
             Self::Api(format) => format,
-            Self::Inspect(_) | Self::Health | Self::Ready | Self::Resource | Self::Metrics | Self::Desk(_) => {
-                Format::Chat
-            }
+            Self::Inspect(_)
+            | Self::Anonymize
+            | Self::Entities
+            | Self::Health
+            | Self::Ready
+            | Self::Resource
+            | Self::Metrics
+            | Self::Desk(_) => Format::Chat,
         }
     }
 
@@ -79,6 +91,8 @@ impl Route {
         match self {
             Self::Api(format) => format.as_str(),
             Self::Inspect(shape) => shape.as_str(),
+            Self::Anonymize => "anonymize",
+            Self::Entities => "supportedentities",
             Self::Health => "healthz",
             Self::Ready => "readyz",
             Self::Resource => "resource",

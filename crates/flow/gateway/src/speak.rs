@@ -111,7 +111,7 @@ impl Speaker {
         self.say(200, HeaderValue::from_static("application/json"), resource.metadata())
     }
 
-    /// What was found in texts that were to be looked at; none of the texts.
+    /// What was found in texts that were to be looked at, or what the caller's own text became.
     pub(crate) fn inspected(&self, body: Bytes, request: RequestId) -> Response<AnswerBody> {
         let mut response = self.say(200, HeaderValue::from_static("application/json"), body);
         name_request(response.headers_mut(), Format::Chat, request);

@@ -7,6 +7,7 @@
 pub mod detector;
 mod doubt;
 mod explain;
+mod general;
 mod growing;
 pub mod leak;
 mod likely;
@@ -19,6 +20,7 @@ mod release;
 mod rules;
 mod screen;
 mod spotlight;
+mod stand_in;
 mod taint;
 #[cfg(test)]
 mod testing;

@@ -6,12 +6,22 @@
 mod around;
 mod assign;
 pub(crate) mod check;
+mod codes;
 pub(crate) mod cursor;
+mod date;
 mod encoded;
+mod keccak;
+mod keyed;
+mod lead;
 mod mail;
+mod national;
+mod network;
 mod number;
+mod place;
 mod secret;
+mod services;
 mod skip;
+mod value;
 
 use std::ops::Range;
 
@@ -166,7 +176,15 @@ impl Sweep<'_, '_> {
         }
         let bytes = view.get(run.clone()).unwrap_or_default();
         let Some(&lead) = bytes.first() else { return run.end };
-        if flags & DIGIT != 0 {
+        let addressed = (flags & JOIN != 0 || flags & DIGIT != 0 && flags & (OTHER | DASH) != 0 || lead == b'w')
+            && network::addresses(bytes, run.start, self.text, self.out);
+        if flags & DIGIT != 0 && !addressed {
+            if lead.is_ascii_digit()
+                && let Some(end) = self.read(run.start, date::probe).or_else(|| self.read(run.start, place::numbered))
+                && end >= run.end
+            {
+                return end;
+            }
             if (lead.is_ascii_digit() || lead == b'+')
                 && !(flags & !(DIGIT | OTHER | DASH) == 0 && number::is_idle(view, bytes, run.start))
                 && let Some(end) = self.read(run.start, number::probe)
@@ -174,12 +192,22 @@ impl Sweep<'_, '_> {
             {
                 return end;
             }
+            if bytes.len() < 9
+                && let Some(end) = self.read(run.start, number::spaced)
+            {
+                return end.max(run.end);
+            }
             if flags & ALPHA != 0 {
                 if let Some(end) = self.read(run.start, number::iban) {
                     return end.max(run.end);
                 }
+                if let Some(end) = self.read(run.start, |cur, _| number::proven(cur, bytes)) {
+                    return end.max(run.end);
+                }
                 number::lettered(bytes, run.start, self.text, self.out);
             }
+        } else if flags & (ALPHA | DIGIT) == ALPHA && matches!(bytes.len(), 8 | 11) && codes::is_bic(bytes) {
+            number::lettered(bytes, run.start, self.text, self.out);
         }
         if lead == b'-'
             && bytes.starts_with(b"-----BEGIN")
@@ -211,12 +239,17 @@ impl Sweep<'_, '_> {
                     links.bare(bytes, run.start, self.text, self.out);
                 }
             }
-            number::parts(bytes, run.start, self.text, self.out);
+            if !addressed {
+                number::parts(bytes, run.start, self.text, self.out);
+            }
         }
-        if let Some(end) = self.read_value(&run, flags) {
-            return end.max(run.end);
+        if flags & (DIGIT | JOIN) != 0 && assign::may_be_told(view, run.start) {
+            self.read(run.start, |cur, text| assign::told_by_value(cur, text, &run));
         }
-        run.end
+        let led = lead::may_lead(view, &run, flags)
+            .then(|| self.read(run.start, |cur, text| lead::value(cur, text, &run, flags)))
+            .flatten();
+        self.read_values(&run, flags).max(led.unwrap_or_default())
     }
 
     /// Lets a matcher read from `at`; what it could not finish is held, what it found is reported.
@@ -242,13 +275,16 @@ impl Sweep<'_, '_> {
         Some(end)
     }
 
-    /// `name = value`.
-    fn read_value(&mut self, run: &Range<usize>, flags: u8) -> Option<usize> {
-        let bytes = self.text.view.get(run.clone()).unwrap_or_default();
-        if !assign::may_name(bytes, flags) {
-            return None;
+    /// `name = value`, also several in one run: `?name=value&name=value`.
+    fn read_values(&mut self, run: &Range<usize>, flags: u8) -> usize {
+        let mut at = run.start;
+        while let Some(bytes) = self.text.view.get(at..run.end)
+            && assign::may_name(bytes, flags)
+            && let Some(end) = self.read(run.start, |cur, text| assign::value(cur, text, &(at..run.end)))
+        {
+            at = end.max(at + 1);
         }
-        self.read(run.start, |cur, text| assign::value(cur, text, run))
+        at.max(run.end)
     }
 }
 

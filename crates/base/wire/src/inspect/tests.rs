@@ -79,9 +79,9 @@ fn the_answers_tell_what_was_found_and_where_and_repeat_no_text() {
     let read = read(Shape::Guard, body).unwrap();
     let (text, mut verdict) = (&read.texts[0], Verdict::default());
     let leaf = text.parts[0].document.leaves().position(|l| l.text == "é zebra").unwrap();
-    text.note(&mut verdict, 0, &finding(Found::Hidden, "hidden/comment", leaf, 0..2), true);
+    verdict.note(0, &finding(Found::Hidden, "hidden/comment", leaf, 0..2), true);
     assert!(!verdict.flagged());
-    text.note(&mut verdict, 0, &finding(Found::PersonalData, "personal/card-code", leaf, 3..8), false);
+    verdict.note(0, &finding(Found::PersonalData, "personal/card-code", leaf, 3..8), false);
     let said = read.answer(&[verdict.clone()], request());
     assert!(!String::from_utf8_lossy(&said).contains("zebra"));
     let said: Json = serde_json::from_slice(&said).unwrap();

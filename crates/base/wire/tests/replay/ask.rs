@@ -4,6 +4,7 @@ use bytes::Bytes;
 use countersign_core::{Document, Edit, Format, RequestId, Timestamp};
 use countersign_wire::{
     Answer, Ask, Limits,
+    anonymize::Anonymize,
     inspect::{Inspect, Shape, Verdict},
     json::Doc,
     second,
@@ -21,13 +22,18 @@ pub(crate) fn check(data: &[u8]) {
         replaced(&ask.document);
         marked(format, &ask);
     }
-    for shape in [Shape::Guard, Shape::Moderations] {
+    for shape in [Shape::Guard, Shape::Moderations, Shape::Analyze] {
         if let Ok(asked) = Inspect::read(shape, &body, &limits) {
             asked.texts.iter().flat_map(|text| &text.parts).for_each(|part| replaced(&part.document));
             let verdicts: Vec<Verdict> = asked.texts.iter().map(|_| Verdict::default()).collect();
             let said = asked.answer(&verdicts, RequestId::new(Timestamp(1), [1; 10]));
             Doc::read(&said, &limits).expect("what is said is JSON");
         }
+    }
+    if let Ok(asked) = Anonymize::read(&body, &limits)
+        && let Ok(said) = asked.answer("salt", |_, parts| parts.len().to_string())
+    {
+        Doc::read(&said, &limits).expect("what is said is JSON");
     }
     let _ = second::opinion(&body);
     if let Ok(answer) = Answer::read(format, body, &limits) {

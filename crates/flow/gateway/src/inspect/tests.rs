@@ -8,7 +8,11 @@ use serde_json::{Value, json};
 use crate::support::World;
 
 async fn ask(world: &World, shape: Shape, key: Option<&str>, body: &str) -> (StatusCode, Value) {
-    let mut request = Request::post(shape.path()).header(header::CONTENT_TYPE, "application/json");
+    post(world, shape.path(), key, body).await
+}
+
+async fn post(world: &World, path: &str, key: Option<&str>, body: &str) -> (StatusCode, Value) {
+    let mut request = Request::post(path).header(header::CONTENT_TYPE, "application/json");
     if let Some(key) = key {
         request = request.header(header::AUTHORIZATION, format!("Bearer {key}"));
     }
@@ -56,10 +60,39 @@ async fn texts_are_looked_at_and_what_was_found_is_on_record_and_nothing_is_sent
 }
 
 #[tokio::test]
+async fn values_are_told_under_the_names_that_callers_of_presidio_know_and_replaced_as_they_say() {
+    let world = World::new();
+    let key = Some(world.key.as_str());
+    let text = "zoë: zoe@example.org, card 4111 1111 1111 1111";
+    let body = json!({ "text": text, "language": "en", "entities": ["CREDIT_CARD", "EMAIL_ADDRESS"] });
+    let (status, found) = ask(&world, Shape::Analyze, key, &body.to_string()).await;
+    assert_eq!(status, StatusCode::OK, "{found}");
+    let names: Vec<_> = found.as_array().unwrap().iter().map(|value| value["entity_type"].clone()).collect();
+    assert_eq!(names, ["EMAIL_ADDRESS", "CREDIT_CARD"]);
+
+    let body = json!({ "text": text, "analyzer_results": found, "anonymizers": {
+        "DEFAULT": {"type": "replace"}, "CREDIT_CARD": {"type": "hash"} } });
+    let (status, said) = post(&world, "/presidio/anonymize", key, &body.to_string()).await;
+    assert_eq!(status, StatusCode::OK, "{said}");
+    let said = said["text"].as_str().unwrap();
+    let hash = said.strip_prefix("zoë: <EMAIL_ADDRESS>, card ").unwrap();
+    assert!(hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit()), "{said}");
+    // A bare hash of a card would be found again by trying all cards.
+    let again = post(&world, "/presidio/anonymize", key, &body.to_string()).await.1;
+    assert_ne!(again["text"].as_str().unwrap(), said);
+
+    let records = world.records().await;
+    let answered: Vec<_> =
+        records.iter().filter_map(|r| if let Record::Answered(a) = r { Some(&*a.what) } else { None }).collect();
+    assert_eq!(answered, ["analyze", "anonymize", "anonymize"]);
+    assert!(!serde_json::to_string(&records).unwrap().contains("zoe@example.org"));
+}
+
+#[tokio::test]
 async fn nobody_has_texts_looked_at_without_being_known_and_permitted() {
     let world = World::new();
     let body = json!({ "input": ATTACK }).to_string();
-    for shape in [Shape::Guard, Shape::Moderations] {
+    for shape in [Shape::Guard, Shape::Moderations, Shape::Analyze] {
         for (key, code) in [(None, Code::NoCredential), (Some("csk_nobody"), Code::BadCredential)] {
             let (status, said) = ask(&world, shape, key, &body).await;
             assert_eq!(status.as_u16(), code.status());
@@ -71,6 +104,8 @@ async fn nobody_has_texts_looked_at_without_being_known_and_permitted() {
     let (status, said) = ask(&world, Shape::Moderations, Some(&world.key), &body).await;
     assert_eq!(status, StatusCode::FORBIDDEN);
     assert!(said.to_string().contains(Code::NotPermitted.id()) && said.get("results").is_none(), "{said}");
+    let body = json!({ "text": "a", "analyzer_results": [] }).to_string();
+    assert_eq!(post(&world, "/presidio/anonymize", Some(&world.key), &body).await.0, StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]
