@@ -29,6 +29,7 @@ mod access;
 pub(crate) mod ask;
 mod checkpoint;
 mod exchange;
+pub(crate) mod forget;
 pub(crate) mod global;
 pub(crate) mod keys;
 mod once;
@@ -51,6 +52,7 @@ pub(crate) const GROUPS: &[Group] = &[
     Group { path: "/admin/v1/", routes: status::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: checkpoint::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: access::ROUTES, words: &reply::PROBLEMS },
+    Group { path: "/admin/v1/", routes: forget::ROUTES, words: &reply::PROBLEMS },
     Group { path: exchange::PATH, routes: exchange::ROUTES, words: &exchange::WORDS },
     Group { path: "/ssf/", routes: signals::ROUTES, words: &signals::WORDS },
     Group { path: "/ssf/", routes: receivers::ROUTES, words: &signals::WORDS },

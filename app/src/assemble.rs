@@ -20,7 +20,7 @@ use countersign_policy::{
     budget::{Purse, Till},
 };
 use countersign_provider::{Dial, Dialer, Provider, Target};
-use countersign_seal::KeyRing;
+use countersign_seal::{DataKeys, KeyRing};
 use tracing::instrument::WithSubscriber;
 
 use crate::{
@@ -60,7 +60,7 @@ impl Assembly {
     pub(crate) async fn new(config: &Config, state: State) -> anyhow::Result<Self> {
         let clock = clock::system();
         let stamps = Stamps::issue();
-        let keys = Keys { ring: state.ring().clone(), origin: state.node().to_owned() };
+        let keys = Keys { ring: state.ring().clone(), data: state.data().clone(), origin: state.node().to_owned() };
         let issuers = Arc::<Issuers>::default();
         let cluster = config.cluster.as_ref().map(|redis| Cluster::new(redis, &state)).transpose()?;
         let mut outside = Outside { introspect: issuers.clone(), ..Outside::default() };
@@ -321,6 +321,7 @@ pub(crate) async fn prove(config: &Config) -> anyhow::Result<usize> {
 pub(crate) async fn self_test(config: &Config) -> anyhow::Result<selftest::Report> {
     // Nothing of the self-test outlives it, its keys included.
     let ring = Arc::new(KeyRing::from_bytes(KeyRing::generate()?)?);
+    let data = Arc::new(DataKeys::passing(&ring)?);
     let hasher = ring.hasher(key::PURPOSE)?;
     let (text, record) = key::create(
         &hasher,
@@ -346,7 +347,7 @@ pub(crate) async fn self_test(config: &Config) -> anyhow::Result<selftest::Repor
         let say = |e: &dyn std::fmt::Display| e.to_string();
         let identity = Identity::new(stamps.identify, &ring, Vec::new(), Outside::default()).map_err(|e| say(&e))?;
         identity.load(vec![record.clone()]);
-        let keys = Keys { ring: ring.clone(), origin: "self-test".into() };
+        let keys = Keys { ring: ring.clone(), data: data.clone(), origin: "self-test".into() };
         let stages = Stages {
             identity: Arc::new(identity),
             policy: Arc::new(Stage::new(stamps.permit, stamps.reserve, open_policy(config, action)?)),

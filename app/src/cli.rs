@@ -38,6 +38,9 @@ pub(crate) enum Command {
     /// Keep provider keys sealed in the state directory
     #[command(subcommand)]
     Secret(SecretCommand),
+    /// Have what is kept of somebody forgotten for good
+    #[command(subcommand)]
+    Vault(VaultCommand),
     /// Test and explain policy
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -188,6 +191,24 @@ pub(crate) struct Revoke {
     pub(crate) block: bool,
     #[command(flatten)]
     pub(crate) config: WithConfig,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum VaultCommand {
+    /// Destroy the keys of a tenant, a person or a conversation: nobody can read again what was sealed under them
+    Forget {
+        /// The tenant
+        #[arg(long)]
+        tenant: String,
+        /// The subject of a person, service or agent; all of the tenant when absent
+        #[arg(long)]
+        person: Option<String>,
+        /// One conversation of that person; all of the person when absent
+        #[arg(long, requires = "person")]
+        conversation: Option<String>,
+        #[command(flatten)]
+        config: WithConfig,
+    },
 }
 
 #[derive(Debug, Subcommand)]

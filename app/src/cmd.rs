@@ -24,6 +24,7 @@ mod scan;
 mod secret;
 pub(crate) mod serve;
 mod structure;
+mod vault;
 
 /// Runs a command; its exit code.
 pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
@@ -38,6 +39,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Access(command) => wait(access::run(command)),
         Command::Budget(args) => wait(budget::run(&args)),
         Command::Secret(command) => wait(secret::run(command)),
+        Command::Vault(command) => wait(vault::run(command)),
         Command::Policy(command) => wait(policy::run(command)),
         Command::Scan(args) => scan::run(&args),
         Command::Guard(command) => guard::run(&command),

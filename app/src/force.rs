@@ -15,6 +15,7 @@ use countersign_core::{Target, Timestamp, access::Case};
 use countersign_gateway::Gateway;
 use countersign_identity::{Identity, KeyRecord, token::Directory};
 use countersign_policy::Risk;
+use countersign_seal::Scope;
 use countersign_store::{Revision, RevocationRecord, SessionRecord, StandingRecord, StoreError};
 use tokio::sync::Mutex;
 
@@ -41,6 +42,7 @@ struct Seen {
     access: Revision,
     standings: Revision,
     directory: Revision,
+    data_keys: Revision,
     /// For which issuer the directory was read.
     issuer: Option<Arc<str>>,
     /// What the store has revoked. INVARIANT: with `shut_out` it is all that stands on the board.
@@ -114,6 +116,7 @@ impl Force {
         }
         changed |= self.reload_sessions(&mut seen).await?;
         self.reload_standings(&mut seen).await?;
+        self.state.refresh_data(&mut seen.data_keys).await?;
         if std::mem::take(&mut seen.doubted) {
             self.put_on_board(&seen);
             self.identity.resume();
@@ -234,6 +237,15 @@ impl Force {
         self.changed_here();
         self.reload_revocations(&mut seen, now).await?;
         Ok(lifted.map(|(record, _)| record))
+    }
+
+    /// Destroys the keys of `scope` for good.
+    pub(crate) async fn forget(&self, scope: &Scope<'_>) -> anyhow::Result<()> {
+        // One at a time: a look at the store that began before would bring them back until the next one.
+        let _turn = self.seen.lock().await;
+        self.state.forget(scope).await?;
+        self.changed_here();
+        Ok(())
     }
 
     /// Adds a case, which grants nothing by itself.

@@ -10,8 +10,8 @@ use std::{
 use anyhow::Context;
 use countersign_core::{Code, Secret};
 use countersign_identity::key;
-use countersign_seal::{KeyHasher, KeyRing, SecretBook};
-use countersign_store::{Postgres, Store};
+use countersign_seal::{DataKeyRow, DataKeys, KeyHasher, KeyRing, Scope, SecretBook};
+use countersign_store::{Postgres, Revision, SealedSeed, Store};
 use tokio::time::timeout;
 
 use crate::{
@@ -26,6 +26,7 @@ pub(crate) struct State {
     dir: PathBuf,
     node: String,
     ring: Arc<KeyRing>,
+    data: Arc<DataKeys>,
     store: Store,
 }
 
@@ -71,7 +72,8 @@ impl State {
             })?,
             StoreAt::Postgres { postgres, password } => connect(postgres, password.as_ref(), dir, &ring).await?,
         };
-        Ok(Self { dir: dir.clone(), node: node.clone(), ring, store })
+        let data = Arc::new(data_keys(&ring, &store).await?);
+        Ok(Self { dir: dir.clone(), node: node.clone(), ring, data, store })
     }
 
     /// Where it is.
@@ -82,6 +84,39 @@ impl State {
     /// The key ring.
     pub(crate) const fn ring(&self) -> &Arc<KeyRing> {
         &self.ring
+    }
+
+    /// The keys of tenants, persons and conversations.
+    pub(crate) const fn data(&self) -> &Arc<DataKeys> {
+        &self.data
+    }
+
+    /// Puts in force the data keys that the store has now, if they changed.
+    pub(crate) async fn refresh_data(&self, seen: &mut Revision) -> anyhow::Result<()> {
+        let mut now = *seen;
+        if let Some(seeds) = self.store.data_keys_if_changed(&mut now).await? {
+            self.data.load(&self.ring, &rows(seeds)).context("the data keys cannot be unsealed")?;
+        }
+        *seen = now;
+        Ok(())
+    }
+
+    /// Destroys the keys of `scope`, for good. Afterwards nobody can read what was sealed under them, here at once and on other
+    /// nodes when they look.
+    pub(crate) async fn forget(&self, scope: &Scope<'_>) -> anyhow::Result<()> {
+        loop {
+            let mut seen = Revision::default();
+            self.refresh_data(&mut seen).await?;
+            let forgetting = self.data.forget(&self.ring, scope)?;
+            let come: Vec<_> = forgetting.come.into_iter().map(|row| (row.place, row.sealed)).collect();
+            // Somebody else may have had somebody forgotten meanwhile.
+            if self.store.replace_data_keys(seen, &forgetting.gone, &come).await? {
+                break;
+            }
+        }
+        self.refresh_data(&mut Revision::default()).await?;
+        self.store.scrub_data_keys().await?;
+        Ok(())
     }
 
     /// The node's name, which is its audit log's.
@@ -149,6 +184,26 @@ fn unsealed(key: &Key, dir: &Path, ring: &KeyRing) -> anyhow::Result<Secret<Stri
             .get(ring, name)
             .map_err(|e| unusable(format!("a sealed password: {e}"), "see `countersign secret set NAME`")),
     }
+}
+
+/// Reads the data keys, or makes those that a deployment begins with.
+async fn data_keys(ring: &KeyRing, store: &Store) -> anyhow::Result<DataKeys> {
+    let mut seeds = store.data_keys().await?;
+    if seeds.is_empty() {
+        let begin: Vec<_> = DataKeys::begin(ring)?.into_iter().map(|row| (row.place, row.sealed)).collect();
+        store.begin_data_keys(&begin).await?;
+        seeds = store.data_keys().await?;
+    }
+    DataKeys::open(ring, &rows(seeds)).map_err(|e| {
+        unusable(
+            format!("the data keys in the store: {e}"),
+            "use the root key that they were sealed with; see docs/how-to/keys.md",
+        )
+    })
+}
+
+fn rows(seeds: Vec<SealedSeed>) -> Vec<DataKeyRow> {
+    seeds.into_iter().map(|(place, sealed)| DataKeyRow { place, sealed }).collect()
 }
 
 /// The sealed secrets of a state directory.

@@ -25,7 +25,7 @@ pub(crate) async fn run(command: AuditCommand) -> anyhow::Result<ExitCode> {
             let (origin, verifier) = read_key(&key).context("the key is not a log's public key in note form")?;
             let keys = [verifier];
             let remembered = remembered.map(|file| remember(&file, &origin, &keys)).transpose()?;
-            let against = Against { origin: &origin, keys: &keys, ring: None, remembered: remembered.as_ref() };
+            let against = Against { origin: &origin, keys: &keys, data: None, remembered: remembered.as_ref() };
             conclude(&verify(&open(log)?, &against))
         }
         AuditCommand::Verify { log, remembered, config, .. } => {
@@ -45,7 +45,7 @@ pub(crate) async fn run(command: AuditCommand) -> anyhow::Result<ExitCode> {
         }
         AuditCommand::Export { bodies, config } => {
             let state = State::existing(&config).await?;
-            let opener = bodies.then(|| (state.node(), &**state.ring()));
+            let opener = bodies.then(|| (state.node(), &**state.data()));
             let exported = show::export(&open(state.audit_dir())?, opener, &mut std::io::stdout().lock());
             let (written, damaged) = match exported {
                 // Whoever reads the pipe has had enough.
@@ -65,7 +65,7 @@ pub(crate) fn verify_own(state: &State, log: Option<PathBuf>, remembered: Option
     let keys = state.ring().verifiers(state.node())?;
     let remembered = remembered.map(|file| remember(file, state.node(), &keys)).transpose()?;
     let against =
-        Against { origin: state.node(), keys: &keys, ring: Some(state.ring()), remembered: remembered.as_ref() };
+        Against { origin: state.node(), keys: &keys, data: Some(state.data()), remembered: remembered.as_ref() };
     Ok(verify(&open(log.unwrap_or_else(|| state.audit_dir()))?, &against))
 }
 
@@ -162,7 +162,7 @@ pub(crate) fn print(shown: &Shown, bodies: Option<&State>) {
         )),
     }
     if let Some(state) = bodies {
-        match shown.text(state.node(), state.ring()) {
+        match shown.text(state.node(), state.data()) {
             Ok(Some(text)) => {
                 term::say(format_args!("    {}", String::from_utf8_lossy(&text.bytes).replace('\n', "\n    ")))
             }
@@ -208,6 +208,9 @@ fn conclude(report: &Report) -> anyhow::Result<ExitCode> {
             "verified: {} records hold, {size} under the signed checkpoint, {} after it",
             report.held, report.unsigned
         ));
+        if report.forgotten > 0 {
+            term::say(format_args!("{} texts are of somebody who was forgotten", report.forgotten));
+        }
         return Ok(ExitCode::SUCCESS);
     }
     for damage in &report.damage {

@@ -34,7 +34,7 @@ pub struct Scope<'a> {
     /// The person, service or agent; empty for what is the tenant's as a whole.
     pub subject: &'a str,
     /// The conversation; empty for what belongs to none.
-    pub conversation: &'a str,
+    pub conversation: &'a [u8],
 }
 
 impl Scope<'_> {
@@ -203,11 +203,13 @@ impl Seeds {
     /// The way to a scope.
     fn leaf(&self, scope: &Scope<'_>) -> Leaf {
         let mut leaf = [0; PATH];
-        for ((level, name), bits) in
-            [scope.tenant, scope.subject, scope.conversation].iter().enumerate().zip(leaf.chunks_mut(PATH / 3))
+        for ((level, name), bits) in [scope.tenant.as_bytes(), scope.subject.as_bytes(), scope.conversation]
+            .iter()
+            .enumerate()
+            .zip(leaf.chunks_mut(PATH / 3))
         {
             let mut said = vec![u8::try_from(level).unwrap_or_default()];
-            said.extend_from_slice(name.as_bytes());
+            said.extend_from_slice(name);
             let hash = hmac_sha256(&self.names, &said);
             bits.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
         }

@@ -10,6 +10,7 @@ mod data;
 mod derive;
 mod gcm;
 mod hash;
+pub mod kek;
 pub mod random;
 mod ring;
 mod sign;

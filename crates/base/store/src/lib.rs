@@ -14,6 +14,7 @@
 mod access;
 mod answers;
 mod budgets;
+mod data_keys;
 mod directory;
 mod keys;
 mod postgres;
@@ -34,6 +35,7 @@ use sqlx::{
 pub use access::SessionRecord;
 pub use answers::Claim;
 pub use budgets::{Figures, Spent};
+pub use data_keys::SealedSeed;
 pub use directory::{GroupRecord, MemberRecord, UserRecord, Written};
 pub use keys::KeyRecord;
 pub use postgres::Postgres;
@@ -46,6 +48,8 @@ pub struct Store {
     pool: AnyPool,
     /// How a transaction begins that sees one moment throughout.
     snapshot: &'static str,
+    /// What takes the rest of what was taken out off the disk.
+    scrub: &'static str,
 }
 
 /// How much of the store someone has seen. Starts before everything.
@@ -89,7 +93,10 @@ impl Store {
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         let file = sqlite::File::lock(path).await.map_err(StoreError::Create)?;
         // One connection is one thread; the store has little to do.
-        Self::with(file.options()?, 1, sqlite::SETTINGS, "BEGIN").await
+        let store = Self::with(file.options()?, 1, sqlite::SETTINGS, "BEGIN", sqlite::SCRUB).await?;
+        // A crash may have come before the last thing that was destroyed was off the disk.
+        store.scrub_data_keys().await?;
+        Ok(store)
     }
 
     /// Opens the store in a PostgreSQL database, which must be there; brings its tables up to date.
@@ -98,7 +105,7 @@ impl Store {
     /// [`StoreError::Address`], [`StoreError::Newer`], [`StoreError::Migrate`], [`StoreError::Database`].
     pub async fn connect(to: &Postgres) -> Result<Self, StoreError> {
         let snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-        Self::with(to.options()?, postgres::CONNECTIONS, postgres::SETTINGS, snapshot).await
+        Self::with(to.options()?, postgres::CONNECTIONS, postgres::SETTINGS, snapshot, postgres::SCRUB).await
     }
 
     async fn with(
@@ -106,6 +113,7 @@ impl Store {
         connections: u32,
         settings: &'static [&'static str],
         snapshot: &'static str,
+        scrub: &'static str,
     ) -> Result<Self, StoreError> {
         let pool = AnyPoolOptions::new()
             .max_connections(connections)
@@ -127,7 +135,7 @@ impl Store {
             return Err(StoreError::Address("the database sorts text by a language; create it with LC_COLLATE 'C'"));
         }
         migrate(&pool).await?;
-        Ok(Self { pool, snapshot })
+        Ok(Self { pool, snapshot, scrub })
     }
 
     /// The keys, if they changed since `seen`. Until they have been read, `seen` stays as it was, so that a failure half-way
@@ -210,6 +218,7 @@ fn migrations() -> Vec<Migration> {
         up(5, "directory", include_str!("../migrations/0005_directory.sql")),
         up(6, "answers", include_str!("../migrations/0006_answers.sql")),
         up(7, "signals", include_str!("../migrations/0007_signals.sql")),
+        up(8, "data keys", include_str!("../migrations/0008_data_keys.sql")),
         up(9, "signing keys", include_str!("../migrations/0009_signing_keys.sql")),
         up(10, "unrecorded", include_str!("../migrations/0010_unrecorded.sql")),
     ]

@@ -39,7 +39,12 @@ pub(crate) const SETTINGS: &[&str] = &[
     "PRAGMA foreign_keys = ON",
     "PRAGMA trusted_schema = OFF",
     "PRAGMA cache_size = -256",
+    // What is deleted is overwritten: it may be a key that somebody wants destroyed.
+    "PRAGMA secure_delete = ON",
 ];
+
+/// Folds the log of what was written into the file, and cuts it to nothing.
+pub(crate) const SCRUB: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 
 /// Makes the file before SQLite does, which would let others read it, and waits for whoever else is opening the store.
 fn create(path: &Path) -> io::Result<fs::File> {

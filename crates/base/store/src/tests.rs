@@ -25,7 +25,7 @@ fn key(n: u8) -> KeyRecord {
     }
 }
 
-async fn store() -> (Store, TempDir) {
+pub(crate) async fn store() -> (Store, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     (Store::open(&folder.path().join("store.db")).await.unwrap(), folder)
 }

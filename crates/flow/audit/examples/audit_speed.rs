@@ -21,7 +21,7 @@ use countersign_core::{
     life::{Fingerprint, Identified, Peer, Permit, Permitted, Reserved, Screened, Stamps},
     principal::{Method, PrincipalKind},
 };
-use countersign_seal::{KeyRing, random};
+use countersign_seal::{DataKeys, KeyRing, random};
 
 struct Lenient;
 
@@ -70,7 +70,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let ring = Arc::new(KeyRing::from_bytes(Secret::new(vec![5; 32]))?);
     let stamps = Arc::new(Stamps::issue());
-    let keys = Keys { ring, origin: "example.com/speed".to_owned() };
+    let data = Arc::new(DataKeys::passing(&ring)?);
+    let keys = Keys { ring, data, origin: "example.com/speed".to_owned() };
     let dir = Arc::new(DiskDir::open(directory)?);
     let audit = Arc::new(Audit::open(Stamps::issue().intend, dir, keys, Arc::new(now))?);
     let principal = Arc::new(Principal {
@@ -128,6 +129,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                             request,
                             record: intended.record(),
                             tenant: principal.tenant.clone(),
+                            subject: principal.subject.clone(),
                             at: now(),
                             status: 200,
                             code: None,

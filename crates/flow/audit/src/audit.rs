@@ -15,7 +15,7 @@ use countersign_core::{
     life::{Intended, Peer, Screened, Stamp, stage},
     taint::Context,
 };
-use countersign_seal::{KeyRing, SealError};
+use countersign_seal::{DataKeys, KeyRing, Scope, SealError};
 
 use crate::{
     AuditError, Dir, frame,
@@ -32,8 +32,10 @@ use crate::{
 
 /// What seals texts and signs checkpoints.
 pub struct Keys {
-    /// The key ring.
+    /// The key ring, which signs.
     pub ring: Arc<KeyRing>,
+    /// The keys that texts are sealed under.
+    pub data: Arc<DataKeys>,
     /// The log's name, for its checkpoints: like `audit.example.com/node-1`, without spaces or `+`. One log, one name, for ever.
     pub origin: String,
 }
@@ -45,8 +47,10 @@ pub struct Outcome {
     pub request: RequestId,
     /// Index of its intent, as in [`Intended::record`].
     pub record: u64,
-    /// Whose key seals the answer.
+    /// Whose key seals the answer: the tenant,
     pub tenant: Arc<str>,
+    /// and the principal.
+    pub subject: Arc<str>,
     /// When it ended.
     pub at: Timestamp,
     /// The HTTP status that the caller saw.
@@ -166,7 +170,7 @@ impl Audit {
     pub async fn refused(&self, refused: Refused) -> Result<(), Refusal> {
         let Refused { request, at, peer, who, call, code, reason, findings, body } = refused;
         let sealed = match (&who, body) {
-            (Some(who), Some(body)) => self.seal(&who.tenant, request, PROMPT, &[&body])?,
+            (Some(who), Some(body)) => self.seal(&who.tenant, &who.subject, request, PROMPT, &[&body])?,
             _ => Vec::new(),
         };
         let item = item_with(sealed, |body| {
@@ -263,7 +267,8 @@ impl Audit {
     fn intent(&self, screened: &Screened) -> Result<Item, Refusal> {
         let principal = screened.principal();
         let Context { taint, marks, .. } = screened.context();
-        let sealed = self.seal(&principal.tenant, screened.request(), PROMPT, &[screened.body()])?;
+        let sealed =
+            self.seal(&principal.tenant, &principal.subject, screened.request(), PROMPT, &[screened.body()])?;
         item_with(sealed, |body| {
             Record::Intent(record::Intent {
                 request: screened.request(),
@@ -286,7 +291,7 @@ impl Audit {
             (None, None) => Vec::new(),
             (sha256, answer) => {
                 let parts: [&[u8]; 2] = [&sha256.unwrap_or_default(), answer.as_deref().unwrap_or_default()];
-                self.seal(&outcome.tenant, outcome.request, ANSWER, &parts)?
+                self.seal(&outcome.tenant, &outcome.subject, outcome.request, ANSWER, &parts)?
             }
         };
         item_with(sealed, |answer| {
@@ -295,6 +300,7 @@ impl Audit {
                 intent: outcome.record,
                 at: micros(outcome.at),
                 tenant: outcome.tenant,
+                subject: outcome.subject,
                 status: outcome.status,
                 code: outcome.code.map(|c| c.id().into()),
                 reason: outcome.reason.map(short),
@@ -312,9 +318,18 @@ impl Audit {
         })
     }
 
-    fn seal(&self, tenant: &str, request: RequestId, kind: &str, parts: &[&[u8]]) -> Result<Vec<u8>, Refusal> {
+    /// Under the key of the one whose text it is, so that they can be forgotten by themselves.
+    fn seal(
+        &self,
+        tenant: &str,
+        subject: &str,
+        request: RequestId,
+        kind: &str,
+        parts: &[&[u8]],
+    ) -> Result<Vec<u8>, Refusal> {
         let aad = bound_to(&self.keys.origin, request, kind);
-        let sealed = self.keys.ring.seal(tenant, PURPOSE, &aad, parts);
+        let key = self.keys.data.key(&Scope { tenant, subject, conversation: b"" });
+        let sealed = key.and_then(|key| key.seal(PURPOSE, &aad, parts));
         sealed.map_err(|cause| Refusal::new(Code::AuditFailed, format!("the body cannot be sealed: {cause}")))
     }
 }

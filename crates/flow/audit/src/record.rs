@@ -8,6 +8,7 @@ use std::{borrow::Cow, collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use countersign_core::{Call, Finding, Principal, RequestId, Timestamp, life::Peer};
+use countersign_seal::Scope;
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 
@@ -114,8 +115,11 @@ pub struct Outcome {
     pub intent: u64,
     /// When it ended.
     pub at: Micros,
-    /// Whose key seals the answer.
+    /// Whose key seals the answer: the tenant,
     pub tenant: Arc<str>,
+    /// and the principal.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub subject: Arc<str>,
     /// The HTTP status that the caller saw.
     pub status: u16,
     /// The code of the refusal, if it was one.
@@ -419,11 +423,16 @@ impl Record {
 
     /// The sealed text beside it: whose key, what kind of text, and the reference.
     #[must_use]
-    pub fn sealed(&self) -> Option<(&str, &'static str, &Sealed)> {
+    pub fn sealed(&self) -> Option<(Scope<'_>, &'static str, &Sealed)> {
+        fn of<'a>(tenant: &'a str, subject: &'a str) -> Scope<'a> {
+            Scope { tenant, subject, conversation: b"" }
+        }
         match self {
-            Self::Intent(r) => r.body.as_ref().map(|b| (&*r.who.tenant, PROMPT, b)),
-            Self::Outcome(r) => r.answer.as_ref().map(|b| (&*r.tenant, ANSWER, b)),
-            Self::Refused(r) => r.who.as_ref().zip(r.body.as_ref()).map(|(w, b)| (&*w.tenant, PROMPT, b)),
+            Self::Intent(r) => r.body.as_ref().map(|b| (of(&r.who.tenant, &r.who.subject), PROMPT, b)),
+            Self::Outcome(r) => r.answer.as_ref().map(|b| (of(&r.tenant, &r.subject), ANSWER, b)),
+            Self::Refused(r) => {
+                r.who.as_ref().zip(r.body.as_ref()).map(|(w, b)| (of(&w.tenant, &w.subject), PROMPT, b))
+            }
             Self::Opened(_) | Self::Answered(_) | Self::Changed(_) | Self::Strangers(_) | Self::Gap(_) => None,
         }
     }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use countersign_core::RequestId;
-use countersign_seal::{KeyRing, SealError};
+use countersign_seal::{DataKeys, SealError};
 use data_encoding::HEXLOWER;
 use serde::Serialize;
 
@@ -43,12 +43,12 @@ impl Shown {
     /// Opens the text beside the record; none when there is none.
     ///
     /// # Errors
-    /// When the ring cannot open it, or the log has another name.
-    pub fn text(&self, origin: &str, ring: &KeyRing) -> Result<Option<Text>, SealError> {
-        let Some(((tenant, kind, _), request)) = self.record.sealed().zip(self.record.request()) else {
+    /// [`SealError::Forgotten`] when its key was destroyed; others when it is damaged, or the log has another name.
+    pub fn text(&self, origin: &str, keys: &DataKeys) -> Result<Option<Text>, SealError> {
+        let Some(((scope, kind, _), request)) = self.record.sealed().zip(self.record.request()) else {
             return Ok(None);
         };
-        let mut bytes = ring.open(tenant, PURPOSE, &bound_to(origin, request, kind), &self.sealed)?;
+        let mut bytes = keys.key(&scope)?.open(PURPOSE, &bound_to(origin, request, kind), &self.sealed)?;
         if kind != ANSWER {
             return Ok(Some(Text { sha256: merkle::sha256(&bytes), bytes }));
         }
@@ -93,11 +93,11 @@ pub fn find(dir: &dyn Dir, request: RequestId) -> Result<Vec<Shown>, AuditError>
     Ok(found)
 }
 
-/// Writes all records as lines of JSON; with a ring, their texts too. Gives how many were written and how many are damaged.
+/// Writes all records as lines of JSON; with keys, their texts too. Gives how many were written and how many are damaged.
 ///
 /// # Errors
 /// When the journal cannot be listed or `to` cannot be written to.
-pub fn export(dir: &dyn Dir, opener: Option<(&str, &KeyRing)>, to: &mut dyn Write) -> Result<(u64, u64), AuditError> {
+pub fn export(dir: &dyn Dir, opener: Option<(&str, &DataKeys)>, to: &mut dyn Write) -> Result<(u64, u64), AuditError> {
     #[derive(Serialize)]
     struct Line<'a> {
         index: u64,
@@ -121,7 +121,7 @@ pub fn export(dir: &dyn Dir, opener: Option<(&str, &KeyRing)>, to: &mut dyn Writ
                 continue;
             }
         };
-        let (text, error) = match opener.map(|(origin, ring)| shown.text(origin, ring)) {
+        let (text, error) = match opener.map(|(origin, keys)| shown.text(origin, keys)) {
             Some(Ok(text)) => (text, None),
             Some(Err(bad)) => (None, Some(bad.to_string())),
             None => (None, None),

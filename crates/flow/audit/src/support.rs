@@ -1,6 +1,6 @@
 //! What the tests share: a request that has passed every stage before this one, and a log to put it in.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use countersign_core::{
@@ -8,7 +8,7 @@ use countersign_core::{
     life::{Fingerprint, Identified, Peer, Permit, Permitted, Reserved, Screened, Stamps},
     principal::{Method, PrincipalKind},
 };
-use countersign_seal::KeyRing;
+use countersign_seal::{DataKeys, KeyRing};
 
 use crate::{Audit, AuditError, Dir, Keys, Outcome, Refused, verify};
 
@@ -18,18 +18,25 @@ pub(crate) fn ring() -> Arc<KeyRing> {
     Arc::new(KeyRing::from_bytes(Secret::new(vec![5; 32])).unwrap())
 }
 
+/// The same for every log: they are opened again and again.
+pub(crate) static DATA: LazyLock<Arc<DataKeys>> = LazyLock::new(|| Arc::new(DataKeys::passing(&ring()).unwrap()));
+
+pub(crate) fn keys() -> Keys {
+    Keys { ring: ring(), data: DATA.clone(), origin: ORIGIN.to_owned() }
+}
+
 pub(crate) fn clock() -> Arc<dyn Clock> {
     Arc::new(|| Timestamp(1_700_000_000_000_000))
 }
 
 pub(crate) fn open(dir: impl Dir + 'static) -> Result<Audit, AuditError> {
-    Audit::open(Stamps::issue().intend, Arc::new(dir), Keys { ring: ring(), origin: ORIGIN.to_owned() }, clock())
+    Audit::open(Stamps::issue().intend, Arc::new(dir), keys(), clock())
 }
 
 pub(crate) fn verify(dir: &dyn Dir) -> verify::Report {
     let ring = ring();
     let keys = ring.verifiers(ORIGIN).unwrap();
-    verify::verify(dir, &verify::Against { origin: ORIGIN, keys: &keys, ring: Some(&ring), remembered: None })
+    verify::verify(dir, &verify::Against { origin: ORIGIN, keys: &keys, data: Some(&DATA), remembered: None })
 }
 
 pub(crate) fn id(n: u64) -> RequestId {
@@ -97,6 +104,7 @@ pub(crate) fn outcome(n: u64, record: u64, answer: &str) -> Outcome {
         request: id(n),
         record,
         tenant: "acme".into(),
+        subject: "u-1".into(),
         at: clock().now(),
         status: 200,
         code: None,

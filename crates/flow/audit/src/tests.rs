@@ -9,7 +9,7 @@ use crate::{
     note::BadNote,
     record::Record,
     show,
-    support::{ORIGIN, clock, id, open, outcome, refused, ring, screened, verify},
+    support::{DATA, ORIGIN, clock, id, open, outcome, refused, ring, screened, verify},
 };
 
 fn run(test: impl Future<Output = ()>) {
@@ -35,14 +35,14 @@ fn what_happened_comes_back() {
 
         let found = show::find(&dir, id(1)).unwrap();
         assert_eq!(found.iter().map(|s| s.index).collect::<Vec<_>>(), [1, 3]);
-        let texts: Vec<_> = found.iter().map(|s| s.text(ORIGIN, &ring()).unwrap().unwrap()).collect();
+        let texts: Vec<_> = found.iter().map(|s| s.text(ORIGIN, &DATA).unwrap().unwrap()).collect();
         assert_eq!((texts[0].bytes.as_slice(), texts[1].bytes.as_slice()), (&b"the prompt"[..], &b"the answer"[..]));
         assert_eq!(texts[1].sha256, merkle::sha256(b"the answer"));
         let Record::Refused(stranger) = &show::find(&dir, id(2)).unwrap()[0].record else { panic!() };
         assert_eq!((stranger.code.as_ref(), &stranger.body), ("CS0201", &None));
 
         let mut lines = Vec::new();
-        assert_eq!(show::export(&dir, Some((ORIGIN, &ring())), &mut lines).unwrap(), (4, 0));
+        assert_eq!(show::export(&dir, Some((ORIGIN, &DATA)), &mut lines).unwrap(), (4, 0));
         let lines = String::from_utf8(lines).unwrap();
         assert_eq!(lines.lines().count(), 4);
         assert!(lines.contains("\"text\":\"the prompt\"") && lines.contains("\"text\":\"the answer\""));
@@ -171,7 +171,7 @@ fn a_log_opens_only_under_its_own_name_and_keys() {
         open(dir.clone()).unwrap().close().await;
         let with = |origin: &str, byte: u8| {
             let ring = countersign_seal::KeyRing::from_bytes(countersign_core::Secret::new(vec![byte; 32])).unwrap();
-            let keys = crate::Keys { ring: ring.into(), origin: origin.to_owned() };
+            let keys = crate::Keys { ring: ring.into(), data: DATA.clone(), origin: origin.to_owned() };
             let stamp = countersign_core::life::Stamps::issue().intend;
             crate::Audit::open(stamp, std::sync::Arc::new(dir.clone()), keys, clock()).err().unwrap()
         };
@@ -219,11 +219,47 @@ fn a_remembered_checkpoint_finds_a_rewritten_history() {
         let remembered = Checkpoint::peek(&honest.read("checkpoint").unwrap()).unwrap();
         let ring = ring();
         let keys = ring.verifiers(ORIGIN).unwrap();
-        let against = crate::verify::Against { origin: ORIGIN, keys: &keys, ring: None, remembered: Some(&remembered) };
+        let against = crate::verify::Against { origin: ORIGIN, keys: &keys, data: None, remembered: Some(&remembered) };
         assert!(crate::verify::verify(&honest, &against).is_whole());
         assert!(!crate::verify::verify(&rewritten, &against).is_whole());
         let short = MemoryDir::default();
         open(short.clone()).unwrap().close().await;
         assert_eq!(crate::verify::verify(&short, &against).first(), Some(1));
+    });
+}
+
+#[test]
+fn who_is_forgotten_leaves_a_log_that_verifies() {
+    run(async {
+        let dir = MemoryDir::default();
+        let ring = ring();
+        let rows = countersign_seal::DataKeys::begin(&ring).unwrap();
+        let data = std::sync::Arc::new(countersign_seal::DataKeys::open(&ring, &rows).unwrap());
+        let keys = crate::Keys { ring: ring.clone(), data: data.clone(), origin: ORIGIN.to_owned() };
+        let stamp = countersign_core::life::Stamps::issue().intend;
+        let audit = crate::Audit::open(stamp, std::sync::Arc::new(dir.clone()), keys, clock()).unwrap();
+        for n in 0..3 {
+            let intended = audit.intend(screened(n, "what nobody shall read")).await.unwrap();
+            audit.settle(outcome(n, intended.record(), "nor this")).await.unwrap();
+        }
+        audit.close().await;
+        let verified = || {
+            let verifiers = ring.verifiers(ORIGIN).unwrap();
+            let against =
+                crate::verify::Against { origin: ORIGIN, keys: &verifiers, data: Some(&data), remembered: None };
+            crate::verify::verify(&dir, &against)
+        };
+        assert_eq!((verified().opened, verified().forgotten), (6, 0));
+        let scope = countersign_seal::Scope { tenant: "acme", subject: "u-1", conversation: b"" };
+        let forgetting = data.forget(&ring, &scope).unwrap();
+        let kept = rows.into_iter().filter(|row| !forgetting.gone.contains(&row.place));
+        let rows: Vec<_> = kept.chain(forgetting.come).collect();
+        data.load(&ring, &rows).unwrap();
+        let report = verified();
+        assert!(report.is_whole());
+        assert_eq!((report.opened, report.forgotten), (0, 6));
+        for shown in show::records(&dir).unwrap().map(Result::unwrap).filter(|s| s.record.sealed().is_some()) {
+            assert_eq!(shown.text(ORIGIN, &data), Err(countersign_seal::SealError::Forgotten));
+        }
     });
 }

@@ -10,7 +10,7 @@ use std::{
     io,
 };
 
-use countersign_seal::{KeyRing, Verifier};
+use countersign_seal::{DataKeys, SealError, Verifier};
 
 use crate::{
     Checkpoint, Dir,
@@ -31,7 +31,7 @@ pub struct Against<'a> {
     /// Keys that may have signed it.
     pub keys: &'a [Verifier],
     /// To open the sealed texts with; without it, only their hashes are checked.
-    pub ring: Option<&'a KeyRing>,
+    pub data: Option<&'a DataKeys>,
     /// A checkpoint kept elsewhere, which this log must contain. Finds what the log's own key holder rewrote.
     pub remembered: Option<&'a Checkpoint>,
 }
@@ -49,6 +49,8 @@ pub struct Report {
     pub unsigned: u64,
     /// Sealed texts that opened.
     pub opened: u64,
+    /// Sealed texts whose keys were destroyed: whose they were is forgotten.
+    pub forgotten: u64,
     /// Bytes of a batch that a crash cut short at the end; the next start cuts them off and puts that on record.
     pub torn: u64,
     /// Everything that is wrong, by record and then by file; at most 1,000 of them.
@@ -280,16 +282,19 @@ fn missing(range: std::ops::Range<u64>, file: &str, what: &str, report: &mut Rep
 /// Whether an entry can be read, and the text beside it is the one that it speaks of.
 fn contents(frame: &Frame<'_>, against: &Against<'_>, report: &mut Report) -> Result<(), String> {
     let record = Entry::read(frame.entry).map_err(|bad| bad.to_string())?.record;
-    let Some((tenant, kind, sealed)) = record.sealed() else {
+    let Some((scope, kind, sealed)) = record.sealed() else {
         return if frame.body.is_empty() { Ok(()) } else { Err("it has a text that it does not speak of".to_owned()) };
     };
     if sealed.sha256 != frame.body_hash || sealed.bytes != frame.body.len() as u64 {
         return Err("its sealed text is not the one that it speaks of".to_owned());
     }
-    if let Some((ring, request)) = against.ring.zip(record.request()) {
+    if let Some((data, request)) = against.data.zip(record.request()) {
         let aad = bound_to(against.origin, request, kind);
-        ring.open(tenant, PURPOSE, &aad, frame.body).map_err(|bad| format!("its text does not open: {bad}"))?;
-        report.opened += 1;
+        match data.key(&scope).and_then(|key| key.open(PURPOSE, &aad, frame.body)) {
+            Ok(_) => report.opened += 1,
+            Err(SealError::Forgotten) => report.forgotten += 1,
+            Err(bad) => return Err(format!("its text does not open: {bad}")),
+        }
     }
     if let Record::Outcome(outcome) = &record
         && outcome.intent >= frame.index

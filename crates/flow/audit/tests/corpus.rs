@@ -40,7 +40,7 @@ fn journals() {
         let dir = MemoryDir::default();
         dir.put(&[("journal/00000000000000000000".to_owned(), bytes.to_vec())]).unwrap();
         let shown: Vec<_> = show::records(&dir).unwrap().collect();
-        let against = verify::Against { origin: "example.com/node-1", keys: &[], ring: None, remembered: None };
+        let against = verify::Against { origin: "example.com/node-1", keys: &[], data: None, remembered: None };
         let report = verify::verify(&dir, &against);
         assert!(!report.is_whole() && report.held == 0, "a log without a checkpoint is none");
         let first = match name {

@@ -355,6 +355,7 @@ impl Account {
             request: self.request,
             record: self.record.unwrap_or_default(),
             tenant: self.principal.as_ref().map_or_else(|| "".into(), |p| p.tenant.clone()),
+            subject: self.principal.as_ref().map_or_else(|| "".into(), |p| p.subject.clone()),
             at: now,
             status,
             code: self.refusal.as_ref().map(|r| r.code),

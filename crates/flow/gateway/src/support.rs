@@ -63,7 +63,8 @@ impl World {
         let settings = Settings { policy: Arc::new(policy), rules, rates: Rates::default() };
         let dial = dial.unwrap_or_else(|| Arc::new(ToActor(Actor::new(CANARY))));
         let targets = vec![target("openai", Dialect::OpenAi), target("anthropic", Dialect::Anthropic)];
-        let keys = Keys { ring: ring.clone(), origin: "log.example/test".into() };
+        let data = Arc::new(countersign_seal::DataKeys::passing(ring).unwrap());
+        let keys = Keys { ring: ring.clone(), data, origin: "log.example/test".into() };
         let stages = Stages {
             identity: Arc::new(identity),
             policy: Arc::new(Stage::new(stamps.permit, stamps.reserve, settings)),

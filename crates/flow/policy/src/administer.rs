@@ -66,6 +66,8 @@ actions! {
     ReadSignals = "readSignals";
     /// Has texts looked at by the guards, and learns what they find.
     Scan = "scan";
+    /// Has the keys of a tenant, a person or a conversation destroyed.
+    Forget = "forget";
 }
 
 #[cfg(test)]

@@ -65,6 +65,7 @@ fn outcome(intent: u64, target: &str) -> Record {
         intent,
         at: (4 * 86_400 + 43_260) * 1_000_000,
         tenant: "bank".into(),
+        subject: "".into(),
         status: 200,
         code: None,
         reason: None,

@@ -30,7 +30,7 @@ fn ring(n: u8) -> KeyRing {
 }
 
 fn scope<'a>(tenant: &'a str, subject: &'a str, conversation: &'a str) -> Scope<'a> {
-    Scope { tenant, subject, conversation }
+    Scope { tenant, subject, conversation: conversation.as_bytes() }
 }
 
 #[test]

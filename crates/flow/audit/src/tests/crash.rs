@@ -5,7 +5,7 @@ use std::time::Duration;
 use countersign_core::Code;
 
 use crate::{
-    Dir, Keys,
+    Dir,
     audit::{Ready, item},
     frame,
     journal::Item,
@@ -13,13 +13,9 @@ use crate::{
     record::{Opened, Record},
     show,
     sim::Sim,
-    support::{ORIGIN, clock, open, outcome, ring, screened, verify},
+    support::{ORIGIN, clock, keys, open, outcome, ring, screened, verify},
     tiles::{Holds, Tile, WIDTH},
 };
-
-fn keys() -> Keys {
-    Keys { ring: ring(), origin: ORIGIN.to_owned() }
-}
 
 fn note(text: &str) -> Item {
     item(&Record::Opened(Opened { at: 1, origin: text.to_owned(), torn: None }), Vec::new()).unwrap()

@@ -224,7 +224,8 @@ async fn a_damaged_log_is_not_written_to() {
     let mut bytes = world.log.read(&journal).expect("a segment");
     bytes[60] ^= 1;
     world.log.put(&[(journal, bytes)]).expect("memory");
-    let keys = Keys { ring: std::sync::Arc::new(ring()), origin: ORIGIN.into() };
+    let data = std::sync::Arc::new(countersign_seal::DataKeys::passing(&ring()).expect("keys"));
+    let keys = Keys { ring: std::sync::Arc::new(ring()), data, origin: ORIGIN.into() };
     let clock = std::sync::Arc::new(|| Timestamp(1_900_000_000_000_000));
     let opened = Audit::open(Stamps::issue().intend, std::sync::Arc::new(world.log.clone()), keys, clock);
     assert!(matches!(opened, Err(AuditError::Damaged { .. })));

@@ -169,7 +169,8 @@ impl World {
         ];
         let dial = Arc::new(Dialer(provider.clone()));
         let disk = Arc::new(Disk { log: log.clone(), faults: faults.clone() });
-        let keys = Keys { ring, origin: ORIGIN.into() };
+        let data = Arc::new(countersign_seal::DataKeys::passing(&ring).expect("keys"));
+        let keys = Keys { ring, data, origin: ORIGIN.into() };
         let stages = Stages {
             identity: Arc::new(identity),
             policy: Arc::new(Stage::new(stamps.permit, stamps.reserve, setup.policy)),

@@ -1,0 +1,111 @@
+//! Forgetting: a tenant's, a person's or a conversation's keys are destroyed, and with them all that was sealed under them.
+
+use std::fmt::Write;
+
+use countersign_audit::record::Members;
+use countersign_core::{Code, Refusal};
+use countersign_policy::Administer;
+use countersign_seal::{DataKeys, Scope, SealError};
+use data_encoding::HEXLOWER;
+use http::Method;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Ask, Gives, Permit, Reply, Route, ask::malformed, reply::JSON, schema};
+
+pub(crate) const ROUTES: &[Route] = &[Route {
+    method: Method::POST,
+    path: "/admin/v1/forget",
+    permit: Permit::Action(Administer::Forget),
+    name: "forget",
+    what: "Destroy the keys of a tenant, a person or a conversation, for good: what was sealed under them can be read by nobody.",
+    query: &[],
+    takes: Some((JSON, schema::<Whom>)),
+    gives: &[Gives {
+        status: 200,
+        what: "What was forgotten; the audit log has the receipt.",
+        body: Some((JSON, schema::<Forgotten>)),
+    }],
+    run: |ask| Box::pin(forget(ask)),
+}];
+
+/// Whose keys are to be destroyed.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Whom {
+    /// The tenant.
+    #[schemars(length(min = 1, max = 256))]
+    pub(crate) tenant: String,
+    /// The subject of a person, service or agent; all of the tenant when absent.
+    #[schemars(length(min = 1, max = 1024))]
+    pub(crate) person: Option<String>,
+    /// One conversation of that person; all of the person when absent.
+    #[schemars(length(min = 1, max = 256))]
+    pub(crate) conversation: Option<String>,
+}
+
+/// What was forgotten.
+#[derive(JsonSchema, Serialize)]
+struct Forgotten {
+    /// Whose, as the audit record says it.
+    what: String,
+    /// Names the key that was destroyed. It says nothing about it.
+    key: String,
+    /// The request, as the audit record with the receipt names it.
+    request: String,
+}
+
+impl Whom {
+    /// Whose keys they are.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words for whoever asks.
+    pub(crate) fn scope(&self) -> Result<Scope<'_>, &'static str> {
+        let fits = |text: &Option<String>, most| text.as_ref().is_none_or(|text| (1..=most).contains(&text.len()));
+        if !(1..=256).contains(&self.tenant.len()) || !fits(&self.person, 1024) || !fits(&self.conversation, 256) {
+            return Err("a name is empty or too long");
+        }
+        let (person, conversation) = (self.person.as_deref(), self.conversation.as_deref());
+        if person.is_none() && conversation.is_some() {
+            return Err("a conversation is somebody's: say whose");
+        }
+        Ok(Scope {
+            tenant: &self.tenant,
+            subject: person.unwrap_or_default(),
+            conversation: conversation.unwrap_or_default().as_bytes(),
+        })
+    }
+
+    /// As records say it.
+    pub(crate) fn what(&self) -> String {
+        let mut what = format!("tenant {:?}", self.tenant);
+        // Writing to a string does not fail.
+        for (kind, name) in [("person", &self.person), ("conversation", &self.conversation)] {
+            let _ = name.as_ref().map(|name| write!(what, " {kind} {name:?}"));
+        }
+        what
+    }
+}
+
+/// Names the key that a scope has now.
+pub(crate) fn key(data: &DataKeys, scope: &Scope<'_>) -> Result<String, SealError> {
+    Ok(HEXLOWER.encode(&data.key(scope)?.id()))
+}
+
+/// What the receipt says: which key there was, and that there is none.
+pub(crate) fn receipt(key: &str) -> (Members, Members) {
+    (Members::from([("key".into(), key.to_owned())]), Members::from([("key".into(), "destroyed".to_owned())]))
+}
+
+async fn forget(ask: &Ask<'_>) -> Result<Reply, Refusal> {
+    let whom: Whom = ask.json()?;
+    let scope = whom.scope().map_err(malformed)?;
+    let key = key(ask.admin.state.data(), &scope).map_err(|_| Refusal::new(Code::Internal, "a key cannot be named"))?;
+    let (was, becomes) = receipt(&key);
+    ask.record(&whom.what(), was, becomes).await?;
+    ask.admin.force.forget(&scope).await.map_err(|error| {
+        tracing::error!(error = format!("{error:#}"), "somebody could not be forgotten; it is on record, so ask again");
+        Refusal::new(Code::StoreFailed, "the keys could not be destroyed")
+    })?;
+    Reply::json(200, &Forgotten { what: whom.what(), key, request: ask.request().to_string() })
+}
