@@ -1,17 +1,25 @@
 //! Keyed hashes: what a credential is stored as and looked up by.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use aws_lc_rs::hmac;
 
-/// HMAC-SHA256 (RFC 2104) for one purpose, under every root version of the ring it came from.
+/// HMAC-SHA256 (RFC 2104) for one purpose, under every root version of the ring it came from, also those that come later.
 #[derive(Clone)]
-pub struct KeyHasher(Arc<[hmac::Key]>);
+pub struct KeyHasher(Arc<RwLock<Arc<[hmac::Key]>>>);
 
 impl KeyHasher {
     /// One key for each root version, newest first.
-    pub(crate) fn new(keys: impl Iterator<Item = hmac::Key>) -> Self {
-        Self(keys.collect())
+    pub(crate) fn new(keys: Vec<hmac::Key>) -> Self {
+        Self(Arc::new(RwLock::new(keys.into())))
+    }
+
+    /// There are other root versions now.
+    pub(crate) fn replace(&self, keys: Vec<hmac::Key>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = keys.into();
     }
 
     /// The hash under the newest root version: what new things are stored as.
@@ -23,7 +31,8 @@ impl KeyHasher {
     /// The hashes under every root version, newest first: what stored things are looked up by. Each is computed only when
     /// it is asked for.
     pub fn hashes(&self, data: &[u8]) -> impl Iterator<Item = [u8; 32]> {
-        self.0.iter().map(|key| hmac_sha256(key, data))
+        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        (0..keys.len()).filter_map(move |n| keys.get(n).map(|key| hmac_sha256(key, data)))
     }
 }
 

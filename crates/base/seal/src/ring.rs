@@ -14,7 +14,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
-use aws_lc_rs::aead::LessSafeKey;
+use aws_lc_rs::{aead::LessSafeKey, hmac};
 use countersign_core::Secret;
 
 use crate::{
@@ -26,7 +26,9 @@ use crate::{
 
 /// Root keys, and what is derived from them. Cheap to use from many threads behind an `Arc`.
 pub struct KeyRing {
-    roots: Vec<Secret<[u8; KEY]>>,
+    roots: RwLock<Roots>,
+    /// What hashes, by purpose: it is told of every root version.
+    hashers: Mutex<Vec<(&'static str, KeyHasher)>>,
     /// The keys that seal, by tenant and then purpose, of which there are few.
     sealing: RwLock<HashMap<Box<str>, Vec<SealingSlot>>>,
     /// Keys that have opened something. Only an envelope that opened gets its key in here, so that forged ones cannot
@@ -42,22 +44,9 @@ impl KeyRing {
     /// # Errors
     /// [`SealError::RootKey`] when the bytes are something else.
     pub fn from_bytes(bytes: Secret<Vec<u8>>) -> Result<Self, SealError> {
-        let (keys, rest) = bytes.expose().as_chunks::<KEY>();
-        if keys.is_empty() || !rest.is_empty() {
-            return Err(SealError::RootKey("its length is not a multiple of 32 bytes, or is 0"));
-        }
-        if keys.len() > usize::from(u8::MAX) {
-            return Err(SealError::RootKey("it holds more than 255 keys"));
-        }
-        // A file system that lost its data in a crash leaves zeros behind.
-        if keys.contains(&[0; KEY]) {
-            return Err(SealError::RootKey("it holds a key of zeros"));
-        }
-        if keys.iter().enumerate().any(|(i, key)| keys.iter().skip(i + 1).any(|other| other == key)) {
-            return Err(SealError::RootKey("it holds the same key twice"));
-        }
         Ok(Self {
-            roots: keys.iter().map(|key| Secret::new(*key)).collect(),
+            roots: RwLock::new(roots(bytes.expose())?),
+            hashers: Mutex::default(),
             sealing: RwLock::default(),
             opening: Mutex::default(),
             envelopes_per_key: ENVELOPES_PER_KEY,
@@ -83,11 +72,35 @@ impl KeyRing {
         Ok(longer)
     }
 
+    /// Takes the content of the key file as it is now, with further keys after those that the ring holds; whether there were any.
+    /// From then on the last of them seals, and hashers hash by it. Signers stay as they are.
+    ///
+    /// # Errors
+    /// [`SealError::RootKey`] when the bytes are something else. Nothing has changed then.
+    pub fn extend(&self, bytes: &Secret<Vec<u8>>) -> Result<bool, SealError> {
+        let new = roots(bytes.expose())?;
+        {
+            let mut roots = self.roots.write().unwrap_or_else(PoisonError::into_inner);
+            let begins = roots.iter().zip(new.iter()).all(|(old, new)| old.expose() == new.expose());
+            if new.len() < roots.len() || !begins {
+                return Err(SealError::RootKey("it does not begin with the keys that were there"));
+            }
+            if new.len() == roots.len() {
+                return Ok(false);
+            }
+            *roots = new;
+        }
+        for (purpose, hasher) in &*self.hashers.lock().unwrap_or_else(PoisonError::into_inner) {
+            hasher.replace(self.hash_keys(purpose)?);
+        }
+        Ok(true)
+    }
+
     /// How many root versions the ring holds; the newest has this number.
     #[must_use]
     pub fn versions(&self) -> u8 {
-        // INVARIANT: `from_bytes` takes at most 255.
-        u8::try_from(self.roots.len()).unwrap_or(u8::MAX)
+        // INVARIANT: `roots` takes at most 255.
+        u8::try_from(self.roots().len()).unwrap_or(u8::MAX)
     }
 
     /// Seals `plain`, whose parts follow one another, so that only [`KeyRing::open`] with the same tenant, purpose and `aad`
@@ -96,8 +109,8 @@ impl KeyRing {
     /// # Errors
     /// [`SealError::NoRandomness`].
     pub fn seal(&self, tenant: &str, purpose: &'static str, aad: &[u8], plain: &[&[u8]]) -> Result<Vec<u8>, SealError> {
-        let (key, count) = self.sealing_key(tenant, purpose)?;
-        key.seal(&[FORMAT, self.versions()], count, aad, plain)
+        let (version, key, count) = self.sealing_key(tenant, purpose)?;
+        key.seal(&[FORMAT, version], count, aad, plain)
     }
 
     /// Opens an envelope.
@@ -112,7 +125,7 @@ impl KeyRing {
         let cached = self.opening.lock().unwrap_or_else(PoisonError::into_inner).get(&name).cloned();
         let key = match &cached {
             Some(key) => key.clone(),
-            None => Arc::new(data_key(root, envelope.salt, tenant, purpose)?),
+            None => Arc::new(data_key(root.expose(), envelope.salt, tenant, purpose)?),
         };
         let plain = gcm::open(&key, *envelope.nonce, aad, envelope.sealed)?;
         if cached.is_none() {
@@ -138,13 +151,13 @@ impl KeyRing {
     /// # Errors
     /// [`SealError::Refused`] when the library does.
     pub fn hasher(&self, purpose: &'static str) -> Result<KeyHasher, SealError> {
-        let keys: Vec<_> = self
-            .roots
-            .iter()
-            .rev()
-            .map(|root| Ok(hash::hmac_key(derive::key(root.expose(), &[], &["hmac-sha256", purpose])?.expose())))
-            .collect::<Result<_, SealError>>()?;
-        Ok(KeyHasher::new(keys.into_iter()))
+        let mut hashers = self.hashers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, hasher)) = hashers.iter().find(|(p, _)| *p == purpose) {
+            return Ok(hasher.clone());
+        }
+        let hasher = KeyHasher::new(self.hash_keys(purpose)?);
+        hashers.push((purpose, hasher.clone()));
+        Ok(hasher)
     }
 
     /// The signer that the newest root version has for `name`.
@@ -152,7 +165,8 @@ impl KeyRing {
     /// # Errors
     /// [`SealError::Refused`] when the library does.
     pub fn signer(&self, name: &str) -> Result<Signer, SealError> {
-        signer(self.newest()?, name)
+        let roots = self.roots();
+        signer(roots.last().map(Secret::expose).ok_or(SealError::RootKey("it is empty"))?, name)
     }
 
     /// The verifiers for `name` under every root version, newest first.
@@ -160,22 +174,31 @@ impl KeyRing {
     /// # Errors
     /// [`SealError::Refused`] when the library does.
     pub fn verifiers(&self, name: &str) -> Result<Vec<Verifier>, SealError> {
-        self.roots.iter().rev().map(|root| signer(root.expose(), name)?.verifier()).collect()
+        self.roots().iter().rev().map(|root| signer(root.expose(), name)?.verifier()).collect()
     }
 
-    fn root(&self, version: u8) -> Option<&[u8; KEY]> {
-        self.roots.get(usize::from(version).checked_sub(1)?).map(Secret::expose)
+    fn roots(&self) -> Roots {
+        self.roots.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn newest(&self) -> Result<&[u8; KEY], SealError> {
-        self.roots.last().map(Secret::expose).ok_or(SealError::RootKey("it is empty"))
+    fn root(&self, version: u8) -> Option<Secret<[u8; KEY]>> {
+        self.roots().get(usize::from(version).checked_sub(1)?).cloned()
     }
 
-    /// A key, and how many envelopes it had sealed before this one.
-    fn sealing_key(&self, tenant: &str, purpose: &'static str) -> Result<(Arc<SealingKey>, u32), SealError> {
+    /// One for each root version, newest first.
+    fn hash_keys(&self, purpose: &str) -> Result<Vec<hmac::Key>, SealError> {
+        let key = |root: &Secret<[u8; KEY]>| {
+            Ok(hash::hmac_key(derive::key(root.expose(), &[], &["hmac-sha256", purpose])?.expose()))
+        };
+        self.roots().iter().rev().map(key).collect()
+    }
+
+    /// A key of the newest root version, which version that is, and how many envelopes the key had sealed before this one.
+    fn sealing_key(&self, tenant: &str, purpose: &'static str) -> Result<(u8, Arc<SealingKey>, u32), SealError> {
+        let version = self.versions();
         let find = |keys: &Vec<SealingSlot>| {
-            let (_, key) = keys.iter().find(|(p, _)| *p == purpose)?;
-            Some((key.clone(), key.take(self.envelopes_per_key)?))
+            let (.., key) = keys.iter().find(|(p, v, _)| *p == purpose && *v == version)?;
+            Some((version, key.clone(), key.take(self.envelopes_per_key)?))
         };
         {
             let sealing = self.sealing.read().unwrap_or_else(PoisonError::into_inner);
@@ -189,16 +212,17 @@ impl KeyRing {
             return Ok(key);
         }
         let salt = random::bytes()?;
-        let key = data_key(self.newest()?, &salt, tenant, purpose)?;
+        let root = self.root(version).ok_or(SealError::UnknownRoot(version))?;
+        let key = data_key(root.expose(), &salt, tenant, purpose)?;
         let key = Arc::new(SealingKey::new(salt, key));
         let count = key.take(self.envelopes_per_key).ok_or(SealError::Refused)?;
         if sealing.len() >= CACHED_KEYS {
             sealing.clear();
         }
         let keys = sealing.entry(tenant.into()).or_default();
-        keys.retain(|(p, _)| *p != purpose);
-        keys.push((purpose, key.clone()));
-        Ok((key, count))
+        keys.retain(|(p, ..)| *p != purpose);
+        keys.push((purpose, version, key.clone()));
+        Ok((version, key, count))
     }
 }
 
@@ -208,8 +232,11 @@ impl fmt::Debug for KeyRing {
     }
 }
 
-/// One purpose's key.
-type SealingSlot = (&'static str, Arc<SealingKey>);
+/// One purpose's key, and the root version it is of.
+type SealingSlot = (&'static str, u8, Arc<SealingKey>);
+
+/// Root keys, oldest first.
+type Roots = Arc<[Secret<[u8; KEY]>]>;
 
 #[derive(Eq, Hash, PartialEq)]
 struct OpeningKeyName {
@@ -217,6 +244,25 @@ struct OpeningKeyName {
     salt: [u8; SALT],
     tenant: Box<str>,
     purpose: &'static str,
+}
+
+/// The keys of a key file.
+fn roots(bytes: &[u8]) -> Result<Roots, SealError> {
+    let (keys, rest) = bytes.as_chunks::<KEY>();
+    if keys.is_empty() || !rest.is_empty() {
+        return Err(SealError::RootKey("its length is not a multiple of 32 bytes, or is 0"));
+    }
+    if keys.len() > usize::from(u8::MAX) {
+        return Err(SealError::RootKey("it holds more than 255 keys"));
+    }
+    // A file system that lost its data in a crash leaves zeros behind.
+    if keys.contains(&[0; KEY]) {
+        return Err(SealError::RootKey("it holds a key of zeros"));
+    }
+    if keys.iter().enumerate().any(|(i, key)| keys.iter().skip(i + 1).any(|other| other == key)) {
+        return Err(SealError::RootKey("it holds the same key twice"));
+    }
+    Ok(keys.iter().map(|key| Secret::new(*key)).collect())
 }
 
 /// The root version an envelope names, and what follows.

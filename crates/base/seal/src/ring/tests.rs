@@ -64,6 +64,28 @@ fn a_rotated_ring_opens_what_the_old_one_sealed_and_not_the_reverse() {
 }
 
 #[test]
+fn a_ring_in_use_takes_further_keys_and_no_others() {
+    let file = KeyRing::generate().unwrap();
+    let ring = KeyRing::from_bytes(file.clone()).unwrap();
+    let hasher = ring.hasher("k").unwrap();
+    let (hash, before) = (hasher.hash(b"x"), ring.seal("t", "p", b"", &[b"before"]).unwrap());
+    assert!(!ring.extend(&file).unwrap());
+    for other in [KeyRing::generate().unwrap(), Secret::new(vec![1; 31]), Secret::new(vec![])] {
+        assert!(matches!(ring.extend(&other), Err(SealError::RootKey(_))));
+    }
+    let longer = KeyRing::rotate(&file).unwrap();
+    assert!(ring.extend(&longer).unwrap());
+    assert!(matches!(ring.extend(&file), Err(SealError::RootKey(_))), "it never forgets one");
+    let after = ring.seal("t", "p", b"", &[b"after"]).unwrap();
+    assert_eq!((KeyRing::version_of(&before), KeyRing::version_of(&after)), (Ok(1), Ok(2)));
+    assert_eq!(ring.open("t", "p", b"", &before).unwrap(), b"before");
+    assert_eq!(KeyRing::from_bytes(longer).unwrap().open("t", "p", b"", &after).unwrap(), b"after");
+    // What hashed before hashes by the new key, and still knows what was hashed by the old one.
+    assert_ne!(hasher.hash(b"x"), hash);
+    assert_eq!(hasher.hashes(b"x").nth(1), Some(hash));
+}
+
+#[test]
 fn a_data_key_seals_no_more_than_its_share() {
     let mut ring = of(&[1]);
     ring.envelopes_per_key = 3;
@@ -114,6 +136,7 @@ fn a_key_file_is_whole_keys_that_differ_and_are_not_zero() {
 fn keys_for_different_ends_differ() {
     let ring = of(&[1]);
     let root = ring.root(1).unwrap();
+    let root = root.expose();
     let labels: [&[&str]; 5] = [&["a", "b"], &["ab", ""], &["ab"], &["a", "", "b"], &["", "ab"]];
     let keys: Vec<[u8; KEY]> = labels.iter().map(|l| *derive::key(root, &[], l).unwrap().expose()).collect();
     for (i, key) in keys.iter().enumerate() {
@@ -127,7 +150,7 @@ fn keys_for_different_ends_differ() {
 fn nothing_shows_a_key() {
     let ring = of(&[0xab]);
     let shown = format!("{ring:?} {:?} {:?}", ring.hasher("x").unwrap(), ring.signer("x").unwrap());
-    let seed = derive::key(ring.root(1).unwrap(), &[], &["ed25519", "x"]).unwrap();
+    let seed = derive::key(ring.root(1).unwrap().expose(), &[], &["ed25519", "x"]).unwrap();
     assert!(!shown.contains("171, 171") && !shown.contains(&format!("{:?}", &seed.expose()[..4])));
 }
 
