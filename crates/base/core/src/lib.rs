@@ -37,6 +37,6 @@ pub use refusal::Refusal;
 pub use revocation::{Board, Target};
 pub use secret::Secret;
 pub use spotlight::Spotlight;
-pub use stand_in::{Form, Mint, StandIns};
+pub use stand_in::{Form, Mint, StandIns, Vault};
 pub use step_up::StepUp;
 pub use taint::{Taint, Warden};

@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, fmt};
 
-use crate::{Entity, Secret};
+use crate::{Document, Entity, Principal, Refusal, Secret};
 
 /// What kind of stand-in is made.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -51,6 +51,21 @@ pub trait Mint: Send {
 
     /// Everything that was made, to be kept until the answer is over.
     fn done(self: Box<Self>) -> StandIns;
+}
+
+/// Knows the conversations of callers. The guard asks it once for each prompt.
+pub trait Vault: Send + Sync {
+    /// The conversation that a request belongs to: the one that its caller `named`, or the one that begins as this one does. Either
+    /// way it is one of this caller's, in this tenant.
+    ///
+    /// # Errors
+    /// When the name is not one, or there is no key for it.
+    fn conversation(
+        &self,
+        principal: &Principal,
+        document: &Document,
+        named: Option<&[u8]>,
+    ) -> Result<Box<dyn Mint>, Refusal>;
 }
 
 /// The stand-ins of one request and the values they stand for.

@@ -17,7 +17,7 @@
 //! # use countersign_core::{Document, life::*};
 //! // A request that has no share of capacity is not screened.
 //! fn unreserved(guard: &countersign_guard::Guard, request: Permitted, prompt: &Document) {
-//!     let _ = guard.screen(request, prompt, None);
+//!     let _ = guard.screen(request, prompt, None, None);
 //! }
 //! ```
 //!

@@ -291,8 +291,9 @@ impl Gateway {
         let quotas = reserved.quotas().to_vec();
 
         // Is the prompt safe.
+        let named = parts.headers.get(CONVERSATION).map(HeaderValue::as_bytes);
         let screened =
-            stages.guard.screen(reserved, &ask.document, spotlit.as_ref()).map_err(|w| ledger.withheld(w))?;
+            stages.guard.screen(reserved, &ask.document, spotlit.as_ref(), named).map_err(|w| ledger.withheld(w))?;
         ledger.saw(screened.findings());
 
         // On record before anything leaves.
@@ -302,7 +303,10 @@ impl Gateway {
         ledger.intended(&intended);
 
         // What the detectors doubt, another model is asked about. It can refuse, and nothing else.
-        let doubts = stages.guard.doubts(&ask.document, intended.findings(), &*intended.permit().judge);
+        let doubts = {
+            let (judge, stand_ins) = (&*intended.permit().judge, intended.context().stand_ins.as_deref());
+            stages.guard.doubts(&ask.document, intended.findings(), judge, stand_ins)
+        };
         self.assess(stages, &intended, doubts, ledger).await.map_err(|refusal| ledger.stayed(refusal))?;
 
         // Who answers.
@@ -505,5 +509,7 @@ fn typed(body: AnswerBody, kind: &'static str) -> Response<AnswerBody> {
     response
 }
 
+/// The header by which a caller names the conversation that a request belongs to.
+const CONVERSATION: &str = "countersign-conversation";
 const JSON: &str = "application/json";
 const EVENTS: &str = "text/event-stream; charset=utf-8";

@@ -107,7 +107,7 @@ fn prompt(guard: &Guard, system: &str, size: usize) -> Result<f64, Box<dyn std::
         (None, Channel::Other, "user"),
         (None, Channel::User, &words(size)),
     ])?;
-    Ok(best(|| drop(guard.screen(reserved(), &document, None))))
+    Ok(best(|| drop(guard.screen(reserved(), &document, None, None))))
 }
 
 fn answer(guard: &Guard, system: &str, size: usize) -> Result<f64, Box<dyn std::error::Error>> {

@@ -1,8 +1,8 @@
 //! A text that arrives in pieces, scanned as it grows: what was found, and how far it is cleared.
 
-use std::{collections::VecDeque, ops::Range};
+use std::{collections::VecDeque, ops::Range, sync::Arc};
 
-use countersign_core::{Channel, Finding, Kind};
+use countersign_core::{Channel, Finding, Kind, Secret, Slot};
 
 use crate::{
     detector::evidence,
@@ -10,6 +10,7 @@ use crate::{
     links::Links,
     mask::Nested,
     rules::{self, BACK, Hit, Text, view},
+    stand_in::{Back, Book, comes_back, place::Place},
 };
 
 /// What answers are scanned for.
@@ -17,6 +18,15 @@ use crate::{
 pub(crate) struct Search<'a> {
     pub(crate) links: Option<&'a Links>,
     pub(crate) planted: &'a Planted<'a>,
+    /// The stand-ins whose values come back, where they do.
+    pub(crate) book: Option<&'a Book>,
+}
+
+impl Search<'_> {
+    /// What is searched for in such a text.
+    pub(crate) fn of(self, slot: &Slot) -> Self {
+        Self { book: self.book.filter(|_| comes_back(slot)), ..self }
+    }
 }
 
 /// One thing found, in bytes of the text as it arrived.
@@ -33,6 +43,8 @@ pub(crate) struct Spot {
     pub(crate) refuse: bool,
     /// It goes on from the one before.
     pub(crate) more: bool,
+    /// It is a stand-in, and this comes back for it. Nobody is asked about it: the value is the caller's own.
+    pub(crate) back: Option<Arc<Secret<String>>>,
 }
 
 impl Spot {
@@ -47,16 +59,37 @@ impl Spot {
             quotes: found.iter().zip(hit.span.clone()).any(|(b, i)| *b == b'"' && map.plain(i)),
             refuse: hit.endless,
             more: hit.more,
+            back: None,
         }
+    }
+
+    fn back(back: Back, bytes: &[u8], map: &view::Map) -> Self {
+        Self {
+            kind: Kind::PersonalData,
+            rule: "stand-in",
+            span: map.origin(&back.span, bytes),
+            confidence: 1.0,
+            digest: [0; 8],
+            quotes: false,
+            refuse: false,
+            more: false,
+            back: Some(back.value),
+        }
+    }
+
+    /// Whether it was found within a stand-in that ends at `end`: letters that mean nothing.
+    pub(crate) fn is_within(&self, end: usize) -> bool {
+        self.span.end <= end && matches!(self.kind, Kind::PersonalData | Kind::Secret)
     }
 
     pub(crate) fn finding(&self, channel: Channel, leaf: usize) -> Finding {
         let Self { kind, rule, span, confidence, digest, .. } = self.clone();
-        Finding { kind, rule, channel, leaf, span, confidence, digest }
+        Finding { kind, rule, channel, leaf, span, confidence, digest, reproduced: None }
     }
 
-    fn key(&self) -> (usize, usize, &'static str) {
-        (self.span.start, self.span.end, self.rule)
+    /// A stand-in goes before what is found within it.
+    fn key(&self) -> (usize, bool, usize, &'static str) {
+        (self.span.start, self.back.is_none(), self.span.end, self.rule)
     }
 }
 
@@ -80,6 +113,11 @@ pub(crate) fn whole(text: &str, search: &Search<'_>) -> Vec<Spot> {
     rules::scan(&scan, &mut hits);
     search.planted.whole(&bytes, &mut hits);
     let mut spots: Vec<Spot> = hits.iter().map(|hit| Spot::new(hit, &bytes, &map)).collect();
+    if let Some(book) = search.book {
+        let mut back = Vec::new();
+        book.scan(&bytes, 0, true, &mut Place::default(), &mut back);
+        spots.extend(back.into_iter().map(|back| Spot::back(back, &bytes, &map)));
+    }
     spots.sort_by_key(Spot::key);
     spots
 }
@@ -97,6 +135,12 @@ pub(crate) struct Growing {
     pub(crate) masks: VecDeque<Mask>,
     /// How far masks reach.
     pub(crate) masked: usize,
+    /// Where the last stand-in ended.
+    pub(crate) back: usize,
+    /// Values come back in it.
+    pub(crate) is_read: bool,
+    /// The first byte that is no space: whether it may be JSON.
+    pub(crate) opens: Option<u8>,
     /// The JSON the text may be, up to what has left.
     pub(crate) nested: Nested,
     /// The event it last grew in.
@@ -108,6 +152,9 @@ pub(crate) struct Growing {
     /// Where rules go on.
     from: usize,
     trail: Trail,
+    /// Where stand-ins are looked for next, and what kind of place that is.
+    sought: usize,
+    place: Place,
     /// Text before this has left before it was cleared, because nothing came for long.
     passed: usize,
     stale: bool,
@@ -119,9 +166,18 @@ pub(crate) struct Growing {
 #[derive(Clone, Debug)]
 pub(crate) struct Mask {
     pub(crate) span: Range<usize>,
-    /// What to put there; none when it goes on from the mask before.
-    pub(crate) kind: Option<Kind>,
+    pub(crate) with: With,
     pub(crate) quotes: bool,
+}
+
+/// What is put in place of text.
+#[derive(Clone, Debug)]
+pub(crate) enum With {
+    /// It goes on from the mask before.
+    Nothing,
+    Mask(Kind),
+    /// The value that a stand-in stands for.
+    Value(Arc<Secret<String>>),
 }
 
 impl Growing {
@@ -133,6 +189,7 @@ impl Growing {
             return;
         }
         self.stale = true;
+        self.opens = self.opens.or_else(|| text.bytes().find(|byte| !byte.is_ascii_whitespace()));
         if self.rest.is_empty() {
             let at = self.total - text.len();
             let done = view::append(text, at, false, &mut self.view, &mut self.map);
@@ -172,7 +229,8 @@ impl Growing {
             }));
             self.spots.make_contiguous().sort_by_key(Spot::key);
         }
-        let hold = self.from.min(trail);
+        self.seek(search, last);
+        let hold = self.from.min(trail).min(self.sought);
         let viewed = self.total - self.rest.len();
         let clear = if hold >= self.view.len() { viewed } else { self.map.origin(&(hold..hold + 1), &self.view).start };
         self.cleared = clear.max(self.passed);
@@ -182,6 +240,7 @@ impl Growing {
             self.map.drop_front(count);
             self.trail.drop_front(count);
             self.from -= count;
+            self.sought -= count;
         }
         self.scanned = self.view.len();
     }
@@ -204,6 +263,23 @@ impl Growing {
         if hits.is_empty() && self.trail.idle(search.planted) && self.spots.is_empty() && !rules::promising(held) {
             self.passed = self.total;
             self.cleared = self.total;
+        }
+    }
+
+    /// Looks for stand-ins.
+    fn seek(&mut self, search: &Search<'_>, last: bool) {
+        let Some(book) = search.book.filter(|_| self.is_read) else {
+            self.sought = self.view.len();
+            return;
+        };
+        let mut back = Vec::new();
+        self.sought = book.scan(&self.view, self.sought, last, &mut self.place, &mut back);
+        let spots = back.into_iter().map(|back| Spot::back(back, &self.view, &self.map));
+        // What has begun to leave stays as it is.
+        let before = self.spots.len();
+        self.spots.extend(spots.filter(|spot| spot.span.start >= self.passed));
+        if self.spots.len() > before {
+            self.spots.make_contiguous().sort_by_key(Spot::key);
         }
     }
 

@@ -26,11 +26,11 @@ mod taint;
 mod testing;
 mod watch;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 pub use countersign_classifier::{Classifier, FalseAlarms, Question};
 use countersign_core::{
-    Document, Finding, Refusal, Secret, Side, Spotlight,
+    Document, Finding, Refusal, Secret, Side, Spotlight, Vault,
     life::{Stamp, stage},
 };
 use countersign_prints::blocks;
@@ -125,6 +125,7 @@ pub struct Guard {
     prompt: prompt::Prompt,
     answer: release::Answer,
     spotlight: Option<Spotlight>,
+    vault: Option<Arc<dyn Vault>>,
 }
 
 /// A request or an answer goes no further, and why.
@@ -170,7 +171,13 @@ impl Guard {
     /// When the configuration holds a text that cannot be recognised or a threshold that means nothing.
     pub fn new(stamp: Stamp<stage::Screen>, config: Config) -> Result<Self, GuardError> {
         let spotlight = config.spotlight;
-        Ok(Self { stamp, prompt: prompt::Prompt::new(&config)?, answer: release::Answer::new(&config)?, spotlight })
+        Ok(Self {
+            stamp,
+            prompt: prompt::Prompt::new(&config)?,
+            answer: release::Answer::new(&config)?,
+            spotlight,
+            vault: None,
+        })
     }
 
     /// With one more detector for prompts, which is asked after those built in.
@@ -178,6 +185,12 @@ impl Guard {
     pub fn with_detector(mut self, detector: Box<dyn Detector>) -> Self {
         self.prompt.detectors.push(detector);
         self
+    }
+
+    /// With a vault, which makes the stand-ins that policy wants. Without one there are masks in their places.
+    #[must_use]
+    pub fn with_vault(self, vault: Arc<dyn Vault>) -> Self {
+        Self { vault: Some(vault), ..self }
     }
 
     /// Everything the detectors of one side find in `document`. Pure detection: nothing is judged and nothing is changed.

@@ -3,7 +3,8 @@
 
 use std::ops::Range;
 
-use countersign_core::{Channel, Document, Edit, Finding, Kind};
+use bytes::BytesMut;
+use countersign_core::{Channel, Edit, Kind, content::escape_json};
 
 /// What replaces text of this kind; no quotes and no backslashes, so it can stand in any string.
 pub(crate) const fn label(kind: Kind) -> &'static str {
@@ -23,55 +24,59 @@ pub(crate) const fn label(kind: Kind) -> &'static str {
     }
 }
 
-/// The edits that take `findings` out of a document; none when the JSON around one would break.
-pub(crate) fn edits(document: &Document, findings: &[Finding]) -> Option<Vec<Edit>> {
-    let mut sorted: Vec<&Finding> = findings.iter().collect();
-    sorted.sort_by_key(|f| (f.leaf, f.span.start, f.span.end));
-    let mut edits = Vec::with_capacity(sorted.len());
-    let mut current: Option<(usize, Masks<'_>)> = None;
-    for finding in sorted {
-        let masks = match &mut current {
-            Some((leaf, masks)) if *leaf == finding.leaf => masks,
-            current => {
-                let masks = Masks::new(finding.leaf, document.text(finding.leaf), finding.channel);
-                &mut current.insert((finding.leaf, masks)).1
-            }
-        };
-        edits.extend(masks.add(finding.kind, &finding.span, None)?);
-    }
-    Some(edits)
-}
-
 /// Masks in one text that is whole, first to last.
 pub(crate) struct Masks<'a> {
     leaf: usize,
     text: &'a str,
     /// Where the JSON was last known, when the text can be JSON.
     nested: Option<Nested>,
+    /// The same for values that come back in what a model says, and how far that was read.
+    answer: Option<(usize, Nested)>,
     read: usize,
     masked: usize,
+    /// Where the last value that came back ends.
+    back: usize,
 }
 
 impl<'a> Masks<'a> {
     pub(crate) fn new(leaf: usize, text: &'a str, channel: Channel) -> Self {
         let nested = (channel == Channel::ToolArguments).then(Nested::default);
-        Self { leaf, text, nested, read: 0, masked: 0 }
+        Self { leaf, text, nested, answer: None, read: 0, masked: 0, back: 0 }
+    }
+
+    /// The edit that puts a value in place of its stand-in; none where a mask has part of that already.
+    pub(crate) fn give_back(&mut self, value: &str, span: &Range<usize>) -> Option<Edit> {
+        if span.start < self.masked {
+            return None;
+        }
+        let (read, nested) = self.answer.get_or_insert_with(Default::default);
+        nested.read(self.text.get(*read..span.start).unwrap_or_default());
+        *read = span.end;
+        (self.masked, self.back) = (span.end, span.end);
+        let may_be_json = self.text.trim_start().starts_with('{');
+        let with = if may_be_json { nested.value(value) } else { value.to_owned() };
+        Some(Edit { leaf: self.leaf, span: span.clone(), with })
     }
 
     /// The edit that masks `span`, an empty one where it is masked already; none when the JSON around it would break.
     /// `quotes` says whether quotes of that JSON are inside, where that is known.
     pub(crate) fn add(&mut self, kind: Kind, span: &Range<usize>, quotes: Option<bool>) -> Option<Option<Edit>> {
+        self.put(label(kind), span, quotes)
+    }
+
+    /// As [`Masks::add`], with another text, which holds neither quotes nor backslashes.
+    pub(crate) fn put(&mut self, text: &str, span: &Range<usize>, quotes: Option<bool>) -> Option<Option<Edit>> {
         let start = span.start.max(self.masked);
         if start >= span.end {
             return Some(None);
         }
-        let goes_on = self.masked > 0 && start == self.masked;
-        let mut with = label(kind).to_owned();
+        let goes_on = self.masked > 0 && start == self.masked && start != self.back;
+        let mut with = text.to_owned();
         if let Some(nested) = &mut self.nested {
             nested.read(self.text.get(self.read..start).unwrap_or_default());
             let mut after = *nested;
             let quotes = quotes.unwrap_or_else(|| after.read(self.text.get(start..span.end).unwrap_or_default()));
-            with = nested.place(kind, quotes)?;
+            with = nested.place(text, quotes)?;
             self.read = span.end;
         }
         self.masked = span.end;
@@ -119,12 +124,23 @@ impl Nested {
         quotes
     }
 
-    /// What to put here for `kind`; none when the masked text has `quotes` of the JSON around it, which would be lost.
-    pub(crate) fn place(&self, kind: Kind, quotes: bool) -> Option<String> {
+    /// What to put here for a value: where the text around it is JSON, the value is a string of it.
+    pub(crate) fn value(&self, value: &str) -> String {
+        if self.is_json != Some(true) {
+            return value.to_owned();
+        }
+        let mut escaped = BytesMut::new();
+        escape_json(value, &mut escaped);
+        let escaped = String::from_utf8_lossy(&escaped);
+        if self.inside { escaped.into_owned() } else { format!("\"{escaped}\"") }
+    }
+
+    /// What to put here for `text`; none when what it replaces has `quotes` of the JSON around it, which would be lost.
+    pub(crate) fn place(&self, text: &str, quotes: bool) -> Option<String> {
         match self.is_json {
             Some(true) if quotes => None,
-            Some(true) if !self.inside => Some(format!("\"{}\"", label(kind))),
-            _ => Some(label(kind).to_owned()),
+            Some(true) if !self.inside => Some(format!("\"{text}\"")),
+            _ => Some(text.to_owned()),
         }
     }
 }
@@ -146,11 +162,11 @@ mod tests {
                 let mut nested = Nested::default();
                 nested.read(&before[..cut]);
                 nested.read(&before[cut..]);
-                assert_eq!(nested.place(Kind::Secret, false).as_deref(), want, "{before} {cut}");
+                assert_eq!(nested.place(label(Kind::Secret), false).as_deref(), want, "{before} {cut}");
             }
         }
         let mut nested = Nested::default();
         nested.read("{\"a\": \"");
-        assert_eq!(nested.place(Kind::Secret, true), None);
+        assert_eq!(nested.place(label(Kind::Secret), true), None);
     }
 }

@@ -12,7 +12,9 @@ use crate::{
     leak::{self, Planted, Protected, canary::Canaries},
     links::Links,
     mask::Masks,
-    spotlight, taint,
+    spotlight,
+    stand_in::Book,
+    taint,
 };
 
 /// What answers are screened with, built once.
@@ -47,8 +49,8 @@ impl Answer {
         Planted { canaries: self.canaries.as_ref(), ..Planted::default() }
     }
 
-    pub(crate) const fn search<'a>(&'a self, planted: &'a Planted<'a>) -> Search<'a> {
-        Search { links: Some(&self.links), planted }
+    pub(crate) const fn search<'a>(&'a self, planted: &'a Planted<'a>, book: Option<&'a Book>) -> Search<'a> {
+        Search { links: Some(&self.links), planted, book }
     }
 }
 
@@ -72,12 +74,13 @@ impl Guard {
         let document = unmarked.as_ref().unwrap_or(document);
         let system = system(of.system());
         let planted = self.answer.planted(system.as_ref());
-        let search = self.answer.search(&planted);
+        let book = Book::shown(of.context().stand_ins.as_ref());
+        let search = self.answer.search(&planted, book.as_ref());
         let mut findings = Vec::new();
         let mut edits = Vec::new();
         let mut refused = None;
-        for (index, leaf) in document.leaves().enumerate() {
-            let spots = whole(leaf.text, &search);
+        for ((index, leaf), slot) in document.leaves().enumerate().zip(document.slots()) {
+            let spots = whole(leaf.text, &search.of(slot));
             if spots.is_empty() {
                 continue;
             }
@@ -104,7 +107,7 @@ impl Guard {
 
     pub(crate) fn scan_answer(&self, document: &Document) -> Vec<Finding> {
         let planted = self.answer.planted(None);
-        let search = self.answer.search(&planted);
+        let search = self.answer.search(&planted, None);
         let mut findings = Vec::new();
         for (index, leaf) in document.leaves().enumerate() {
             findings
@@ -131,7 +134,16 @@ impl Standing<'_> {
         edits: &mut Vec<Edit>,
     ) -> Result<(), Refusal> {
         let mut masks = Masks::new(self.index, self.text, self.channel);
+        let mut done = 0;
         for spot in spots {
+            if let Some(value) = &spot.back {
+                done = spot.span.end;
+                edits.extend(masks.give_back(value.expose(), &spot.span));
+                continue;
+            }
+            if spot.is_within(done) {
+                continue;
+            }
             if verdict(of, spot, self.channel, self.index, findings)? == Action::Mask {
                 edits.extend(masks.add(spot.kind, &spot.span, Some(spot.quotes)).ok_or_else(unmaskable)?);
             }

@@ -1,7 +1,9 @@
 //! Screens a prompt: detect, judge, edit, and only then make the proof that it may leave.
 
+use std::sync::Arc;
+
 use countersign_core::{
-    Action, Channel, Code, Document, Finding, Kind, Leaf, Refusal, Side,
+    Action, Channel, Code, Document, Finding, Kind, Leaf, Mint, Refusal, Side,
     life::{Fingerprint, Reserved, Screened},
     taint::Context,
 };
@@ -9,21 +11,37 @@ use countersign_core::{
 use crate::{
     Guard, Normal, Spotlit, Withheld,
     detector::Found,
-    leak, mask,
+    leak,
     prompt::{self, escalation::Escalation, turns::Turns},
-    rules, taint,
+    rules, stand_in, taint,
 };
 
 impl Guard {
-    /// Screens a prompt. What policy wants masked is masked; what it wants refused is refused; what was drawn for it is marked.
+    /// Screens a prompt. What policy wants masked is masked; what it wants refused is refused; what was drawn for it is marked; what it
+    /// wants stand-ins for has those of the conversation that the caller `named`, or of the one that began with these words.
     ///
     /// # Errors
-    /// `CS0501` when policy refuses a finding, `CS0107` when a limit is passed, `CS0503` when a mask cannot be made.
+    /// `CS0501` when policy refuses a finding, `CS0107` when a limit is passed, `CS0503` when a mask or a stand-in cannot be made,
+    /// `CS0101` when what the caller named is no name.
     pub fn screen(
         &self,
         reserved: Reserved,
         document: &Document,
         spotlit: Option<&Spotlit<'_>>,
+        named: Option<&[u8]>,
+    ) -> Result<Screened, Withheld> {
+        let mint = self.vault.as_ref().map(|vault| vault.conversation(reserved.principal(), document, named));
+        let mint = mint.transpose().map_err(|refusal| Withheld { refusal, findings: Vec::new() })?;
+        self.screen_minting(reserved, document, spotlit, mint)
+    }
+
+    /// As [`Guard::screen`]. Without a `mint`, what would have a stand-in is masked.
+    pub(crate) fn screen_minting(
+        &self,
+        reserved: Reserved,
+        document: &Document,
+        spotlit: Option<&Spotlit<'_>>,
+        mut mint: Option<Box<dyn Mint>>,
     ) -> Result<Screened, Withheld> {
         // What is to be compared with the arguments of tool calls costs a copy of the texts: only where there can be such calls.
         let called = !reserved.call().tools.is_empty() && taint::is_foreign(document);
@@ -31,16 +49,12 @@ impl Guard {
         let findings = self.scan_gathering(document, gathered.as_mut());
         let judge = &reserved.permit().judge;
         let mut worst: Option<(Action, &Finding)> = None;
-        let mut masked = Vec::new();
+        let mut judged = Vec::with_capacity(findings.len());
         for finding in &findings {
-            match judge.judge(Side::Prompt, finding) {
-                Action::Allow => {}
-                action if action.replaces() => masked.push(finding.clone()),
-                action => {
-                    if worst.is_none_or(|(w, _)| w < action) {
-                        worst = Some((action, finding));
-                    }
-                }
+            let action = judge.judge(Side::Prompt, finding);
+            judged.push((action, finding));
+            if action >= Action::Refuse && worst.is_none_or(|(w, _)| w < action) {
+                worst = Some((action, finding));
             }
         }
         if let Some((action, finding)) = worst {
@@ -49,7 +63,7 @@ impl Guard {
             let refusal = Refusal { cut: action == Action::Cut, ..Refusal::new(code, reason) };
             return Err(Withheld { refusal, findings });
         }
-        let edits = mask::edits(document, &masked);
+        let edits = stand_in::prompt::edits(document, &judged, mint.as_deref_mut());
         let body = edits.and_then(|masks| match spotlit {
             None => document.edited(&masks).ok(),
             Some(spotlit) => document.edited_with(&spotlit.edits(document, masks), Some(spotlit.said())).ok(),
@@ -59,7 +73,9 @@ impl Guard {
             return Err(Withheld { refusal, findings });
         };
         let marks = spotlit.map(|spotlit| spotlit.marks.clone());
-        let context = Context { marks, ..taint::context(document, reserved.call().attachments, &findings, gathered) };
+        let stand_ins = mint.map(|mint| mint.done()).filter(|all| !all.is_empty()).map(Arc::new);
+        let context = taint::context(document, reserved.call().attachments, &findings, gathered);
+        let context = Context { marks, stand_ins, ..context };
         let screened = Screened::new(&self.stamp, reserved, body, findings, system_print(document));
         Ok(screened.within(&self.stamp, context))
     }

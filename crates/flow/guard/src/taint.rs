@@ -12,7 +12,7 @@ use countersign_core::{
     taint::{Context, Sources, Taint},
 };
 
-use crate::{Normal, detector::evidence};
+use crate::{Normal, detector::evidence, stand_in::Book};
 
 pub(crate) mod copied;
 
@@ -181,7 +181,11 @@ impl Calls {
 
 impl Call {
     fn copied(&mut self, of: &Readmitted, work: &mut usize) -> Option<&[Range<usize>]> {
-        let look = || self.arguments.copied(of.context().sources.as_ref(), work);
+        // Arguments hold stand-ins where the texts hold values.
+        let look = || {
+            let book = Book::new(of.context().stand_ins.as_ref());
+            self.arguments.copied(of.context().sources.as_ref(), book.as_ref(), work)
+        };
         self.copied.get_or_insert_with(look).as_deref()
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use countersign_core::{
-    Action, Call, Finding, Format, Judge, Lease, Principal, RequestId, Side, Timestamp,
+    Action, Call, Entity, Finding, Form, Format, Judge, Lease, Mint, Principal, RequestId, Side, StandIns, Timestamp,
     life::{Dispatched, Identified, Intended, Peer, Permit, Permitted, Readmitted, Reserved, Screened, Stamps},
     principal::{Method, PrincipalKind},
 };
@@ -68,4 +68,45 @@ pub(crate) fn readmitted(stage: &Stage, judge: Arc<dyn Judge>, system: &str) -> 
     let intended = Intended::new(&stamps.intend, screened, 0);
     let dispatched = Dispatched::new(&stamps.dispatch, intended, "t".into());
     Readmitted::new(&stamps.permit, dispatched, permit)
+}
+
+/// Makes stand-ins whose tags are counted.
+#[derive(Default)]
+pub(crate) struct Counter {
+    all: StandIns,
+    made: Vec<(Entity, String)>,
+}
+
+impl Counter {
+    pub(crate) fn new() -> Box<Self> {
+        Box::new(Self { all: StandIns::new(true), made: Vec::new() })
+    }
+
+    /// What the nth one is, from 1.
+    pub(crate) fn token(entity: Entity, number: usize) -> String {
+        format!("[{}_{number}:tag{number:04}]", entity.as_str())
+    }
+}
+
+impl Mint for Counter {
+    fn mint(&mut self, entity: Entity, form: Form, value: &str) -> Option<String> {
+        if form == Form::Format {
+            let alike: String = value.chars().map(|c| if c.is_ascii_digit() { '7' } else { c }).collect();
+            return self.all.add_alike(&alike, value).then_some(alike);
+        }
+        let known = self.made.iter().position(|made| made.0 == entity && made.1 == value);
+        let number = known.unwrap_or_else(|| {
+            self.made.push((entity, value.to_owned()));
+            self.made.len() - 1
+        }) + 1;
+        self.all.add(&format!("tag{number:04}"), entity, value).then(|| Self::token(entity, number))
+    }
+
+    fn stand_ins(&self) -> &StandIns {
+        &self.all
+    }
+
+    fn done(self: Box<Self>) -> StandIns {
+        self.all
+    }
 }

@@ -14,10 +14,12 @@ use countersign_core::{
 
 use crate::{
     Guard,
-    growing::{Growing, Mask, Search, Spot, whole},
+    growing::{Growing, Mask, Search, Spot, With, whole},
     leak::Protected,
+    mask::label,
     release::{self, Standing},
     spotlight,
+    stand_in::{Book, comes_back},
     taint::{self, Calls, Now},
 };
 
@@ -35,6 +37,8 @@ pub struct Watch {
     guard: Arc<Guard>,
     of: Readmitted,
     system: Option<Protected>,
+    /// The stand-ins whose values come back.
+    book: Option<Book>,
     queue: VecDeque<Event>,
     texts: Texts,
     /// Texts in the order they grew, with the event they grew in, for as long as patience lasts.
@@ -78,6 +82,7 @@ impl Guard {
             guard: Arc::clone(self),
             system: release::system(of.system()),
             calls: taint::applies(&of).then(Calls::default),
+            book: Book::shown(of.context().stand_ins.as_ref()),
             of,
             queue: VecDeque::new(),
             texts: Texts::default(),
@@ -101,7 +106,7 @@ impl Watch {
         let event = spotlight::unmarked(&self.of, &event).unwrap_or(event);
         let torn = self.calls.as_mut().is_some_and(|calls| calls.read(&event));
         let planted = self.guard.answer.planted(self.system.as_ref());
-        let search = self.guard.answer.search(&planted);
+        let search = self.guard.answer.search(&planted, self.book.as_ref());
         // What the event before it said already need not be scanned again, where nothing was found in it.
         let last = match self.queue.back() {
             Some(event) => Some((&event.document, event.spots.is_empty())),
@@ -113,7 +118,7 @@ impl Watch {
                 starts.push(0);
                 let seen = last.is_some_and(|(last, clean)| clean && repeats(last, &event, index));
                 if !seen {
-                    let found = whole(event.text(index), &search);
+                    let found = whole(event.text(index), &search.of(slot));
                     if !found.is_empty() {
                         spots.push((index, found));
                     }
@@ -124,6 +129,7 @@ impl Watch {
             let at = self.texts.place(id);
             let Some(growing) = self.texts.all.get_mut(at) else { continue };
             starts.push(growing.total);
+            growing.is_read = comes_back(slot);
             growing.push(text, self.count);
             self.texts.stale.push(at);
             self.recent.push_back((self.count, at));
@@ -174,7 +180,7 @@ impl Watch {
             return Step { released: None, ended: None };
         }
         let planted = self.guard.answer.planted(self.system.as_ref());
-        let search = self.guard.answer.search(&planted);
+        let search = self.guard.answer.search(&planted, self.book.as_ref());
         self.texts.scan(&search, last);
         let mut out = Joined::default();
         let mut ended = None;
@@ -325,11 +331,22 @@ fn part(
     let end = start + text.len();
     let certain = end.min(growing.cleared);
     while let Some(spot) = growing.spots.front().filter(|s| s.span.start < certain) {
-        if release::verdict(of, spot, channel, id as usize, findings)? == Action::Mask && spot.span.end > growing.masked
+        if let Some(value) = &spot.back {
+            growing.back = spot.span.end;
+            if spot.span.start >= growing.masked {
+                growing.masked = spot.span.end;
+                let mask = Mask { span: spot.span.clone(), with: With::Value(Arc::clone(value)), quotes: false };
+                growing.masks.push_back(mask);
+            }
+        } else if spot.is_within(growing.back) {
+            // Letters of a stand-in, which mean nothing.
+        } else if release::verdict(of, spot, channel, id as usize, findings)? == Action::Mask
+            && spot.span.end > growing.masked
         {
             let from = spot.span.start.max(growing.masked);
-            let goes_on = growing.masked > 0 && from == growing.masked;
-            let mask = Mask { span: from..spot.span.end, kind: (!goes_on).then_some(spot.kind), quotes: spot.quotes };
+            let goes_on = growing.masked > 0 && from == growing.masked && from != growing.back;
+            let with = if goes_on { With::Nothing } else { With::Mask(spot.kind) };
+            let mask = Mask { span: from..spot.span.end, with, quotes: spot.quotes };
             growing.masked = mask.span.end;
             growing.masks.push_back(mask);
         }
@@ -339,21 +356,28 @@ fn part(
         return Ok(false);
     }
     let json = channel == Channel::ToolArguments;
+    // What a model says may be JSON as well; a value in it must not break it.
+    let follows = json || growing.is_read && growing.opens == Some(b'{');
     let mut read = start;
     while let Some(mask) = growing.masks.front().filter(|m| m.span.start < end) {
         let from = mask.span.start.max(start);
         let to = mask.span.end.min(end);
-        if json {
+        if follows {
             growing.nested.read(text.get(read - start..from - start).unwrap_or_default());
         }
-        if json && growing.nested.place(countersign_core::Kind::Secret, mask.quotes).is_none() {
+        if json && growing.nested.place("", mask.quotes).is_none() {
             return Err(release::unmaskable());
         }
-        let with = match mask.kind {
-            Some(kind) if mask.span.start >= start => {
-                growing.nested.place(kind, mask.quotes).ok_or_else(release::unmaskable)?
+        let with = match &mask.with {
+            // It was put where it begins.
+            _ if mask.span.start < start => String::new(),
+            With::Nothing => String::new(),
+            With::Mask(kind) if json => {
+                growing.nested.place(label(*kind), mask.quotes).ok_or_else(release::unmaskable)?
             }
-            _ => String::new(),
+            With::Mask(kind) => label(*kind).to_owned(),
+            With::Value(value) if follows => growing.nested.value(value.expose()),
+            With::Value(value) => value.expose().clone(),
         };
         edits.push(Edit { leaf: index, span: from - start..to - start, with });
         read = to;
@@ -362,7 +386,7 @@ fn part(
         }
         growing.masks.pop_front();
     }
-    if json {
+    if follows {
         growing.nested.read(text.get(read - start..).unwrap_or_default());
     }
     Ok(true)

@@ -13,7 +13,7 @@ use countersign_core::{Entity, Form, Mint, Secret, StandIns, stand_in::may_come_
 use crate::keys::parts;
 
 /// Makes the stand-ins of one conversation.
-pub struct Conversation {
+pub(crate) struct Conversation {
     key: hmac::Key,
     /// By type, and a hash of the value's letters and digits.
     numbers: AHashMap<(Entity, [u8; 32]), u32>,

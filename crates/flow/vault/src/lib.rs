@@ -7,37 +7,35 @@ mod keys;
 
 use std::{fmt, sync::Arc};
 
-use countersign_core::{Channel, Code, Document, Principal, Refusal, StandIns};
+use countersign_core::{Channel, Code, Document, Mint, Principal, Refusal, StandIns, Vault};
 
-pub use conversation::Conversation;
+use conversation::Conversation;
+
 pub use keys::{Keys, RingKeys};
 
 /// Makes the stand-ins of a deployment. Used behind an `Arc` by every request at once.
-pub struct Vault {
+pub struct Tokens {
     keys: Arc<dyn Keys>,
     /// The roles of those who get values back; empty for everyone.
     shown_to: Vec<String>,
 }
 
-impl Vault {
+impl Tokens {
     /// With the keys of the deployment. Callers who have one of the roles of `shown_to` get values back for the stand-ins of their
     /// prompts; all of them do where it is empty.
     #[must_use]
     pub fn new(keys: Arc<dyn Keys>, shown_to: Vec<String>) -> Self {
         Self { keys, shown_to }
     }
+}
 
-    /// The conversation that a request belongs to: the one that its caller names, or the one that begins as this one does. Either
-    /// way it is one of this caller's, in this tenant.
-    ///
-    /// # Errors
-    /// `CS0101` when the name is empty, too long or not of printable ASCII characters; `CS0503` when there is no key.
-    pub fn conversation(
+impl Vault for Tokens {
+    fn conversation(
         &self,
         principal: &Principal,
         document: &Document,
         named: Option<&[u8]>,
-    ) -> Result<Conversation, Refusal> {
+    ) -> Result<Box<dyn Mint>, Refusal> {
         let id = match named {
             Some(name) if name.is_empty() || name.len() > MOST_NAME || !name.iter().all(u8::is_ascii_graphic) => {
                 let reason = "the name of the conversation is not 1 to 128 printable characters without spaces";
@@ -52,13 +50,13 @@ impl Vault {
             .map_err(|error| Refusal::new(Code::GuardFailed, error.to_string()))?;
         let shown = self.shown_to.is_empty()
             || principal.roles.iter().any(|role| self.shown_to.iter().any(|shown| **shown == **role));
-        Ok(Conversation::new(&key, StandIns::new(shown)))
+        Ok(Box::new(Conversation::new(&key, StandIns::new(shown))))
     }
 }
 
-impl fmt::Debug for Vault {
+impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Vault").finish_non_exhaustive()
+        f.debug_struct("Tokens").finish_non_exhaustive()
     }
 }
 

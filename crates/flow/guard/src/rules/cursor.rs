@@ -62,6 +62,11 @@ impl<'a> Cursor<'a> {
         self.at - from
     }
 
+    /// Whether the byte before the place is a letter or a digit.
+    pub(crate) fn is_within_word(&self) -> bool {
+        self.at.checked_sub(1).and_then(|at| self.view.get(at)).is_some_and(u8::is_ascii_alphanumeric)
+    }
+
     /// Whether a byte was wanted that has not arrived yet.
     #[inline]
     pub(crate) const fn starved(&self) -> bool {

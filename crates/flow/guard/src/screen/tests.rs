@@ -73,7 +73,7 @@ fn screen(kind: Kind, action: Action, document: &Document) -> Result<Screened, W
     let permitted = Permitted::new(&stamps.permit, who, call, permit);
     let reserved = Reserved::new(&stamps.reserve, permitted, Box::new(()));
     let config = Config { limits: Limits { leaf: 10_000, leaves: 3, repetition: 1024 }, ..Config::default() };
-    Guard::new(stamps.screen, config).unwrap().screen(reserved, document, None)
+    Guard::new(stamps.screen, config).unwrap().screen(reserved, document, None, None)
 }
 
 fn guard() -> Guard {

@@ -48,7 +48,7 @@ fn sent(how: Spotlight, texts: &[&str]) -> (Screened, Vec<char>) {
     let (document, room) = prompt(texts);
     let spotlit = stage.guard.spotlight(&document, &room, SEED).unwrap().unwrap();
     let request = reserved(&stage, judge_all(Action::Allow), vec!["mail".into()]);
-    let screened = stage.guard.screen(request, &document, Some(&spotlit)).unwrap();
+    let screened = stage.guard.screen(request, &document, Some(&spotlit), None).unwrap();
     assert!(screened.body().len() <= document.bytes().len() + spotlit.weight(&document));
     (screened, spotlit.marks.of)
 }
@@ -146,7 +146,7 @@ fn masks_and_marks_go_together() {
             let (document, room) = prompt(&["first", &given, "last"]);
             let spotlit = stage.guard.spotlight(&document, &room, SEED).unwrap().unwrap();
             let request = reserved(&stage, Arc::new(MaskSecrets), Vec::new());
-            let screened = stage.guard.screen(request, &document, Some(&spotlit)).unwrap();
+            let screened = stage.guard.screen(request, &document, Some(&spotlit), None).unwrap();
             let body = ['A', 'B'].into_iter().zip(&spotlit.marks.of);
             let body = body.fold(text(screened.body()).to_owned(), |body, (letter, mark)| {
                 body.replace(*mark, &letter.to_string())

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use countersign_core::taint::Sources;
 
-use crate::normal::fold;
+use crate::{normal::fold, stand_in::Book};
 
 /// The arguments of one call, as the provider wrote them.
 #[derive(Debug, Default)]
@@ -51,7 +51,13 @@ impl Arguments {
     }
 
     /// Where copied ones stand; none where that cannot be told, and then all count as copied. `work` is what comparisons have cost.
-    pub(crate) fn copied(&self, sources: Option<&Sources>, work: &mut usize) -> Option<Vec<Range<usize>>> {
+    /// `book` knows the stand-ins of the prompt, which are compared as the values they stand for.
+    pub(crate) fn copied(
+        &self,
+        sources: Option<&Sources>,
+        book: Option<&Book>,
+        work: &mut usize,
+    ) -> Option<Vec<Range<usize>>> {
         let sources = sources.filter(|_| !self.endless)?;
         let mut found: Vec<Range<usize>> = Vec::new();
         let mut may = || {
@@ -66,6 +72,19 @@ impl Arguments {
             if is_copied(text, sources, LEAST_VALUE) {
                 found.push(value);
                 continue;
+            }
+            if let Some(text) = book.and_then(|book| book.resolved(text)) {
+                let mut copied = is_copied(&text, sources, LEAST_VALUE);
+                for thing in things(&text) {
+                    if !may() {
+                        return None;
+                    }
+                    copied |= is_copied(text.get(thing).unwrap_or_default(), sources, LEAST_THING);
+                }
+                if copied {
+                    found.push(value);
+                    continue;
+                }
             }
             for thing in things(text) {
                 if !may() {

@@ -49,7 +49,7 @@ fn of(stage: &Stage, user: &str, result: Option<&str>, unless_copied: bool) -> R
     let mut pieces = vec![(user, Channel::User, Trust::Caller, None, None)];
     pieces.extend(result.map(|text| (text, Channel::ToolResult, Trust::Untrusted, None, None)));
     let reserved = reserved(stage, judge_all(Action::Allow), vec!["mail".into()]);
-    let screened = stage.guard.screen(reserved, &document(&pieces), None).unwrap();
+    let screened = stage.guard.screen(reserved, &document(&pieces), None, None).unwrap();
     let permit = screened.permit().clone();
     let intended = Intended::new(&stage.stamps.intend, screened, 0);
     let dispatched = Dispatched::new(&stage.stamps.dispatch, intended, "t".into());
@@ -211,7 +211,7 @@ fn without_a_warden_nothing_is_called_from_a_tainted_context() {
     let stage = Stage::new(Config::default());
     let reserved = reserved(&stage, judge_all(Action::Allow), Vec::new());
     let prompt = document(&[("a page", Channel::ToolResult, Trust::Untrusted, None, None)]);
-    let screened = stage.guard.screen(reserved, &prompt, None).unwrap();
+    let screened = stage.guard.screen(reserved, &prompt, None, None).unwrap();
     let permit = screened.permit().clone();
     let dispatched =
         Dispatched::new(&stage.stamps.dispatch, Intended::new(&stage.stamps.intend, screened, 0), "t".into());
@@ -232,7 +232,7 @@ fn what_was_copied_is_told_from_what_was_not() {
     let of = |arguments: &str, own: &str| {
         let mut all = Arguments::default();
         all.push(arguments, true);
-        let spans = all.copied(Some(&sources(page, own)), &mut 0).unwrap();
+        let spans = all.copied(Some(&sources(page, own)), None, &mut 0).unwrap();
         spans.into_iter().map(|span| all.text(&span).to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(of(r#"{"iban":"DE89370400440532013000"}"#, ""), ["DE89370400440532013000"]);
@@ -251,9 +251,9 @@ fn what_was_copied_is_told_from_what_was_not() {
     }
     let mut endless = Arguments::default();
     endless.push("x", false);
-    assert_eq!(endless.copied(Some(&sources(page, "")), &mut 0), None);
-    assert_eq!(Arguments::default().copied(None, &mut 0), None);
+    assert_eq!(endless.copied(Some(&sources(page, "")), None, &mut 0), None);
+    assert_eq!(Arguments::default().copied(None, None, &mut 0), None);
     let mut one = Arguments::default();
     one.push("a value", true);
-    assert_eq!(one.copied(Some(&sources(page, "")), &mut (1 << 30)), None, "there is an end to what is compared");
+    assert_eq!(one.copied(Some(&sources(page, "")), None, &mut (1 << 30)), None, "there is an end to what is compared");
 }

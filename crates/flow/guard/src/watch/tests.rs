@@ -313,7 +313,7 @@ fn a_canary_in_arguments_and_addresses_is_found_however_a_stream_is_cut() {
                 assert!(run.findings.iter().any(|f| f.0 == Kind::Canary), "{text} in {channel:?} by {step}");
             }
             let only: Vec<_> =
-                crate::growing::whole(&text, &stage.guard.answer.search(&stage.guard.answer.planted(None)))
+                crate::growing::whole(&text, &stage.guard.answer.search(&stage.guard.answer.planted(None), None))
                     .iter()
                     .map(|spot| spot.kind)
                     .collect();
