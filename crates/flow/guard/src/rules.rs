@@ -215,6 +215,12 @@ impl Sweep<'_, '_> {
         {
             return end.max(run.end);
         }
+        if lead == b'P'
+            && bytes.starts_with(b"Private-Lines")
+            && let Some(end) = self.read(run.start, secret::putty_key)
+        {
+            return end.max(run.end);
+        }
         if encoded::may_be_spaced(bytes)
             && let Some(end) = self.read(run.start, encoded::spaced)
         {
@@ -243,8 +249,12 @@ impl Sweep<'_, '_> {
                 number::parts(bytes, run.start, self.text, self.out);
             }
         }
-        if flags & (DIGIT | JOIN) != 0 && assign::may_be_told(view, run.start) {
-            self.read(run.start, |cur, text| assign::told_by_value(cur, text, &run));
+        if flags & (DIGIT | JOIN) != 0
+            && bytes.len() > 3
+            && assign::may_be_told(view, run.start)
+            && let Some(end) = self.read(run.start, |cur, text| assign::told_by_value(cur, text, &run))
+        {
+            return end.max(run.end);
         }
         let led = lead::may_lead(view, &run, flags)
             .then(|| self.read(run.start, |cur, text| lead::value(cur, text, &run, flags)))

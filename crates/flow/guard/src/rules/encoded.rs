@@ -199,7 +199,7 @@ fn hex(token: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Base64 of either alphabet, as far as it goes.
-fn base64(token: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn base64(token: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(token.len() / 4 * 3 + 3);
     for chunk in token.chunks(4) {
         out.extend(quad(chunk)?.iter().take(chunk.len() * 6 / 8));

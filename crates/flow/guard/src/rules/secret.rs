@@ -1,156 +1,21 @@
-//! Credentials that show what they are: issued prefixes, private keys, connection strings.
+//! Credentials that show what they are: issued prefixes and marks, private keys, connection strings.
 //!
-//! Forms are those the issuers document; GitHub and npm tokens end in a checksum, which makes them certain.
+//! GitHub and npm tokens end in a checksum, which makes them certain.
 
-use std::sync::LazyLock;
+use std::{ops::Range, sync::LazyLock};
 
 use countersign_core::Kind;
 
-use super::{HOLD, Hit, Text, check, cursor::Cursor};
+use super::{
+    HOLD, Hit, Text, check,
+    cursor::Cursor,
+    services::{Body, MARKED, Marked, TOKENS, Token},
+};
 
 /// No token with a prefix is shorter; shorter runs are not looked at.
 pub(super) const SHORTEST: usize = 16;
 
-/// Which characters a token goes on with.
-#[derive(Clone, Copy)]
-enum Body {
-    /// Letters and digits.
-    Alnum,
-    /// Hexadecimal digits.
-    Hex,
-    /// Upper-case letters and digits.
-    Upper,
-    /// Lower-case letters and digits.
-    Lower,
-    /// Letters, digits, `-` and `_`.
-    Word,
-    /// Those and `.`.
-    Dotted,
-    /// Those, `/`, `+`, `=`, `$`, `:` and `%`.
-    Wide,
-}
-
-impl Body {
-    const fn takes(self, c: u8) -> bool {
-        match self {
-            Self::Alnum => c.is_ascii_alphanumeric(),
-            Self::Hex => c.is_ascii_hexdigit(),
-            Self::Upper => c.is_ascii_uppercase() || c.is_ascii_digit(),
-            Self::Lower => c.is_ascii_lowercase() || c.is_ascii_digit(),
-            Self::Word => c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_'),
-            Self::Dotted => c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.'),
-            Self::Wide => {
-                c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.' | b'/' | b'+' | b'=' | b'$' | b':' | b'%')
-            }
-        }
-    }
-}
-
-/// A kind of token: name, what it begins with, what it goes on with, at least how long that is.
-struct Token(&'static str, &'static [u8], Body, usize);
-
-static TOKENS: &[Token] = &[
-    Token("secret/age-key", b"AGE-SECRET-KEY-1", Body::Upper, 40),
-    Token("secret/anthropic-key", b"sk-ant-", Body::Word, 20),
-    Token("secret/artifactory-token", b"AKCp", Body::Alnum, 40),
-    Token("secret/atlassian-token", b"ATATT3", Body::Wide, 40),
-    Token("secret/atlassian-token", b"ATBB", Body::Alnum, 28),
-    Token("secret/aws-key-id", b"AKIA", Body::Upper, 16),
-    Token("secret/aws-key-id", b"ASIA", Body::Upper, 16),
-    Token("secret/aws-key-id", b"A3T0", Body::Upper, 16),
-    Token("secret/aws-mws-token", b"amzn.mws.", Body::Word, 32),
-    Token("secret/bedrock-key", b"ABSK", Body::Wide, 60),
-    Token("secret/databricks-token", b"dapi", Body::Hex, 32),
-    Token("secret/digitalocean-token", b"doo_v1_", Body::Hex, 60),
-    Token("secret/digitalocean-token", b"dop_v1_", Body::Hex, 60),
-    Token("secret/digitalocean-token", b"dor_v1_", Body::Hex, 60),
-    Token("secret/django-key", b"django-insecure-", Body::Wide, 8),
-    Token("secret/docker-token", b"dckr_pat_", Body::Word, 20),
-    Token("secret/docker-token", b"dckr_oat_", Body::Word, 20),
-    Token("secret/doppler-token", b"dp.", Body::Dotted, 40),
-    Token("secret/dropbox-token", b"sl.", Body::Dotted, 100),
-    Token("secret/dynatrace-token", b"dt0c01.", Body::Dotted, 60),
-    Token("secret/facebook-token", b"EAAC", Body::Alnum, 80),
-    Token("secret/figma-token", b"figd_", Body::Word, 30),
-    Token("secret/firecrawl-key", b"fc-", Body::Hex, 32),
-    Token("secret/github-token", b"ghp_", Body::Alnum, 36),
-    Token("secret/github-token", b"gho_", Body::Alnum, 36),
-    Token("secret/github-token", b"ghu_", Body::Alnum, 36),
-    Token("secret/github-token", b"ghs_", Body::Alnum, 36),
-    Token("secret/github-token", b"ghr_", Body::Alnum, 36),
-    Token("secret/github-token", b"github_pat_", Body::Word, 40),
-    Token("secret/gitlab-token", b"GR1348941", Body::Word, 18),
-    Token("secret/gitlab-token", b"glpat-", Body::Word, 18),
-    Token("secret/gitlab-token", b"glptt-", Body::Word, 18),
-    Token("secret/gitlab-token", b"gldt-", Body::Word, 18),
-    Token("secret/gitlab-token", b"glrt-", Body::Word, 18),
-    Token("secret/google-key", b"AIza", Body::Word, 34),
-    Token("secret/google-oauth", b"GOCSPX-", Body::Word, 24),
-    Token("secret/google-oauth", b"ya29.", Body::Dotted, 40),
-    Token("secret/grafana-token", b"glc_", Body::Wide, 32),
-    Token("secret/grafana-token", b"glsa_", Body::Word, 32),
-    Token("secret/groq-key", b"gsk_", Body::Alnum, 40),
-    Token("secret/hashicorp-vault", b"hvs.", Body::Word, 24),
-    Token("secret/hashicorp-vault", b"hvb.", Body::Word, 24),
-    Token("secret/hashicorp-vault", b"hvr.", Body::Word, 24),
-    Token("secret/huggingface-token", b"hf_", Body::Alnum, 30),
-    Token("secret/jina-key", b"jina_", Body::Word, 40),
-    Token("secret/linear-key", b"lin_api_", Body::Alnum, 32),
-    Token("secret/mapbox-token", b"sk.eyJ", Body::Dotted, 40),
-    Token("secret/newrelic-key", b"NRAK-", Body::Upper, 24),
-    Token("secret/newrelic-key", b"NRII-", Body::Word, 28),
-    Token("secret/newrelic-key", b"NRIQ-", Body::Word, 28),
-    Token("secret/npm-token", b"npm_", Body::Alnum, 36),
-    Token("secret/nuget-key", b"oy2", Body::Lower, 43),
-    Token("secret/adafruit-key", b"aio_", Body::Alnum, 26),
-    Token("secret/odoo-token", b"odt_", Body::Alnum, 30),
-    Token("secret/openai-key", b"sk-", Body::Word, 32),
-    Token("secret/perplexity-key", b"pplx-", Body::Alnum, 32),
-    Token("secret/pixie-key", b"px-api-", Body::Word, 36),
-    Token("secret/pixie-key", b"px-dep-", Body::Word, 36),
-    Token("secret/postman-key", b"PMAK-", Body::Word, 50),
-    Token("secret/pypi-token", b"pypi-AgE", Body::Word, 50),
-    Token("secret/replicate-token", b"r8_", Body::Alnum, 36),
-    Token("secret/rubygems-key", b"rubygems_", Body::Hex, 40),
-    Token("secret/sendgrid-key", b"SG.", Body::Dotted, 50),
-    Token("secret/shopify-token", b"shpss_", Body::Hex, 32),
-    Token("secret/shopify-token", b"shpat_", Body::Hex, 32),
-    Token("secret/shopify-token", b"shpca_", Body::Hex, 32),
-    Token("secret/shopify-token", b"shppa_", Body::Hex, 32),
-    Token("secret/slack-token", b"xoxb-", Body::Word, 20),
-    Token("secret/slack-token", b"xoxp-", Body::Word, 20),
-    Token("secret/slack-token", b"xoxa-", Body::Word, 20),
-    Token("secret/slack-token", b"xoxr-", Body::Word, 20),
-    Token("secret/slack-token", b"xoxs-", Body::Word, 20),
-    Token("secret/slack-token", b"xapp-", Body::Wide, 30),
-    Token("secret/slack-webhook", b"hooks.slack.com/services/T", Body::Wide, 30),
-    Token("secret/sourcegraph-token", b"sgp_", Body::Word, 40),
-    Token("secret/square-token", b"sq0atp-", Body::Word, 20),
-    Token("secret/square-token", b"sq0csp-", Body::Word, 36),
-    Token("secret/stackhawk-key", b"hawk.", Body::Dotted, 40),
-    Token("secret/stripe-key", b"sk_live_", Body::Alnum, 20),
-    Token("secret/stripe-key", b"sk_test_", Body::Alnum, 20),
-    Token("secret/stripe-key", b"rk_live_", Body::Alnum, 20),
-    Token("secret/stripe-key", b"rk_test_", Body::Alnum, 20),
-    Token("secret/stripe-key", b"whsec_", Body::Wide, 24),
-    Token("secret/supabase-key", b"sbp_", Body::Hex, 36),
-    Token("secret/tavily-key", b"tvly-", Body::Word, 28),
-    Token("secret/teams-webhook", b"outlook.office.com/webhook/", Body::Wide, 60),
-    Token("secret/twilio-key", b"SK", Body::Hex, 32),
-    Token("secret/xai-key", b"xai-", Body::Alnum, 60),
-    Token("secret/aws-appsync-key", b"da2-", Body::Lower, 26),
-    Token("secret/password-hash", b"$2a$", Body::Wide, 50),
-    Token("secret/password-hash", b"$2b$", Body::Wide, 50),
-    Token("secret/password-hash", b"$2y$", Body::Wide, 50),
-    Token("secret/password-hash", b"$1$", Body::Wide, 26),
-    Token("secret/password-hash", b"$5$", Body::Wide, 50),
-    Token("secret/password-hash", b"$6$", Body::Wide, 80),
-    Token("secret/password-hash", b"$8$", Body::Wide, 50),
-    Token("secret/password-hash", b"$argon2", Body::Wide, 50),
-    Token("secret/password-hash", b"$krb5", Body::Wide, 60),
-];
-
-/// Where a token can begin, web tokens among them, by its first two bytes, and the tokens by their first.
+/// Where a token can begin or hold its mark, web tokens among them, by two bytes, and the tokens by their first, longest prefix first.
 struct Index {
     pairs: Vec<u64>,
     by_lead: Vec<Vec<&'static Token>>,
@@ -165,13 +30,16 @@ static INDEX: LazyLock<Index> = LazyLock::new(|| {
         }
     };
     begins(*b"ey");
+    DISCORD.iter().for_each(|pair| begins(**pair));
     TOKENS.iter().filter_map(|token| token.1.first_chunk()).for_each(|pair| begins(*pair));
+    MARKED.iter().filter_map(|token| token.1.first_chunk()).for_each(|pair| begins(*pair));
     for token in TOKENS {
         let [a, ..] = token.1 else { continue };
         if let Some(tokens) = index.by_lead.get_mut(usize::from(*a)) {
             tokens.push(token);
         }
     }
+    index.by_lead.iter_mut().for_each(|tokens| tokens.sort_by_key(|t| std::cmp::Reverse(t.1.len())));
     index
 });
 
@@ -185,7 +53,7 @@ pub(super) fn tokens(run: &[u8], start: usize, out: &mut Vec<Hit>) {
     };
     let mut done = 0;
     for (at, pair) in run.windows(2).enumerate().filter(|(_, pair)| known(pair)) {
-        let &[a, b] = pair else { continue };
+        let &[a, _] = pair else { continue };
         if at < done {
             continue;
         }
@@ -197,14 +65,13 @@ pub(super) fn tokens(run: &[u8], start: usize, out: &mut Vec<Hit>) {
         let hit = tokens
             .filter(|t| begins || unlike_words(t.1))
             .find_map(|t| token(t, rest))
-            .or_else(|| if begins && (a, b) == (b'e', b'y') { web_token(rest) } else { None });
-        if let Some((rule, len, confidence)) = hit {
-            out.push(Hit::new(Kind::Secret, rule, start + at..start + at + len, confidence));
-            done = at + len;
+            .or_else(|| if begins { dotted(rest) } else { None })
+            .map(|(rule, len, confidence)| (rule, at..at + len, confidence))
+            .or_else(|| MARKED.iter().find_map(|m| marked(m, run, done, at)));
+        if let Some((rule, span, confidence)) = hit {
+            out.push(Hit::new(Kind::Secret, rule, start + span.start..start + span.end, confidence));
+            done = span.end;
         }
-    }
-    if done == 0 {
-        telegram(run, start, out);
     }
 }
 
@@ -221,21 +88,20 @@ pub(super) fn promising(held: &[u8]) -> bool {
             let len = rest.len().min(prefix.len());
             len >= 3.min(prefix.len()) && rest.get(..len) == prefix.get(..len)
         };
-        begun(b"eyJ") || TOKENS.iter().any(|t| begun(t.1))
+        let tokens = rest.first().and_then(|c| INDEX.by_lead.get(usize::from(*c)));
+        begun(b"eyJ") || tokens.into_iter().flatten().any(|t| begun(t.1))
     })
 }
 
-/// One kind of token at the beginning of `rest`: its name, length and certainty.
-fn token(&Token(rule, prefix, body, least): &Token, rest: &[u8]) -> Option<(&'static str, usize, f32)> {
+/// One kind of token at the beginning of `rest`: its rule, length and certainty.
+fn token(&Token(rule, prefix, body, least, most): &Token, rest: &[u8]) -> Option<(&'static str, usize, f32)> {
     let tail = rest.strip_prefix(prefix)?;
     let len = tail.iter().take_while(|c| body.takes(**c)).count();
     let tail = tail.get(..len)?;
     let tail = tail.get(..tail.iter().rposition(|c| !matches!(c, b'.' | b':' | b'-')).map_or(0, |i| i + 1))?;
-    // Identifiers of fixed length do not go on; a hash that happens to begin like one does.
-    let exact = matches!(body, Body::Upper | Body::Lower | Body::Hex);
-    if tail.len() < least
-        || exact && (tail.len() > least + 8 || rest.get(prefix.len() + len).is_some_and(u8::is_ascii_alphanumeric))
-    {
+    // Tokens of bounded length do not go on; a hash that happens to begin like one does.
+    let bounded = (least..=most).contains(&tail.len());
+    if !bounded || !body.fits(tail) || rest.get(prefix.len() + len).is_some_and(u8::is_ascii_alphanumeric) {
         return None;
     }
     let mixed = tail.iter().any(u8::is_ascii_digit)
@@ -248,6 +114,20 @@ fn token(&Token(rule, prefix, body, least): &Token, rest: &[u8]) -> Option<(&'st
     }
     let confidence = if checksum(prefix, tail) { 1.0 } else { 0.9 };
     Some((rule, prefix.len() + tail.len(), confidence))
+}
+
+/// One kind of token that holds its mark at `at` of a run, of which what stands before `done` belongs to another.
+fn marked(
+    &Marked(rule, mark, (head, head_least, head_most), (tail, tail_least, tail_most)): &Marked,
+    run: &[u8],
+    done: usize,
+    at: usize,
+) -> Option<(&'static str, Range<usize>, f32)> {
+    let behind = run.get(at..)?.strip_prefix(mark)?;
+    let len = behind.iter().take_while(|c| tail.takes(**c)).count();
+    let before = run.get(done..at)?.iter().rev().take_while(|c| head.takes(**c)).count();
+    let fits = (head_least..=head_most).contains(&before) && (tail_least..=tail_most).contains(&len);
+    fits.then(|| (rule, at - before..at + mark.len() + len, 0.9))
 }
 
 /// GitHub and npm tokens: 30 characters and the CRC-32 of them, in base 62, six digits.
@@ -280,17 +160,25 @@ fn web_token(rest: &[u8]) -> Option<(&'static str, usize, f32)> {
     Some(("secret/web-token", len, 0.9))
 }
 
-/// `bot id : AA...`, 35 characters.
-fn telegram(run: &[u8], start: usize, out: &mut Vec<Hit>) {
-    let Some(at) = memchr::memmem::find(run, b":AA") else { return };
-    let (head, tail) = run.split_at(at);
-    let digits = head.iter().rev().take_while(|c| c.is_ascii_digit()).count();
-    let body = tail.iter().skip(1).take_while(|c| Body::Word.takes(**c)).count();
-    if (8..=11).contains(&digits) && (33..=36).contains(&body) {
-        let span = start + at - digits..start + at + 1 + body;
-        out.push(Hit::new(Kind::Secret, "secret/telegram-token", span, 0.9));
+/// A token in parts with dots between them: a web token, or a bot's token of Discord.
+fn dotted(rest: &[u8]) -> Option<(&'static str, usize, f32)> {
+    if rest.starts_with(b"ey") {
+        return web_token(rest);
     }
+    if !DISCORD.iter().any(|pair| rest.starts_with(*pair)) {
+        return None;
+    }
+    let part = |from: usize| rest.get(from..).map_or(0, |r| r.iter().take_while(|c| Body::Word.takes(**c)).count());
+    let id = part(0);
+    let time = part(id + 1);
+    let sign = part(id + time + 2);
+    let dots = rest.get(id) == Some(&b'.') && rest.get(id + 1 + time) == Some(&b'.');
+    let fits = (23..=28).contains(&id) && (6..=7).contains(&time) && (27..=40).contains(&sign);
+    (dots && fits).then_some(("secret/discord-token", id + time + sign + 2, 0.9))
 }
+
+/// What the number of a bot begins with in base64: its digits are 3x in hex.
+const DISCORD: [&[u8; 2]; 10] = [b"MD", b"MT", b"Mj", b"Mz", b"ND", b"NT", b"Nj", b"Nz", b"OD", b"OT"];
 
 /// The password in `scheme://name:password@host`.
 pub(super) fn connection(run: &[u8], start: usize, out: &mut Vec<Hit>) {
@@ -306,6 +194,20 @@ pub(super) fn connection(run: &[u8], start: usize, out: &mut Vec<Hit>) {
         let span = start + from + colon + 1..start + from + at;
         out.push(Hit::new(Kind::Secret, "secret/connection-string", span, 0.85));
     }
+}
+
+/// The private lines of a PuTTY key file, base64 up to the checksum behind them.
+pub(super) fn putty_key(cur: &mut Cursor<'_>, text: &Text<'_>) -> Option<Hit> {
+    let start = cur.at;
+    if !cur.eat_text(b"Private-Lines: ") {
+        return None;
+    }
+    cur.eat_while(4, |c| c.is_ascii_digit());
+    let from = cur.at;
+    let most = if text.grows { HOLD - 64 } else { usize::MAX };
+    cur.eat_while(most, |c| c.is_ascii_alphanumeric() || b"+/=\n\r".contains(&c));
+    let endless = text.grows && cur.at - from >= most;
+    Some(Hit { endless, ..Hit::new(Kind::Secret, "secret/private-key", start..cur.at, 1.0) })
 }
 
 /// A private key in PEM (RFC 7468) or OpenPGP armour, with its line breaks as they are or as `\n`.
@@ -339,3 +241,6 @@ pub(super) fn private_key(cur: &mut Cursor<'_>, text: &Text<'_>) -> Option<Hit> 
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
