@@ -43,7 +43,7 @@ impl Rules {
     /// | prompt or document leak | allowed: retrieval puts documents there | refused at 0.5 |
     /// | canary | refused | cut |
     /// | secret | masked at 0.5 | masked at 0.5 |
-    /// | personal data | allowed: it is the caller's own work | masked at 0.5 (cards, accounts, government numbers, ...); e-mail addresses and telephone numbers allowed |
+    /// | personal data | allowed: it is the caller's own work | masked at 0.5 (cards, accounts, government numbers, ...); what ordinary correspondence is made of allowed (addresses, dates, names, telephone numbers, ...) |
     /// | hidden text | allowed: what it says is judged by itself | allowed |
     /// | past a limit | refused | refused |
     /// | attachment | refused | refused |
@@ -104,8 +104,36 @@ impl Rules {
     }
 }
 
-/// Personal data that ordinary correspondence is made of. Everything else of the kind is a number somebody can misuse.
-const HARMLESS_PERSONAL_DATA: [&str; 2] = ["personal/email", "personal/phone"];
+/// Personal data that ordinary correspondence is made of. Everything else of the kind is a number somebody can misuse, and what a
+/// detector learns to find tomorrow counts as such until it is named here.
+const HARMLESS_PERSONAL_DATA: [&str; 26] = [
+    "personal/abn",
+    "personal/acn",
+    "personal/address",
+    "personal/age",
+    "personal/bic",
+    "personal/birth-date",
+    "personal/card-expiry",
+    "personal/cnpj",
+    "personal/company-id",
+    "personal/date",
+    "personal/device-id",
+    "personal/email",
+    "personal/ip-address",
+    "personal/mac-address",
+    "personal/name",
+    "personal/organization",
+    "personal/phone",
+    "personal/place",
+    "personal/reference",
+    "personal/regon",
+    "personal/siren",
+    "personal/siret",
+    "personal/url",
+    "personal/username",
+    "personal/vehicle",
+    "personal/wallet",
+];
 
 /// The table for callers with certain roles.
 struct Table(Box<[ActionRule]>);

@@ -230,7 +230,7 @@ pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     !crc
 }
 
-fn weighted(digits: &[u8], weights: &[u32], modulus: u32) -> bool {
+pub(crate) fn weighted(digits: &[u8], weights: &[u32], modulus: u32) -> bool {
     let sum: u32 = digits.iter().zip(weights).map(|(d, w)| u32::from(*d) * w).sum();
     digits.len() == weights.len() && sum.is_multiple_of(modulus)
 }

@@ -2,13 +2,16 @@
 //!
 //! A number counts when its form and its checksum say so; where those are weak, a word before it must say so too.
 
+use std::ops::RangeInclusive;
+
 use countersign_core::Kind;
 
 use super::{
     Hit, Text,
     around::{Around, may_be_named, topic},
-    check,
+    check, codes,
     cursor::Cursor,
+    date, national,
 };
 
 /// The most digits one number may have, and the most groups they may stand in.
@@ -208,31 +211,16 @@ fn checked(digits: &[u8], shape: u64, separator: Option<u8>, around: &mut Lazy<'
                 return Some(("personal/us-itin", 0.9));
             }
         }
-        0x9 if around.get().says(topic::SSN) && (check::ssn(digits) || check::itin(digits)) => {
-            return Some(("personal/us-ssn", 0.9));
-        }
-        0xa | 0x334 if check::nhs(digits) && around.get().says(topic::NHS) => return Some(("personal/nhs", 0.95)),
         0xa if check::npi(digits) && around.get().says(topic::NPI) => return Some(("personal/npi", 0.9)),
-        0x444 if digits.first().is_some_and(|d| *d > 1) && check::verhoeff(digits) => {
-            return Some(("personal/aadhaar", 0.9));
-        }
-        0xc if check::verhoeff(digits) && around.get().says(topic::NATIONAL) => {
-            return Some(("personal/aadhaar", 0.9));
-        }
-        0x3332 if check::cpf(digits) => return Some(("personal/cpf", 0.97)),
-        0xb if check::cpf(digits) && around.get().says(topic::CPF) => return Some(("personal/cpf", 0.95)),
-        0xb if check::pesel(digits) && around.get().says(topic::NATIONAL) => {
-            return Some(("personal/pesel", 0.95));
-        }
-        0x9 if check::bsn(digits) && around.get().says(topic::BSN | topic::NATIONAL) => {
-            return Some(("personal/bsn", 0.95));
-        }
         0x9 if check::routing(digits) && around.get().says(topic::ROUTING) => {
             return Some(("personal/bank-routing", 0.9));
         }
+        0xf if check::luhn(digits) && digits.len() == 15 && around.get().says(topic::DEVICE) => {
+            return Some(("personal/device-id", 0.95));
+        }
         _ => {}
     }
-    None
+    national::digits(digits, shape, || around.get())
 }
 
 /// Numbers that only the words before them make personal.
@@ -241,15 +229,56 @@ fn named(digits: &[u8], groups: usize, around: &mut Lazy<'_>) -> Option<(&'stati
         return None;
     }
     let around = around.naming()?;
-    match digits.len() {
-        3..=4 if around.names(topic::CARD_CODE) => Some(("personal/card-code", 0.9)),
-        6..=18 if around.names(topic::ACCOUNT) => Some(("personal/bank-account", 0.7)),
-        5..=12 if around.names(topic::RECORD) => Some(("personal/medical-record", 0.85)),
-        7..=10 if around.names(topic::PASSPORT) => Some(("personal/passport", 0.8)),
-        8..=12 if around.names(topic::HEALTH) => Some(("personal/health-plan", 0.8)),
-        _ => None,
+    if let Some(found) = national::named(digits, around) {
+        return Some(found);
     }
+    let of = NAMED.iter().filter(|n| around.names(n.topic));
+    of.clone().find(|n| n.digits.contains(&digits.len())).map(|n| (n.rule, n.confidence))
 }
+
+/// What a word directly before a value makes of it.
+struct Named {
+    topic: u64,
+    rule: &'static str,
+    confidence: f32,
+    /// How many digits it has where it has nothing else.
+    digits: RangeInclusive<usize>,
+    /// How long it is with letters and signs; never where it has none.
+    letters: RangeInclusive<usize>,
+}
+
+const fn named_by(
+    topic: u64,
+    rule: &'static str,
+    confidence: f32,
+    digits: RangeInclusive<usize>,
+    letters: RangeInclusive<usize>,
+) -> Named {
+    Named { topic, rule, confidence, digits, letters }
+}
+
+/// The more a word says, the earlier.
+#[expect(clippy::reversed_empty_ranges, reason = "what has no letters is of no length with them")]
+static NAMED: [Named; 18] = [
+    named_by(topic::CARD_CODE, "personal/card-code", 0.9, 3..=4, 1..=0),
+    named_by(topic::RECORD, "personal/medical-record", 0.85, 5..=12, 6..=16),
+    named_by(topic::PASSPORT, "personal/passport", 0.8, 7..=10, 6..=16),
+    named_by(topic::NPI, "personal/npi", 0.8, 10..=10, 1..=0),
+    named_by(topic::NHS, "personal/nhs", 0.8, 10..=10, 1..=0),
+    named_by(topic::HEALTH, "personal/health-plan", 0.8, 7..=14, 6..=16),
+    named_by(topic::MEDICAL, "personal/medical-license", 0.8, 5..=12, 6..=14),
+    named_by(topic::VEHICLE, "personal/vehicle", 0.7, 5..=8, 4..=17),
+    named_by(topic::LICENCE, "personal/driver-license", 0.7, 7..=13, 6..=18),
+    named_by(topic::DEVICE, "personal/device-id", 0.75, 6..=18, 6..=32),
+    named_by(topic::ROUTING, "personal/bank-routing", 0.8, 6..=9, 11..=11),
+    named_by(topic::ACCOUNT, "personal/bank-account", 0.7, 6..=18, 1..=0),
+    named_by(topic::SSN, "personal/us-ssn", 0.8, 9..=9, 1..=0),
+    named_by(topic::COMPANY, "personal/company-id", 0.75, 8..=14, 8..=15),
+    named_by(topic::TAX, "personal/tax-id", 0.75, 8..=14, 8..=16),
+    named_by(topic::NATIONAL, "personal/national-id", 0.75, 6..=18, 6..=20),
+    named_by(topic::NINO, "personal/nino", 0.75, 9..=9, 9..=9),
+    named_by(topic::PERSON_ID, "personal/reference", 0.6, 5..=16, 5..=20),
+];
 
 /// Telephone numbers in forms that nothing else has, or that the words before them name.
 fn phone(it: &Groups, groups: usize, around: &mut Lazy<'_>) -> bool {
@@ -327,58 +356,111 @@ pub(super) fn iban(cur: &mut Cursor<'_>, text: &Text<'_>) -> Option<Hit> {
     check::iban(plain.get(..count)?).then(|| Hit::new(Kind::PersonalData, "personal/iban", start..cur.at, 0.99))
 }
 
-/// Identifiers of letters and digits in one run: Spanish DNI and NIE, and passports, records and licences that are named.
-pub(super) fn lettered(run: &[u8], start: usize, text: &Text<'_>, out: &mut Vec<Hit>) {
-    let trimmed = run.iter().rposition(u8::is_ascii_alphanumeric).map_or(0, |i| i + 1);
-    let run = run.get(..trimmed).unwrap_or_default();
-    let mut push = |rule, confidence| {
-        out.push(Hit::new(Kind::PersonalData, rule, start..start + run.len(), confidence));
-    };
-    if run.len() == 9
-        && let Some((letter, number)) = run.split_last()
-        && let Some((first, rest)) = number.split_first()
-        && rest.iter().all(u8::is_ascii_digit)
-    {
-        let lead = match first {
-            b'0'..=b'9' => Some(first - b'0'),
-            b'X' | b'Y' | b'Z' => Some(first - b'X'),
-            _ => None,
-        };
-        let value = lead.map(|l| rest.iter().fold(u32::from(l), |v, d| v * 10 + u32::from(d - b'0')));
-        if value.is_some_and(|v| check::dni_letter(v) == *letter) {
-            return push("personal/dni", 0.85);
-        }
+/// Identifiers of letters and digits in one piece, by their form or by the word before them.
+pub(super) fn lettered(piece: &[u8], start: usize, text: &Text<'_>, out: &mut Vec<Hit>) {
+    let trimmed = piece.iter().rposition(u8::is_ascii_alphanumeric).map_or(0, |i| i + 1);
+    let piece = piece.get(..trimmed).unwrap_or_default();
+    if !(4..=90).contains(&piece.len()) {
+        return;
     }
-    if (6..=16).contains(&run.len()) && run.iter().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || *c == b'-') {
-        if !may_be_named(text.view, start) {
-            return;
-        }
-        let around = Around::before(text.view, start);
-        for (topic, rule, confidence) in [
-            (topic::PASSPORT, "personal/passport", 0.8),
-            (topic::RECORD, "personal/medical-record", 0.85),
-            (topic::HEALTH, "personal/health-plan", 0.8),
-            (topic::LICENCE, "personal/driver-license", 0.7),
-        ] {
-            if around.names(topic) {
-                return push(rule, confidence);
-            }
-        }
+    let around = || Around::before(text.view, start);
+    let mut push = |(rule, confidence)| {
+        out.push(Hit::new(Kind::PersonalData, rule, start..start + piece.len(), confidence));
+    };
+    if let Some(found) = national::lettered(piece, around).or_else(|| codes::code(piece, around)) {
+        return push(found);
+    }
+    let capital = piece.iter().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || b"-/.".contains(c));
+    let digits = piece.iter().filter(|c| c.is_ascii_digit()).count();
+    let letters = piece.iter().filter(|c| c.is_ascii_alphabetic()).count();
+    let hexadecimal = piece.iter().all(|c| c.is_ascii_hexdigit() || *c == b'-');
+    if piece.len() > 32 || digits < 2 || letters == 0 || !capital && !hexadecimal || !may_be_named(text.view, start) {
+        return;
+    }
+    let around = around();
+    if let Some(named) = NAMED.iter().find(|n| around.names(n.topic) && n.letters.contains(&piece.len())) {
+        push((named.rule, named.confidence));
     }
 }
 
-/// Numbers after `=` or `:` inside one run, as in `card=4111111111111111`.
+/// A value with spaces in it: a plate that a word names, a British insurance number.
+pub(super) fn spaced(cur: &mut Cursor<'_>, text: &Text<'_>) -> Option<Hit> {
+    let start = cur.at;
+    let before = start.checked_sub(1).and_then(|i| text.view.get(i)).copied().unwrap_or(b' ');
+    if before.is_ascii_alphanumeric() || before == b'-' {
+        return None;
+    }
+    let (mut end, mut shape, mut signs, mut digits) = (None, [0; 3], 0, 0);
+    for place in 0..3 {
+        let from = cur.at;
+        let len = cur.eat_while(8, |c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == b'-');
+        let piece = cur.since(from);
+        let after = cur.peek();
+        if len == 0 || place > 0 && len > 5 || after.is_some_and(|c| c.is_ascii_alphanumeric() || c == b'-') {
+            break;
+        }
+        if let Some(group) = shape.get_mut(place) {
+            *group = len;
+        }
+        signs += piece.iter().filter(|c| c.is_ascii_alphanumeric()).count();
+        digits += piece.iter().filter(|c| c.is_ascii_digit()).count();
+        end = Some(cur.at).filter(|_| signs <= 10).or(end);
+        if !cur.eat(b' ') {
+            break;
+        }
+    }
+    let (end, groups) = (end?, shape.iter().filter(|len| **len > 0).count());
+    let year = groups == 1 && matches!(text.view.get(start..end), Some([b'1', b'9', _, _] | [b'2', b'0', _, _]));
+    if cur.starved() || year || !(4..=10).contains(&signs) || digits == 0 || !may_be_named(text.view, start) {
+        return None;
+    }
+    Around::before(text.view, start)
+        .names(topic::VEHICLE)
+        .then(|| Hit::new(Kind::PersonalData, "personal/vehicle", start..end, 0.7))
+}
+
+/// What stands behind the letters and digits read so far and proves them: the sign of an identity number of Hong Kong, the rest of
+/// a machine-readable line.
+pub(super) fn proven(cur: &mut Cursor<'_>, run: &[u8]) -> Option<Hit> {
+    let start = cur.at;
+    if matches!(run.len(), 7 | 8) && run.first().is_some_and(u8::is_ascii_uppercase) {
+        cur.at += run.len();
+        let check = cur.eat(b'(').then(|| cur.peek()).flatten()?;
+        cur.at += 1;
+        return (national::is_hkid(run, check) && cur.eat(b')'))
+            .then(|| Hit::new(Kind::PersonalData, "personal/hkid", start..cur.at, 0.95));
+    }
+    if !(14..=44).contains(&run.len()) || !run.iter().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit()) {
+        return None;
+    }
+    cur.eat_while(45, |c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == b'<');
+    (codes::is_travel_line(cur.since(start)) && !cur.peek().is_some_and(|c| c.is_ascii_alphanumeric()))
+        .then(|| Hit::new(Kind::PersonalData, "personal/passport", start..cur.at, 0.98))
+}
+
+/// Values after `=` or `:` inside one run, as in `card=4111111111111111`.
 pub(super) fn parts(run: &[u8], start: usize, text: &Text<'_>, out: &mut Vec<Hit>) {
     let mut at = 0;
-    while let Some(skip) = run.get(at..).and_then(|r| r.iter().position(|c| matches!(c, b'=' | b':' | b'&' | b'/'))) {
+    while let Some(skip) = run.get(at..).and_then(|r| r.iter().position(|c| b"=:&/?".contains(c))) {
         at += skip + 1;
-        if run.get(at).is_some_and(|c| c.is_ascii_digit() || *c == b'+') {
-            // The run is whole, but a number may go on behind it: only what ends inside is judged here.
-            let mut cursor = Cursor::new(text.view.get(..start + run.len()).unwrap_or_default(), start + at, true);
-            if let Some(hit) = probe(&mut cursor, text) {
+        let rest = run.get(at..).unwrap_or_default();
+        let Some(first) = rest.first() else { return };
+        // The run is whole, but a value may go on behind it: only what ends inside is judged here.
+        let view = text.view.get(..start + run.len()).unwrap_or_default();
+        if first.is_ascii_digit() || *first == b'+' {
+            let read = |matcher: fn(&mut Cursor<'_>, &Text<'_>) -> Option<Hit>| {
+                matcher(&mut Cursor::new(view, start + at, true), text)
+            };
+            if let Some(hit) = read(date::probe).or_else(|| read(probe)) {
                 at = hit.span.end - start;
                 out.push(hit);
+                continue;
             }
+        }
+        let piece = rest.get(..rest.iter().position(|c| b"=:&/?".contains(c)).unwrap_or(rest.len()));
+        let piece = piece.unwrap_or_default();
+        if piece.iter().any(u8::is_ascii_digit) && piece.iter().any(u8::is_ascii_alphabetic) {
+            lettered(piece, start + at, text, out);
         }
     }
 }

@@ -3,7 +3,7 @@
 //! INVARIANT: what is stepped over would have changed nothing: no rule reports it, none holds it, none reads on from it. When in doubt
 //! a place is not stepped over. Tests hold the two against each other.
 
-use super::assign;
+use super::{assign, lead};
 use crate::blocks::{BLOCK, masks, places};
 
 /// Finds the next place that a rule has to look at.
@@ -63,17 +63,20 @@ impl<'a> Skip<'a> {
         // One sign and a space, or two and a space, twice: many of these may spell a word. Behind the block all may be spaces.
         let space = |ahead: u32| spaces >> ahead | !(u64::MAX >> ahead);
         looks |= starts & space(1) & space(3) | starts & runs >> 1 & space(2) & space(5);
-        // Long runs; among those of ten the armour of keys.
+        // Long runs; among those of eight the armour of keys, web addresses without a scheme, and codes of capital letters.
         let two = runs & runs >> 1;
         let four = two & two >> 2;
         let eight = four & four >> 4;
         looks |= eight & eight >> 8;
-        for place in places(starts & eight & two >> 8) {
-            looks |= u64::from(self.view.get(self.start + place) == Some(&b'-')) << place;
+        for place in places(starts & eight) {
+            looks |= u64::from(may_begin(self.view, self.start + place)) << place;
         }
+        // A word and a number.
+        looks |= ends & space(1) & (digits >> 2 | !(u64::MAX >> 2));
         // Words that names end in.
         for place in places(ends) {
-            looks |= u64::from(assign::ends_like_name(self.view, self.start + place + 1)) << place;
+            let end = self.start + place + 1;
+            looks |= u64::from(assign::ends_like_name(self.view, end) || lead::ends_like_lead(self.view, end)) << place;
         }
         // A run at the end of the block may go on in the next one, and one at the end of the view may do so when more arrives.
         looks |= runs & 1 << 63;
@@ -82,6 +85,16 @@ impl<'a> Skip<'a> {
             looks |= runs & !0 << near;
         }
         (self.runs, self.looks) = (runs, looks);
+    }
+}
+
+/// Whether a run of eight bytes or more is looked at for how it begins.
+#[inline]
+fn may_begin(view: &[u8], at: usize) -> bool {
+    match view.get(at..at + 4) {
+        Some([b'-', ..] | [b'w', b'w', b'w', b'.']) => true,
+        Some(first) => first.iter().all(u8::is_ascii_uppercase),
+        None => false,
     }
 }
 

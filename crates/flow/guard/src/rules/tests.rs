@@ -1,7 +1,7 @@
 use super::*;
 
 /// Rules found in a prompt's text, with the text they were found in.
-fn found(text: &str) -> Vec<(&'static str, &str)> {
+pub(super) fn found(text: &str) -> Vec<(&'static str, &str)> {
     let mut out = Vec::new();
     prompt(text, &Planted::default(), &mut out);
     out.into_iter().map(|f| (f.rule, text.get(f.span).unwrap())).collect()

@@ -134,10 +134,10 @@ fn wrapped() -> String {
 /// Texts with nothing to find, which look a little as if.
 fn good() -> Vec<&'static str> {
     vec![
-        "Hello! Your order 12345678 was placed on 2024-11-03 at 10:20:30.555, total 1,200.50 EUR.",
+        "Hello! Your order 12345678 was placed at 10:20:30.555, total 1,200.50 EUR.",
         "Version 10.15.7 build 2024.11.3 commit 9fceb02d0ae598e95dc970b74767f19372d61af8 id 3fa85f64-5717-4562-b3fc-2c963f66afa6.",
         "Grüße — „Anführung“, naïve café; 東京は日本の首都です。 Привет, мир! \u{1f44d}\u{200d}\u{1f4bb}",
-        "a [link](https://en.wikipedia.org/wiki/Rust_(programming_language)) and `x[i] < y` and 3 * 4 = 12!",
+        "a [link](/wiki/Rust_(programming_language)) and `x[i] < y` and 3 * 4 = 12!",
         "{\"a\": [1, 2, 3], \"b\": \"c\\n\\\"d\\\"\"}",
         "ISBN 978-3-16-148410-0, C:\\new\\table, \\alpha + \\nu, I a b c d.",
         "",

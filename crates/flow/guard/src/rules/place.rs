@@ -1,0 +1,536 @@
+//! Addresses of street level, in the forms of a dozen languages: a number and a street, or a street and a number.
+
+use countersign_core::Kind;
+
+use super::{Hit, Text, cursor::Cursor};
+
+/// An address that begins with its number: `12 Main Street`, `12, rue de la Paix`.
+pub(super) fn numbered(cur: &mut Cursor<'_>, text: &Text<'_>) -> Option<Hit> {
+    let start = cur.at;
+    let before = start.checked_sub(1).and_then(|i| text.view.get(i)).copied().unwrap_or(b' ');
+    if before.is_ascii_alphanumeric() || b"-./_+$#%,:".contains(&before) {
+        return None;
+    }
+    let digits = cur.eat_while(6, |c| c.is_ascii_digit());
+    // 12a, 12-14, 71/227.
+    if cur.eat_while(1, |c| matches!(c, b'-' | b'/')) == 1 {
+        (cur.eat_while(4, |c| c.is_ascii_digit()) > 0).then_some(())?;
+    } else if cur.peek_at(1).is_some_and(|c| matches!(c, b' ' | b',')) {
+        cur.eat_while(1, |c| c.is_ascii_alphabetic());
+    }
+    let comma = cur.eat(b',');
+    cur.eat(b' ').then_some(())?;
+    let from = cur.at;
+    let first = word(cur);
+    if first.is_empty() {
+        return None;
+    }
+    if is(first, FRENCH) {
+        let named = name(cur, true)?;
+        return Some(hit(start, named));
+    }
+    cur.at = from;
+    street(cur, if comma { 3 } else { digits }).map(|end| {
+        cur.at = end;
+        hit(start, unit(cur).unwrap_or(end))
+    })
+}
+
+/// What may lead an address or stand at its beginning: a street with its number behind, a flat, a box.
+pub(super) fn led(cur: &mut Cursor<'_>, text: &Text<'_>) -> Option<Hit> {
+    let start = cur.at;
+    let before = start.checked_sub(1).and_then(|i| text.view.get(i)).copied().unwrap_or(b' ');
+    if before.is_ascii_alphanumeric() || before >= 0x80 || b"-./_".contains(&before) {
+        return None;
+    }
+    let first = word(cur);
+    let capital = first.first().is_some_and(u8::is_ascii_uppercase);
+    if capital && ends_like_street(first) {
+        cur.eat(b'.');
+        cur.eat(b' ').then_some(())?;
+        return house(cur).map(|end| hit(start, end));
+    }
+    if is(first, BEFORE) || is(first, &["C"]) && cur.eat(b'/') {
+        cur.eat(b'.');
+        cur.eat(b' ').then_some(())?;
+        cur.at = name(cur, false)?;
+        let end = cur.at;
+        cur.eat(b',');
+        if cur.eat(b' ')
+            && let Some(end) = house(cur)
+        {
+            cur.at = end;
+            return Some(hit(start, unit(cur).unwrap_or(end)));
+        }
+        // A French street is one without a number, too.
+        return (!capital && is(first, FRENCH) && !cur.starved()).then(|| hit(start, end));
+    }
+    if is(first, &["Flat", "Studio", "Unit", "Apartment", "Apt", "H.No", "House"]) {
+        cur.eat(b'.');
+        cur.eat(b' ').then_some(())?;
+        (cur.eat_while(4, |c| c.is_ascii_digit()) > 0).then_some(())?;
+        cur.eat_while(1, |c| c.is_ascii_alphabetic());
+        (cur.eat(b',') && cur.eat(b' ')).then_some(())?;
+        // A house of the street may come before it.
+        if cur.peek()?.is_ascii_digit() {
+            cur.eat_while(5, |c| c.is_ascii_alphanumeric());
+            cur.eat(b',');
+            cur.eat(b' ').then_some(())?;
+        }
+        return street(cur, 3).map(|end| hit(start, end));
+    }
+    if is(first, &["PO", "P.O", "P.O.", "Postfach", "BP"]) {
+        cur.eat_while(1, |c| c == b'.');
+        cur.eat(b' ').then_some(())?;
+        if first.first() == Some(&b'P') && first.len() < 5 {
+            (cur.eat_text(b"Box ") || cur.eat_text(b"Box: ")).then_some(())?;
+        }
+        let digits = cur.eat_while(7, |c| c.is_ascii_digit());
+        return (digits > 1 && !continues(cur)).then(|| hit(start, cur.at));
+    }
+    None
+}
+
+fn hit(start: usize, end: usize) -> Hit {
+    Hit::new(Kind::PersonalData, "personal/address", start..end, 0.75)
+}
+
+/// Up to four words of which the last says that it is a street; where it ends. What is also an ordinary word needs a number of
+/// three `digits` before it.
+fn street(cur: &mut Cursor<'_>, digits: usize) -> Option<usize> {
+    let mut end = None;
+    for place in 0..5 {
+        let from = cur.at;
+        let word = word(cur);
+        let capital = word.first().is_some_and(|c| c.is_ascii_uppercase() || *c >= 0x80);
+        let particle = place > 0 && is(word, &["of", "the", "de", "la", "del", "van", "du", "and"]);
+        if !capital && !particle {
+            // 5th Avenue.
+            cur.at = from;
+            let ordinal = cur.eat_while(3, |c| c.is_ascii_digit()) > 0
+                && [b"st", b"nd", b"rd", b"th"].iter().any(|end| cur.eat_text(*end));
+            if place != 0 || !ordinal {
+                break;
+            }
+        }
+        let strong = is(word, STRONG);
+        if place > 0 && (strong && digits > 0 || digits > 2 && is(word, WEAK)) {
+            end = Some(cur.at);
+        } else if end.is_some() {
+            // `12 Main Street North`, and no more.
+            if is(word, &["N", "S", "E", "W", "NE", "NW", "SE", "SW", "North", "South", "East", "West"]) {
+                end = Some(cur.at);
+            }
+            break;
+        }
+        let dot = cur.eat(b'.');
+        if dot && end == Some(cur.at - 1) && cur.peek() == Some(b',') {
+            end = Some(cur.at);
+        }
+        if !cur.eat(b' ') {
+            break;
+        }
+    }
+    end.filter(|_| !cur.starved())
+}
+
+/// The name of a street: words that begin with a capital, and small words between them; where it ends. `numbers` may stand in it.
+fn name(cur: &mut Cursor<'_>, numbers: bool) -> Option<usize> {
+    let mut end = None;
+    for _ in 0..7 {
+        let word = word(cur);
+        let capital = word.first().is_some_and(|c| c.is_ascii_uppercase() || *c >= 0x80);
+        let elided = word.get(1) == Some(&b'\'') && word.get(2).is_some_and(u8::is_ascii_uppercase);
+        if capital || elided {
+            end = Some(cur.at);
+        } else if numbers && !word.is_empty() && word.iter().all(u8::is_ascii_digit) {
+            // `place du 8 Mai`.
+        } else if !is(word, PARTICLES) {
+            break;
+        }
+        // A house's number follows, or the next word.
+        let ahead = usize::from(cur.peek() == Some(b'.'));
+        if cur.peek_at(ahead) != Some(b' ') || !numbers && cur.peek_at(ahead + 1).is_some_and(|c| c.is_ascii_digit()) {
+            break;
+        }
+        cur.at += ahead + 1;
+    }
+    end.filter(|_| !cur.starved())
+}
+
+/// The number of a house: `12`, `12a`, `36/86`, `12-14`; where it ends.
+fn house(cur: &mut Cursor<'_>) -> Option<usize> {
+    let from = cur.at;
+    let digits = cur.eat_while(4, |c| c.is_ascii_digit());
+    let year = digits == 4 && matches!(cur.since(from), [b'1', b'9', ..] | [b'2', b'0', ..]);
+    if digits == 0 || year {
+        return None;
+    }
+    if cur.peek_at(1).is_none_or(|c| !c.is_ascii_alphanumeric()) {
+        cur.eat_while(1, |c| c.is_ascii_lowercase());
+    }
+    if matches!(cur.peek(), Some(b'/' | b'-')) && cur.peek_at(1).is_some_and(|c| c.is_ascii_digit()) {
+        cur.at += 1;
+        cur.eat_while(4, |c| c.is_ascii_digit());
+    }
+    (!continues(cur)).then_some(cur.at)
+}
+
+/// A flat, a suite or a floor behind a street; where it ends.
+fn unit(cur: &mut Cursor<'_>) -> Option<usize> {
+    cur.eat(b'.');
+    cur.eat(b',');
+    cur.eat(b' ').then_some(())?;
+    if !cur.eat(b'#') {
+        let word = word(cur);
+        is(word, UNITS).then_some(())?;
+        cur.eat(b'.');
+        cur.eat(b' ').then_some(())?;
+        cur.eat(b'#');
+    }
+    let len = cur.eat_while(6, |c| c.is_ascii_alphanumeric() || c == b'-');
+    let value = cur.since(cur.at - len);
+    let plausible = value.iter().any(u8::is_ascii_digit) || matches!(value, [b'A'..=b'Z']);
+    (len > 0 && plausible && !cur.peek().is_some_and(|c| c.is_ascii_alphanumeric())).then_some(cur.at)
+}
+
+/// Whether a number is a part of something longer.
+fn continues(cur: &mut Cursor<'_>) -> bool {
+    match cur.peek() {
+        Some(c) if c.is_ascii_alphanumeric() || matches!(c, b'%' | b'_') => true,
+        Some(b'.' | b',' | b':' | b'-' | b'/') => cur.peek_at(1).is_some_and(|c| c.is_ascii_digit()),
+        _ => false,
+    }
+}
+
+/// Letters of Latin scripts, with the signs that stand in names; bounded.
+fn word<'a>(cur: &mut Cursor<'a>) -> &'a [u8] {
+    let from = cur.at;
+    while cur.at - from < 32 {
+        let step = match cur.peek() {
+            Some(c) if c.is_ascii_alphanumeric() => 1,
+            Some(b'-' | b'\'') if cur.at > from => 1,
+            // Latin letters beyond ASCII, up to U+017F.
+            Some(0xc3..=0xc5) => 2,
+            // A dot inside, as in H.No and P.O.
+            Some(b'.') if cur.at > from && cur.peek_at(1).is_some_and(|c| c.is_ascii_uppercase()) => 1,
+            _ => break,
+        };
+        cur.at += step;
+    }
+    cur.since(from)
+}
+
+fn is(word: &[u8], list: &[&str]) -> bool {
+    list.iter().any(|w| w.as_bytes() == word)
+}
+
+/// Whether a word is the name of a street with what it is at its end.
+fn ends_like_street(word: &[u8]) -> bool {
+    ENDS.iter().any(|end| word.strip_suffix(end.as_bytes()).is_some_and(|name| name.len() > 2))
+}
+
+/// Ends of German, Dutch and Nordic streets that ordinary words do not have.
+const ENDS: [&str; 33] = [
+    "straße", "strasse", "str", "weg", "platz", "gasse", "allee", "damm", "pfad", "steig", "chaussee", "-ring",
+    "-Ring", "-Straße", "-Weg", "-Platz", "-Allee", "-Gasse", "straat", "laan", "plein", "gracht", "dreef", "singel",
+    "dijk", "kade", "steeg", "gatan", "vägen", "torget", "stigen", "vej", "katu",
+];
+
+/// Words that stand before the name of a street.
+const BEFORE: &[&str] = &[
+    "Calle",
+    "Avenida",
+    "Avda",
+    "Av",
+    "Plaza",
+    "Paseo",
+    "Camino",
+    "Carrera",
+    "Ronda",
+    "Via",
+    "Viale",
+    "Piazza",
+    "Corso",
+    "Strada",
+    "Vicolo",
+    "Contrada",
+    "Largo",
+    "Rua",
+    "Travessa",
+    "Alameda",
+    "ul",
+    "ulica",
+    "plac",
+    "aleja",
+    "rue",
+    "avenue",
+    "boulevard",
+    "chemin",
+    "impasse",
+    "Rue",
+    "Piazzale",
+    "Stretto",
+];
+
+/// French streets, which are written small.
+const FRENCH: &[&str] =
+    &["rue", "Rue", "avenue", "boulevard", "chemin", "impasse", "allée", "quai", "bd", "route", "cours"];
+
+const PARTICLES: &[&str] = &[
+    "de", "la", "le", "les", "du", "des", "del", "los", "las", "da", "do", "dos", "das", "di", "dei", "della", "delle",
+    "degli", "el", "e", "y", "von", "van", "der", "den", "san",
+];
+
+/// Streets, and nothing else.
+const STRONG: &[&str] = &[
+    "Street",
+    "St",
+    "Avenue",
+    "Ave",
+    "Road",
+    "Rd",
+    "Lane",
+    "Ln",
+    "Drive",
+    "Dr",
+    "Boulevard",
+    "Blvd",
+    "Court",
+    "Ct",
+    "Square",
+    "Sq",
+    "Terrace",
+    "Parkway",
+    "Pkwy",
+    "Highway",
+    "Hwy",
+    "Circle",
+    "Crescent",
+    "Close",
+    "Way",
+    "Place",
+    "Pl",
+    "Alley",
+    "Mews",
+    "Marg",
+    "Turnpike",
+    "Expressway",
+    "Nagar",
+    "street",
+    "avenue",
+    "road",
+    "lane",
+];
+
+/// Ends of streets that are ordinary words as well (after USPS Publication 28, appendix C1).
+const WEAK: &[&str] = &[
+    "Arcade",
+    "Bayou",
+    "Beach",
+    "Bend",
+    "Bluff",
+    "Bluffs",
+    "Bottom",
+    "Branch",
+    "Bridge",
+    "Brook",
+    "Brooks",
+    "Burg",
+    "Bypass",
+    "Camp",
+    "Canyon",
+    "Cape",
+    "Causeway",
+    "Center",
+    "Centers",
+    "Centre",
+    "Circles",
+    "Cliff",
+    "Cliffs",
+    "Club",
+    "Common",
+    "Commons",
+    "Corner",
+    "Corners",
+    "Course",
+    "Courts",
+    "Cove",
+    "Coves",
+    "Creek",
+    "Crest",
+    "Crossing",
+    "Crossroad",
+    "Curve",
+    "Dale",
+    "Dam",
+    "Divide",
+    "Drives",
+    "Estate",
+    "Estates",
+    "Extension",
+    "Extensions",
+    "Fall",
+    "Falls",
+    "Ferry",
+    "Field",
+    "Fields",
+    "Flat",
+    "Flats",
+    "Ford",
+    "Fords",
+    "Forest",
+    "Forge",
+    "Forges",
+    "Fork",
+    "Forks",
+    "Fort",
+    "Freeway",
+    "Garden",
+    "Gardens",
+    "Gateway",
+    "Glen",
+    "Glens",
+    "Green",
+    "Greens",
+    "Grove",
+    "Groves",
+    "Harbor",
+    "Harbors",
+    "Haven",
+    "Heights",
+    "Hill",
+    "Hills",
+    "Hollow",
+    "Inlet",
+    "Island",
+    "Islands",
+    "Isle",
+    "Junction",
+    "Junctions",
+    "Key",
+    "Keys",
+    "Knoll",
+    "Knolls",
+    "Lake",
+    "Lakes",
+    "Land",
+    "Landing",
+    "Light",
+    "Lights",
+    "Loaf",
+    "Lock",
+    "Locks",
+    "Lodge",
+    "Loop",
+    "Mall",
+    "Manor",
+    "Manors",
+    "Meadow",
+    "Meadows",
+    "Mill",
+    "Mills",
+    "Mission",
+    "Motorway",
+    "Mount",
+    "Mountain",
+    "Mountains",
+    "Neck",
+    "Orchard",
+    "Oval",
+    "Overpass",
+    "Park",
+    "Parks",
+    "Parkways",
+    "Pass",
+    "Passage",
+    "Path",
+    "Pike",
+    "Pine",
+    "Pines",
+    "Plain",
+    "Plains",
+    "Plaza",
+    "Point",
+    "Points",
+    "Port",
+    "Ports",
+    "Prairie",
+    "Radial",
+    "Ramp",
+    "Ranch",
+    "Rapid",
+    "Rapids",
+    "Rest",
+    "Ridge",
+    "Ridges",
+    "River",
+    "Roads",
+    "Route",
+    "Row",
+    "Rue",
+    "Run",
+    "Shoal",
+    "Shoals",
+    "Shore",
+    "Shores",
+    "Skyway",
+    "Spring",
+    "Springs",
+    "Spur",
+    "Spurs",
+    "Squares",
+    "Station",
+    "Stravenue",
+    "Stream",
+    "Streets",
+    "Summit",
+    "Throughway",
+    "Trace",
+    "Track",
+    "Trafficway",
+    "Trail",
+    "Tunnel",
+    "Underpass",
+    "Union",
+    "Unions",
+    "Valley",
+    "Valleys",
+    "Via",
+    "Viaduct",
+    "View",
+    "Views",
+    "Village",
+    "Villages",
+    "Ville",
+    "Vista",
+    "Walk",
+    "Walks",
+    "Wall",
+    "Ways",
+    "Well",
+    "Wells",
+    "Chowk",
+    "Path",
+    "Zila",
+];
+
+/// Parts of a house.
+const UNITS: &[&str] = &[
+    "Apt",
+    "Apartment",
+    "Suite",
+    "Ste",
+    "Unit",
+    "Floor",
+    "Fl",
+    "Room",
+    "Rm",
+    "Building",
+    "Bldg",
+    "Flat",
+    "Puerta",
+    "Piso",
+    "Appartamento",
+    "Apto",
+];
