@@ -392,6 +392,7 @@ fn open_policy(config: &Config, action: Action) -> Result<Settings, String> {
         channel: None,
         roles: Vec::new(),
         at_least: 0.0,
+        at_least_words: 0,
         action: Action::Allow,
     };
     let mut actions = vec![selftest::rule(action), guess("injection/learned"), guess("injection/planted")];

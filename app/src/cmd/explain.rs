@@ -75,11 +75,14 @@ pub(crate) async fn run(args: &Explain) -> anyhow::Result<ExitCode> {
 }
 
 fn noticed(finding: &Found) {
-    let Found { rule, channel, leaf, span: [from, to], confidence, digest, .. } = finding;
+    let Found { rule, channel, leaf, span: [from, to], confidence, digest, source, words, .. } = finding;
     let digest = data_encoding::HEXLOWER.encode(digest);
-    let what = format!(
+    let mut what = format!(
         "{rule} in the {channel} channel, leaf {leaf}, bytes {from} to {to}, {confidence} permille sure, {digest}"
     );
+    if let (Some(source), Some(words)) = (source, words) {
+        what.push_str(&format!(", {words} words of `{source}`"));
+    }
     stage("found", &what);
 }
 

@@ -61,6 +61,7 @@ pub(super) fn rule(raw: &RawRule) -> Result<ActionRule, Wrong> {
         channel: channel.transpose()?,
         roles: raw.roles.clone(),
         at_least: raw.at_least,
+        at_least_words: raw.at_least_words,
         action,
     })
 }

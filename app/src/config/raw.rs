@@ -225,6 +225,9 @@ pub(crate) struct RawRule {
     /// Only when the detector is at least this sure, 0 to 1.
     #[serde(default)]
     pub(crate) at_least: f32,
+    /// Only when at least so many words of a registered text have been reproduced.
+    #[serde(default)]
+    pub(crate) at_least_words: u32,
     /// `allow`, `mask`, `refuse` or `cut`.
     #[serde(rename = "do")]
     pub(crate) action: String,

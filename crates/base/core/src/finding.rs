@@ -1,6 +1,6 @@
 //! What detectors report and what policy makes of it. Detectors never act; policy never detects.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use crate::{Channel, Form};
 
@@ -97,6 +97,17 @@ pub struct Finding {
     /// First eight bytes of a keyed hash of the evidence: tells two findings of one process apart, and lets nobody try
     /// texts until one fits.
     pub digest: [u8; 8],
+    /// The registered text it is a piece of, where it is one.
+    pub reproduced: Option<Reproduced>,
+}
+
+/// A registered text that stands in a message, in whole or in part.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Reproduced {
+    /// The name it is registered by. For the audit record, never for the caller.
+    pub source: Arc<str>,
+    /// How many words of it were reproduced.
+    pub words: u32,
 }
 
 impl Finding {
@@ -109,6 +120,7 @@ impl Finding {
         span: 0..0,
         confidence: 1.0,
         digest: [0; 8],
+        reproduced: None,
     };
 }
 

@@ -30,7 +30,7 @@ pub use clock::{Clock, Timestamp};
 pub use code::Code;
 pub use content::{Channel, Document, Edit, InCall, Leaf, Slot, SlotKind, Trust};
 pub use entity::Entity;
-pub use finding::{Action, Finding, Judge, Kind, Side};
+pub use finding::{Action, Finding, Judge, Kind, Reproduced, Side};
 pub use id::RequestId;
 pub use principal::{Lease, Principal};
 pub use refusal::Refusal;

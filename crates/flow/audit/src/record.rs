@@ -366,6 +366,12 @@ pub struct Found {
     /// First eight bytes of the evidence's SHA-256, in hex.
     #[serde(with = "text::hex")]
     pub digest: [u8; 8],
+    /// The registered text it is a piece of, where it is one; cut at 96 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Arc<str>>,
+    /// How many words of that text were reproduced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<u32>,
 }
 
 /// A sealed text that stands beside its entry.
@@ -505,6 +511,8 @@ impl From<&[Finding]> for Findings {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=1000")]
             confidence: (f.confidence.clamp(0.0, 1.0) * 1000.0).round() as u16,
             digest: f.digest,
+            source: f.reproduced.as_ref().map(|it| clip(&it.source, 96)),
+            words: f.reproduced.as_ref().map(|it| it.words),
         };
         Self { count: findings.len() as u64, first: findings.iter().take(MAX_FINDINGS).map(found).collect() }
     }

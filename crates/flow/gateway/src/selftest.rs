@@ -49,6 +49,7 @@ pub fn rule(action: Action) -> ActionRule {
         channel: None,
         roles: Vec::new(),
         at_least: 0.0,
+        at_least_words: 0,
         action,
     }
 }

@@ -35,7 +35,7 @@ impl Found {
     pub fn finding(self, channel: Channel, leaf: usize, text: &str) -> Finding {
         let digest = evidence(text.get(self.span.clone()).unwrap_or(text).as_bytes());
         let Self { kind, rule, span, confidence } = self;
-        Finding { kind, rule, channel, leaf, span, confidence, digest }
+        Finding { kind, rule, channel, leaf, span, confidence, digest, reproduced: None }
     }
 }
 

@@ -239,6 +239,7 @@ const A_COPY: Finding = Finding {
     span: 0..0,
     confidence: 1.0,
     digest: [0; 8],
+    reproduced: None,
 };
 
 /// What is less likely than not is on record and taints as any text that the caller did not write. No number counts as sure.

@@ -22,6 +22,8 @@ pub struct ActionRule {
     pub roles: Vec<String>,
     /// The detector is at least this sure, 0 to 1.
     pub at_least: f32,
+    /// So many words of a registered text have been reproduced; 0 fits what is none, too.
+    pub at_least_words: u32,
     /// What is done.
     pub action: Action,
 }
@@ -62,6 +64,7 @@ impl Rules {
             channel: None,
             roles: Vec::new(),
             at_least,
+            at_least_words: 0,
             action,
         };
         let mut actions = Vec::new();
@@ -150,6 +153,7 @@ impl ActionRule {
             && self.kind.is_none_or(|k| k == finding.kind)
             && self.channel.is_none_or(|c| c == finding.channel)
             && self.rule.as_deref().is_none_or(|r| begins(finding.rule, r))
+            && finding.reproduced.as_ref().map_or(0, |it| it.words) >= self.at_least_words
             // Written so that a confidence that is no number counts as sure.
             && !matches!(finding.confidence.partial_cmp(&self.at_least), Some(std::cmp::Ordering::Less))
     }

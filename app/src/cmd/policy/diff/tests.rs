@@ -30,6 +30,8 @@ fn intent(subject: &str, model: &str, found: &'static str) -> Record {
         span: [0, 1],
         confidence: 900,
         digest: [0; 8],
+        source: None,
+        words: None,
     };
     Record::Intent(Intent {
         request: request(1),

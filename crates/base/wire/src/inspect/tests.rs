@@ -7,7 +7,7 @@ fn read(shape: Shape, body: &str) -> Result<Inspect, WireError> {
 }
 
 fn finding(kind: Found, rule: &'static str, leaf: usize, span: Range<usize>) -> Finding {
-    Finding { kind, rule, channel: Channel::User, leaf, span, confidence: 0.75, digest: [0; 8] }
+    Finding { kind, rule, channel: Channel::User, leaf, span, confidence: 0.75, digest: [0; 8], reproduced: None }
 }
 
 fn request() -> RequestId {

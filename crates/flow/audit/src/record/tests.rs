@@ -1,4 +1,4 @@
-use countersign_core::{Channel, Format, Kind};
+use countersign_core::{Channel, Format, Kind, Reproduced};
 use proptest::prelude::*;
 
 use super::*;
@@ -23,6 +23,7 @@ fn finding(leaf: usize) -> Finding {
         span: 3..leaf + 9,
         confidence: 0.75,
         digest: [leaf as u8; 8],
+        reproduced: None,
     }
 }
 
@@ -106,9 +107,23 @@ fn a_change_says_what_it_was_and_what_it_becomes() {
 
 #[test]
 fn the_longest_entry_fits_a_bundle() {
-    let record = refused(&"\u{1}".repeat(500), 5_000, 5_000, &"\u{1}".repeat(512));
+    let mut record = refused(&"\u{1}".repeat(500), 5_000, 5_000, &"\u{1}".repeat(512));
+    let reproduced = Some(Reproduced { source: "\u{1}".repeat(500).into(), words: u32::MAX });
+    let finding = |leaf| Finding { reproduced: reproduced.clone(), ..finding(leaf) };
+    if let Record::Refused(refused) = &mut record {
+        refused.findings = (0..5_000).map(finding).collect::<Vec<_>>().as_slice().into();
+    }
     let json = serde_json::to_vec(&Entry { v: VERSION, record }).unwrap();
     assert!(json.len() <= crate::frame::MAX_ENTRY, "{}", json.len());
+}
+
+#[test]
+fn a_registered_text_is_named_with_how_much_of_it_was_reproduced() {
+    let reproduced = Some(Reproduced { source: "terms: lending.txt".into(), words: 40 });
+    let findings = Findings::from(&[Finding { reproduced, ..finding(0) }][..]);
+    let json = serde_json::to_string(&findings).unwrap();
+    assert!(json.ends_with(r#""digest":"0000000000000000","source":"terms: lending.txt","words":40}]}"#), "{json}");
+    assert_eq!(serde_json::from_str::<Findings>(&json).unwrap(), findings);
 }
 
 #[test]

@@ -227,6 +227,7 @@ async fn any_cut_same_answer_through_the_whole_pipeline() {
                 channel: None,
                 roles: Vec::new(),
                 at_least: 0.0,
+                at_least_words: 0,
                 action: case.action,
             };
             policy.rules.actions.splice(..0, [rule(Kind::Secret), rule(Kind::PersonalData)]);

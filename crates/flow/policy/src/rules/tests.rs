@@ -1,4 +1,5 @@
 use super::*;
+use countersign_core::Reproduced;
 
 const CHANNELS: [Channel; 7] = [
     Channel::System,
@@ -11,7 +12,7 @@ const CHANNELS: [Channel; 7] = [
 ];
 
 fn finding(kind: Kind, rule: &'static str, channel: Channel, confidence: f32) -> Finding {
-    Finding { kind, rule, channel, leaf: 0, span: 0..1, confidence, digest: [0; 8] }
+    Finding { kind, rule, channel, leaf: 0, span: 0..1, confidence, digest: [0; 8], reproduced: None }
 }
 
 fn roles(names: &[&str]) -> Vec<Arc<str>> {
@@ -103,6 +104,7 @@ fn the_first_line_that_fits_decides_and_roles_count() {
             channel: None,
             roles: vec!["records".into()],
             at_least: 0.0,
+            at_least_words: 0,
             action: Action::Allow,
         },
     );
@@ -111,6 +113,29 @@ fn the_first_line_that_fits_decides_and_roles_count() {
     assert_eq!(judges.of(&roles(&["records", "x"])).judge(Side::Answer, &card), Action::Allow);
     for not in [&[][..], &["record"], &["records "], &["Records"], &["personal-data"]] {
         assert_eq!(judges.of(&roles(not)).judge(Side::Answer, &card), Action::Mask);
+    }
+}
+
+#[test]
+fn a_line_may_ask_how_much_was_reproduced() {
+    let line = |at_least_words, action| ActionRule {
+        side: None,
+        kind: None,
+        rule: Some("leak/registered".into()),
+        channel: None,
+        roles: Vec::new(),
+        at_least: 0.0,
+        at_least_words,
+        action,
+    };
+    let judge =
+        Rules { actions: vec![line(50, Action::Cut), line(20, Action::Mask), line(0, Action::Allow)] }.judge(&[]);
+    for (words, action) in
+        [(None, Action::Allow), (Some(19), Action::Allow), (Some(20), Action::Mask), (Some(50), Action::Cut)]
+    {
+        let reproduced = words.map(|words| Reproduced { source: "a".into(), words });
+        let it = Finding { reproduced, ..finding(Kind::DocumentLeak, "leak/registered", Channel::Assistant, 0.9) };
+        assert_eq!(judge.judge(Side::Answer, &it), action, "{words:?}");
     }
 }
 

@@ -287,6 +287,7 @@ fn attachments_pass_only_where_a_rule_lets_them() {
         channel: None,
         roles: vec!["staff".into()],
         at_least: 0.0,
+        at_least_words: 0,
         action: Action::Allow,
     };
     settings.rules.actions.insert(0, line);
