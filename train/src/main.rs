@@ -7,6 +7,7 @@ mod disguise;
 mod folds;
 mod learn;
 mod made;
+mod names;
 mod report;
 mod rows;
 
@@ -50,6 +51,24 @@ enum Task {
         #[arg(long, default_value = "crates/base/classifier/weights/linear.bin")]
         out: PathBuf,
     },
+    /// Leave each family of marked names out in turn and print what is found in it
+    NamesFolds {
+        /// The folder of the marked data
+        #[arg(long, default_value = "../shared/data/pii/dev")]
+        names: PathBuf,
+        /// One family alone
+        #[arg(long)]
+        only: Option<String>,
+    },
+    /// Learn names from everything that is marked and write the weights
+    NamesWeights {
+        /// The folder of the marked data
+        #[arg(long, default_value = "../shared/data/pii/dev")]
+        names: PathBuf,
+        /// Where the weights go
+        #[arg(long, default_value = "crates/base/names/weights/names.bin")]
+        out: PathBuf,
+    },
     /// Print tables of predictions
     Report {
         /// Predictions, one file for each detector
@@ -62,9 +81,15 @@ enum Task {
 
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
+    match &cli.task {
+        Task::NamesFolds { names, only } => return names::folds(names, only.as_deref()),
+        Task::NamesWeights { names, out } => return names::weights(names, out),
+        _ => {}
+    }
     let rows = rows::read(&cli.data)?;
     let seen = rows::seen(&cli.views, &rows)?;
     match cli.task {
+        Task::NamesFolds { .. } | Task::NamesWeights { .. } => Ok(()),
         Task::Folds { out } => folds::folds(&rows, &seen, &out),
         Task::Weights { out } => folds::weights(&rows, &seen, &out),
         Task::Calibrate { predictions, out } => folds::calibrate(&rows, &predictions, &out),

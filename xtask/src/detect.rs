@@ -1,4 +1,4 @@
-//! Teaching the classifier and judging detectors: drives the trainer, which is a crate of its own so that it is built optimised.
+//! Teaching the classifier and the tagger of names, and judging detectors: drives the trainer, which is a crate of its own so that it is built optimised.
 
 use std::{fs::File, process::Command};
 
@@ -11,7 +11,8 @@ pub(crate) fn train() -> anyhow::Result<()> {
     views()?;
     run(&mut trainer(&["folds"]))?;
     run(&mut trainer(&["weights"]))?;
-    run(&mut trainer(&["calibrate"]))
+    run(&mut trainer(&["calibrate"]))?;
+    run(&mut trainer(&["names-weights"]))
 }
 
 /// Judges the rules, the linear lane and both on families of sources left out in turn, beside other detectors that run offline.
