@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, ops::Range, sync::Arc};
 
-use countersign_core::{Channel, Finding, Kind, Secret, Slot};
+use countersign_core::{Channel, Finding, Kind, Reproduced, Secret, Slot};
 
 use crate::{
     detector::evidence,
@@ -43,6 +43,8 @@ pub(crate) struct Spot {
     pub(crate) refuse: bool,
     /// It goes on from the one before.
     pub(crate) more: bool,
+    /// The registered text it is a piece of.
+    pub(crate) reproduced: Option<Reproduced>,
     /// It is a stand-in, and this comes back for it. Nobody is asked about it: the value is the caller's own.
     pub(crate) back: Option<Arc<Secret<String>>>,
 }
@@ -59,6 +61,7 @@ impl Spot {
             quotes: found.iter().zip(hit.span.clone()).any(|(b, i)| *b == b'"' && map.plain(i)),
             refuse: hit.endless,
             more: hit.more,
+            reproduced: hit.reproduced.clone(),
             back: None,
         }
     }
@@ -73,6 +76,7 @@ impl Spot {
             quotes: false,
             refuse: false,
             more: false,
+            reproduced: None,
             back: Some(back.value),
         }
     }
@@ -83,8 +87,8 @@ impl Spot {
     }
 
     pub(crate) fn finding(&self, channel: Channel, leaf: usize) -> Finding {
-        let Self { kind, rule, span, confidence, digest, .. } = self.clone();
-        Finding { kind, rule, channel, leaf, span, confidence, digest, reproduced: None }
+        let Self { kind, rule, span, confidence, digest, reproduced, .. } = self.clone();
+        Finding { kind, rule, channel, leaf, span, confidence, digest, reproduced }
     }
 
     /// A stand-in goes before what is found within it.

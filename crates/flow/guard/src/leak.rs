@@ -2,10 +2,13 @@
 
 pub(crate) mod canary;
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
-use countersign_core::{Kind, life::Fingerprint};
-use countersign_prints::words::{Word, Words, mix};
+use countersign_core::{Kind, Reproduced, life::Fingerprint};
+use countersign_prints::{
+    self as prints, Index, Match, Shape,
+    words::{Word, Words, mix},
+};
 
 use crate::rules::Hit;
 use canary::Canaries;
@@ -89,6 +92,7 @@ pub(crate) struct Planted<'a> {
     pub(crate) system: Option<&'a Protected>,
     pub(crate) documents: Option<&'a Protected>,
     pub(crate) canaries: Option<&'a Canaries>,
+    pub(crate) registered: &'a [Arc<Index>],
 }
 
 impl Planted<'_> {
@@ -106,6 +110,8 @@ pub(crate) struct Trail {
     system: Matches,
     documents: Matches,
     canary: canary::Place,
+    /// One for each index.
+    registered: Vec<prints::Trail>,
 }
 
 impl Trail {
@@ -115,10 +121,13 @@ impl Trail {
         if let Some(canaries) = with.canaries {
             hold = hold.min(canaries.scan(&mut self.canary, view, last, out));
         }
-        if with.system.is_none() && with.documents.is_none() {
+        if with.system.is_none() && with.documents.is_none() && with.registered.is_empty() {
             return hold;
         }
-        let Self { words, groups, system, documents, .. } = self;
+        if self.registered.len() < with.registered.len() {
+            self.registered = with.registered.iter().map(|index| prints::Trail::new(index)).collect();
+        }
+        let Self { words, groups, system, documents, registered, .. } = self;
         words.read(view, last, |word| {
             let hash = groups.push(word).map(|g| g.hash);
             if let Some(protected) = with.system {
@@ -127,17 +136,24 @@ impl Trail {
             if let Some(protected) = with.documents {
                 out.extend(documents.push(word, hash, protected, Kind::DocumentLeak, "leak/document"));
             }
+            for (index, trail) in with.registered.iter().zip(&mut *registered) {
+                out.extend(reproduced(index, word, trail.push(word, index)));
+            }
         });
         if !last {
             hold = hold.min(self.words.open());
             hold = hold.min(self.system.open()).min(self.documents.open());
+            hold = self.registered.iter().fold(hold, |hold, trail| hold.min(trail.open()));
         }
         hold
     }
 
     /// Whether nothing has begun that would be worth holding.
     pub(crate) fn idle(&self, with: &Planted<'_>) -> bool {
-        self.system.idle() && self.documents.idle() && with.canaries.is_none_or(|c| c.idle(&self.canary))
+        self.system.idle()
+            && self.documents.idle()
+            && self.registered.iter().all(prints::Trail::idle)
+            && with.canaries.is_none_or(|c| c.idle(&self.canary))
     }
 
     /// Forgets the first `count` bytes of the view, which are released.
@@ -146,6 +162,26 @@ impl Trail {
         self.canary.drop_front(count);
         self.system.drop_front(count);
         self.documents.drop_front(count);
+        self.registered.iter_mut().for_each(|trail| trail.drop_front(count));
+    }
+}
+
+/// What an index says of a word. Where it cannot be read, nothing is known of the text, and it goes nowhere.
+fn reproduced(index: &Index, word: &Word, found: io::Result<Option<Match>>) -> Option<Hit> {
+    let rule = match index.shape() {
+        Shape::Passages => "leak/registered",
+        Shape::Records => "leak/record",
+    };
+    match found {
+        Ok(None) => None,
+        Ok(Some(Match { span, source, words, more })) => {
+            let reproduced = Some(Reproduced { source, words });
+            Some(Hit { more, reproduced, ..Hit::new(Kind::DocumentLeak, rule, span, 0.9) })
+        }
+        Err(_) => {
+            let unread = Hit::new(Kind::DocumentLeak, "leak/unreadable", word.start..word.end, 1.0);
+            Some(Hit { endless: true, ..unread })
+        }
     }
 }
 

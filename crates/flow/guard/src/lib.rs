@@ -33,7 +33,7 @@ use countersign_core::{
     Document, Finding, Refusal, Secret, Side, Spotlight, Vault,
     life::{Stamp, stage},
 };
-use countersign_prints::blocks;
+use countersign_prints::{Index, blocks};
 
 pub use detector::{Detector, Found};
 pub use doubt::Doubt;
@@ -49,6 +49,8 @@ pub use watch::{Step, Watch};
 pub struct Config {
     /// Texts that must not appear in answers, besides each request's own system prompt.
     pub protected: Vec<Protected>,
+    /// Texts that are registered in indexes, passages and records of which must not appear in answers.
+    pub registered: Vec<Arc<Index>>,
     /// Tokens planted where nobody has business reading; one in an answer is a leak.
     pub canaries: Vec<Secret<String>>,
     /// Hosts that links in answers may point to; a name covers its subdomains.

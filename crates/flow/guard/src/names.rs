@@ -1,7 +1,7 @@
 //! What the detectors' rules are called. A configuration that speaks of another name would have a rule that never fits.
 
 /// The name of every rule, sorted.
-pub const RULES: [&str; 440] = [
+pub const RULES: [&str; 443] = [
     "canary/token",
     "copied/argument",
     "exfiltration/html",
@@ -32,7 +32,10 @@ pub const RULES: [&str; 440] = [
     "injection/steers-reply",
     "injection/suppress-refusal",
     "leak/document",
+    "leak/record",
+    "leak/registered",
     "leak/system-prompt",
+    "leak/unreadable",
     "limit/decoded",
     "limit/leaf-size",
     "limit/leaves",

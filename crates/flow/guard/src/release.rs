@@ -1,10 +1,13 @@
 //! Carries out what policy says about an answer: passes it on, masks what is in it, or withholds it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use countersign_core::{
     Action, Channel, Code, Document, Edit, Finding, Refusal, Side, Timestamp,
     life::{Fingerprint, Readmitted, Released},
 };
+use countersign_prints::Index;
 
 use crate::{
     Config, Guard, GuardError, Withheld,
@@ -22,6 +25,7 @@ pub(crate) struct Answer {
     links: Links,
     documents: Option<Protected>,
     canaries: Option<Canaries>,
+    registered: Vec<Arc<Index>>,
 }
 
 impl Answer {
@@ -36,12 +40,22 @@ impl Answer {
         }
         let canaries = Canaries::new(&config.canaries)
             .map_err(|index| GuardError::ShortCanary { index, least: leak::canary::LEAST })?;
-        Ok(Self { links: Links::new(&config.link_hosts), documents: Protected::new(leak::merge(&prints)), canaries })
+        Ok(Self {
+            links: Links::new(&config.link_hosts),
+            documents: Protected::new(leak::merge(&prints)),
+            canaries,
+            registered: config.registered.clone(),
+        })
     }
 
     /// What an answer is compared with.
     pub(crate) fn planted<'a>(&'a self, system: Option<&'a Protected>) -> Planted<'a> {
-        Planted { system, documents: self.documents.as_ref(), canaries: self.canaries.as_ref() }
+        Planted {
+            system,
+            documents: self.documents.as_ref(),
+            canaries: self.canaries.as_ref(),
+            registered: &self.registered,
+        }
     }
 
     /// What has no business in a prompt either.
@@ -110,8 +124,9 @@ impl Guard {
         let search = self.answer.search(&planted, None);
         let mut findings = Vec::new();
         for (index, leaf) in document.leaves().enumerate() {
-            findings
-                .extend(whole(leaf.text, &search).iter().filter(|s| !s.more).map(|s| s.finding(leaf.channel, index)));
+            for spot in whole(leaf.text, &search) {
+                note(spot.finding(leaf.channel, index), spot.more, &mut findings);
+            }
         }
         findings
     }
@@ -165,9 +180,7 @@ pub(crate) fn verdict(
 ) -> Result<Action, Refusal> {
     let finding = spot.finding(channel, leaf);
     let action = of.second_permit().judge.judge(Side::Answer, &finding);
-    if !spot.more {
-        findings.push(finding);
-    }
+    note(finding, spot.more, findings);
     match action {
         Action::Refuse | Action::Cut => Err(refusal(spot, channel, action)),
         _ if spot.refuse => Err(refusal(spot, channel, action)),
@@ -176,6 +189,25 @@ pub(crate) fn verdict(
         Action::Generalize | Action::Tokenize(_) | Action::Mask => Ok(Action::Mask),
     }
 }
+
+/// Puts a finding on record; one that goes on is on record already, and it is told how far.
+fn note(finding: Finding, more: bool, findings: &mut Vec<Finding>) {
+    if !more {
+        return findings.push(finding);
+    }
+    let Some(now) = finding.reproduced else { return };
+    let same = |f: &&mut Finding| {
+        (f.leaf, f.channel) == (finding.leaf, finding.channel)
+            && f.reproduced.as_ref().is_some_and(|it| it.source == now.source)
+    };
+    if let Some(begun) = findings.iter_mut().rev().take(LOOK_BACK).find(same) {
+        begun.span.end = finding.span.end;
+        begun.reproduced = Some(now);
+    }
+}
+
+/// Among so many of the last findings the one that goes on is looked for.
+const LOOK_BACK: usize = 64;
 
 fn refusal(spot: &Spot, channel: Channel, action: Action) -> Refusal {
     let reason = format!("{} found in the answer's {} text", spot.rule, channel.as_str());

@@ -25,7 +25,7 @@ mod value;
 
 use std::ops::Range;
 
-use countersign_core::Kind;
+use countersign_core::{Kind, Reproduced};
 pub(crate) use countersign_prints::view;
 
 use crate::{detector::Found, leak::Planted, links::Links};
@@ -50,11 +50,13 @@ pub(crate) struct Hit {
     pub(crate) endless: bool,
     /// It goes on from the finding before it.
     pub(crate) more: bool,
+    /// The registered text it is a piece of.
+    pub(crate) reproduced: Option<Reproduced>,
 }
 
 impl Hit {
     pub(crate) const fn new(kind: Kind, rule: &'static str, span: Range<usize>, confidence: f32) -> Self {
-        Self { kind, rule, span, confidence, endless: false, more: false }
+        Self { kind, rule, span, confidence, endless: false, more: false, reproduced: None }
     }
 }
 

@@ -156,8 +156,12 @@ fn rescan(plain: &[u8], start: usize, len: usize, text: &Text<'_>, out: &mut Vec
     }
     for hit in found {
         let span = start..start + len;
-        if !out.iter().any(|h| h.span == span && h.rule == hit.rule) {
-            out.push(Hit { span, endless: false, more: false, ..hit });
+        let hit = Hit { span, endless: false, more: false, ..hit };
+        let words = |hit: &Hit| hit.reproduced.as_ref().map(|it| it.words);
+        match out.iter_mut().find(|h| h.span == hit.span && h.rule == hit.rule) {
+            None => out.push(hit),
+            Some(known) if words(known) < words(&hit) => *known = hit,
+            Some(_) => {}
         }
     }
 }
