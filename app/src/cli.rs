@@ -38,6 +38,9 @@ pub(crate) enum Command {
     /// Keep provider keys sealed in the state directory
     #[command(subcommand)]
     Secret(SecretCommand),
+    /// Wrap, rotate and look at the root keys, under which everything else is sealed
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Have what is kept of somebody forgotten for good
     #[command(subcommand)]
     Vault(VaultCommand),
@@ -191,6 +194,30 @@ pub(crate) struct Revoke {
     pub(crate) block: bool,
     #[command(flatten)]
     pub(crate) config: WithConfig,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Say what protects the root keys, and what is sealed under which version
+    Status {
+        #[command(flatten)]
+        config: WithConfig,
+    },
+    /// Wrap the root keys by the key-encryption key of the configuration, and remove them in the clear
+    Wrap {
+        #[command(flatten)]
+        config: WithConfig,
+    },
+    /// Add a root version, which seals from now on
+    Rotate {
+        #[command(flatten)]
+        config: WithConfig,
+    },
+    /// Seal again, under the newest root version and key-encryption key, what older ones sealed
+    Rewrap {
+        #[command(flatten)]
+        config: WithConfig,
+    },
 }
 
 #[derive(Debug, Subcommand)]

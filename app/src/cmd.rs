@@ -17,6 +17,7 @@ mod feedback;
 mod guard;
 pub(crate) mod init;
 mod key;
+mod keys;
 mod meta;
 mod policy;
 mod revoke;
@@ -39,6 +40,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Access(command) => wait(access::run(command)),
         Command::Budget(args) => wait(budget::run(&args)),
         Command::Secret(command) => wait(secret::run(command)),
+        Command::Keys(command) => wait(keys::run(command)),
         Command::Vault(command) => wait(vault::run(command)),
         Command::Policy(command) => wait(policy::run(command)),
         Command::Scan(args) => scan::run(&args),
@@ -81,7 +83,7 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
         Some(
             Code::ConfigInvalid | Code::PolicyInvalid | Code::SelfTestFailed | Code::InputUnusable | Code::TooFewTexts,
         ) => USAGE,
-        Some(Code::StateUnusable | Code::AuditDamaged) => IO,
+        Some(Code::StateUnusable | Code::AuditDamaged | Code::KekUnusable) => IO,
         _ => 1,
     }
 }

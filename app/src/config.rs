@@ -99,6 +99,7 @@ pub(crate) struct Introspection {
 }
 
 /// Where a gateway's state is.
+#[derive(Clone)]
 pub(crate) struct Home {
     /// Directory of the root key, the audit log and, where it is a file, the store.
     pub(crate) dir: PathBuf,
@@ -106,16 +107,44 @@ pub(crate) struct Home {
     pub(crate) node: String,
     /// Where keys, revocations and grants are kept.
     pub(crate) store: StoreAt,
+    /// What protects the root keys; without it they stand in the clear.
+    pub(crate) keks: Option<Keks>,
 }
 
 impl Home {
     /// One with its store in a file.
     pub(crate) fn local(dir: impl Into<PathBuf>, node: &str) -> Self {
-        Self { dir: dir.into(), node: node.into(), store: StoreAt::File }
+        Self { dir: dir.into(), node: node.into(), store: StoreAt::File, keks: None }
     }
 }
 
+/// What protects the root keys.
+#[derive(Clone)]
+pub(crate) struct Keks {
+    pub(crate) now: KekAt,
+    /// The one before, which may still have to unwrap them.
+    pub(crate) previous: Option<KekAt>,
+}
+
+/// Where a key-encryption key is.
+#[derive(Clone)]
+pub(crate) enum KekAt {
+    File(PathBuf),
+    Aws { at: ServiceAt, key_id: String, region: String },
+    Transit { at: ServiceAt, mount: String, key: String, token: Secret<String> },
+    Pkcs11 { module: PathBuf, token: String, key: String, pin: Secret<String> },
+}
+
+/// Where a key service is.
+#[derive(Clone)]
+pub(crate) struct ServiceAt {
+    pub(crate) place: crate::fetch::Place,
+    /// PEM certificates of its authorities, instead of the system's.
+    pub(crate) ca: Option<Vec<u8>>,
+}
+
 /// Where the store is.
+#[derive(Clone)]
 pub(crate) enum StoreAt {
     /// In a file of the state directory.
     File,

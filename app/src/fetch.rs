@@ -6,6 +6,7 @@ use bytes::Bytes;
 use countersign_core::Secret;
 use countersign_http1::{Connection, RequestHead};
 use countersign_provider::{Base, Trust, open};
+use countersign_seal::kek::Ask;
 
 /// The address of a document.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -20,6 +21,15 @@ pub(crate) struct Place {
 #[derive(Debug, thiserror::Error)]
 #[error("not an address; expected `https://HOST[:PORT]/PATH`")]
 pub(crate) struct NotAPlace(());
+
+/// A body that is wiped once it is sent.
+struct Lent(Secret<Vec<u8>>);
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        self.0.expose()
+    }
+}
 
 /// Why a document could not be had. Nothing the server wrote is in it.
 #[derive(Debug, thiserror::Error)]
@@ -106,6 +116,42 @@ impl Place {
             head = head.credential("authorization", "Bearer ", token.expose())?;
         }
         self.exchange(trust, &head, document, limit).await
+    }
+
+    /// Asks a key service, below this address, and takes an answer of at most `limit` bytes.
+    pub(crate) async fn call(
+        &self,
+        trust: Option<&Trust>,
+        ask: Ask,
+        limit: usize,
+    ) -> Result<Secret<Vec<u8>>, FetchError> {
+        let mut head = RequestHead::new("POST", &ask.path, &self.base.host())?
+            .header("accept-encoding", "identity")?
+            .header("user-agent", "countersign")?;
+        for (name, value) in &ask.headers {
+            head = head.credential(name, "", value.expose())?;
+        }
+        let mut connection = Connection::new(open(&self.base, trust).await?);
+        let answer = connection.send(&head, Bytes::from_owner(Lent(ask.body))).await?;
+        if answer.status() != 200 {
+            return Err(FetchError::Status(answer.status()));
+        }
+        Ok(Secret::new(Vec::from(connection.read_whole(limit).await?)))
+    }
+
+    /// The host, as requests name it.
+    pub(crate) fn host(&self) -> String {
+        self.base.host()
+    }
+
+    /// Whether it is the server as a whole, and no document of it.
+    pub(crate) fn is_top(&self) -> bool {
+        self.target == "/"
+    }
+
+    /// Whether it is asked in the clear.
+    pub(crate) const fn is_clear(&self) -> bool {
+        !matches!(self.base, Base::Https(_))
     }
 
     async fn exchange(

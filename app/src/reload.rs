@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 use tokio::{
     signal::unix::Signal,
-    time::{Instant, MissedTickBehavior, interval, timeout},
+    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
 
 use crate::{
@@ -51,6 +51,7 @@ pub(crate) async fn watch(assembly: Arc<Assembly>, file: PathBuf, opened: Vec<Op
     let spending = assembly.accounts().watch(&audit);
     tokio::join!(
         keys(&assembly),
+        roots(&assembly),
         strangers(&assembly),
         changes_beside(&assembly),
         issuers::watch(&assembly),
@@ -85,6 +86,18 @@ async fn keys(assembly: &Assembly) {
                     assembly.force().distrust();
                 }
             }
+        }
+    }
+}
+
+/// Takes in further root keys; by itself, so that a key service that does not answer does not keep revocations waiting.
+async fn roots(assembly: &Assembly) {
+    let mut seen = assembly.state().stamp();
+    loop {
+        sleep(KEY_CHECK).await;
+        if let Err(error) = assembly.state().refresh_ring(&mut seen).await {
+            tracing::error!(error = format!("{error:#}"), "the root keys were changed and cannot be read");
+            sleep(AGAIN).await;
         }
     }
 }
@@ -159,6 +172,8 @@ fn waiting(config: &Config, opened: &[Opened]) -> Vec<String> {
 
 /// How long a key that was created or revoked by another process may go unnoticed.
 const KEY_CHECK: Duration = Duration::from_millis(250);
+/// Between two tries to read root keys that cannot be read.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// How often counts of strangers go on record; each speaks of a minute.
 const STRANGERS: Duration = Duration::from_secs(5);

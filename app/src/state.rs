@@ -1,4 +1,4 @@
-//! The state directory: root key, key store, sealed secrets and audit log, private to the user that runs the gateway.
+//! The state directory: root keys, key store, sealed secrets and audit log, private to the user that runs the gateway.
 
 use std::{
     fs::{self, File},
@@ -19,12 +19,14 @@ use crate::{
     cmd::Failure,
     config::{self, Home, Key, StoreAt},
     files,
+    root::{self, Root, Stamp},
 };
 
 /// An open state directory.
 pub(crate) struct State {
-    dir: PathBuf,
-    node: String,
+    home: Home,
+    /// When the root keys were written that the ring began with.
+    stamp: Option<Stamp>,
     ring: Arc<KeyRing>,
     data: Arc<DataKeys>,
     store: Store,
@@ -55,14 +57,23 @@ impl State {
 
     /// Opens a state directory, making what is missing.
     pub(crate) async fn open(home: &Home) -> anyhow::Result<Self> {
-        let Home { dir, node, store: at } = home;
+        let Home { dir, store: at, .. } = home;
         let mode = files::private_folder(dir).map_err(|e| {
             unusable(format!("`{}` cannot be made: {e}", dir.display()), "check the path and its permissions")
         })?;
         if mode & OTHERS != 0 {
             return Err(unusable(format!("`{}` is open to others (mode {mode:o})", dir.display()), "chmod 700 it"));
         }
-        let ring = Arc::new(ring(dir)?);
+        // Looked at before the root keys, which are made first: whoever makes them meanwhile is not mistaken for a loss.
+        let begun = Self::is_there(dir);
+        let stamp = root::stamp(dir);
+        let Root { bytes, beside, .. } = root::open(home, begun).await?;
+        if beside {
+            tracing::warn!("a root key in the clear lies beside the wrapped ones; run `countersign keys wrap`");
+        }
+        let ring = KeyRing::from_bytes(bytes)
+            .map_err(|e| unusable(format!("the root keys in `{}`: {e}", dir.display()), root::RESTORE))?;
+        let ring = Arc::new(ring);
         let store = match at {
             StoreAt::File => Store::open(&dir.join(STORE)).await.map_err(|e| {
                 unusable(
@@ -73,12 +84,29 @@ impl State {
             StoreAt::Postgres { postgres, password } => connect(postgres, password.as_ref(), dir, &ring).await?,
         };
         let data = Arc::new(data_keys(&ring, &store).await?);
-        Ok(Self { dir: dir.clone(), node: node.clone(), ring, data, store })
+        Ok(Self { home: home.clone(), stamp, ring, data, store })
     }
 
     /// Where it is.
     pub(crate) fn dir(&self) -> &Path {
-        &self.dir
+        &self.home.dir
+    }
+
+    /// Takes in the root keys that were added since `seen`, if the file was written since.
+    pub(crate) async fn refresh_ring(&self, seen: &mut Option<Stamp>) -> anyhow::Result<()> {
+        let now = root::stamp(&self.home.dir);
+        if now != *seen {
+            if self.ring.extend(&root::read(&self.home).await?.bytes)? {
+                tracing::info!(version = self.ring.versions(), "another root version seals from now on");
+            }
+            *seen = now;
+        }
+        Ok(())
+    }
+
+    /// When the root keys were written that the ring began with.
+    pub(crate) const fn stamp(&self) -> Option<Stamp> {
+        self.stamp
     }
 
     /// The key ring.
@@ -121,7 +149,7 @@ impl State {
 
     /// The node's name, which is its audit log's.
     pub(crate) fn node(&self) -> &str {
-        &self.node
+        &self.home.node
     }
 
     /// The store of keys.
@@ -131,7 +159,7 @@ impl State {
 
     /// The directory of the audit log.
     pub(crate) fn audit_dir(&self) -> PathBuf {
-        self.dir.join(AUDIT)
+        self.home.dir.join(AUDIT)
     }
 
     /// What API keys are hashed with.
@@ -141,12 +169,12 @@ impl State {
 
     /// A password, unsealed where it is sealed.
     pub(crate) fn secret(&self, key: &Key) -> anyhow::Result<Secret<String>> {
-        unsealed(key, &self.dir, &self.ring)
+        unsealed(key, &self.home.dir, &self.ring)
     }
 
     /// The sealed secrets; none yet when there is no file.
     pub(crate) fn secrets(&self) -> anyhow::Result<SecretBook> {
-        secrets(&self.dir)
+        secrets(&self.home.dir)
     }
 
     /// Changes the sealed secrets, all or nothing. Another process that changes them meanwhile waits.
@@ -155,11 +183,11 @@ impl State {
         change: impl FnOnce(&mut SecretBook) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         // Let go when the directory is closed.
-        let turn = File::open(&self.dir)?;
+        let turn = File::open(&self.home.dir)?;
         turn.lock().context("the state directory cannot be locked")?;
         let mut book = self.secrets()?;
         change(&mut book)?;
-        files::replace(&self.dir.join(SECRETS), &book.to_bytes(), 0o600)
+        files::replace(&self.home.dir.join(SECRETS), &book.to_bytes(), 0o600)
     }
 }
 
@@ -218,45 +246,20 @@ fn secrets(dir: &Path) -> anyhow::Result<SecretBook> {
     }
 }
 
-/// Reads the root key, or makes one where there is no state yet.
-fn ring(dir: &Path) -> anyhow::Result<KeyRing> {
-    let path = dir.join(ROOT);
-    let restore = "restore it from a backup; without it keys, sealed secrets and the audit log cannot be used";
-    // Looked at before the root key, which is made first: whoever makes it meanwhile is not mistaken for a loss.
-    let begun = State::is_there(dir);
-    if !path.exists() {
-        if begun {
-            return Err(unusable(format!("`{}` is gone", path.display()), restore));
-        }
-        let made = files::write_new(&path, KeyRing::generate()?.expose(), 0o600);
-        if !path.exists() {
-            made?;
-        }
-    }
-    let (bytes, mode) = files::read(&path)
-        .map_err(|e| unusable(format!("`{}` cannot be read: {e}", path.display()), "check its permissions"))?;
-    let bytes = Secret::new(bytes);
-    if mode & OTHERS != 0 {
-        let what = format!("`{}` can be read by others (mode {mode:o})", path.display());
-        return Err(unusable(what, "chmod 600 it, and replace it if others may have read it"));
-    }
-    KeyRing::from_bytes(bytes).map_err(|e| unusable(format!("`{}` is no root key: {e}", path.display()), restore))
-}
-
-fn unusable(what: String, fix: &'static str) -> anyhow::Error {
+/// The state cannot be used.
+pub(crate) fn unusable(what: String, fix: &'static str) -> anyhow::Error {
     Failure { code: Code::StateUnusable, what, fix }.into()
 }
 
 /// How long a database may take to be connected to.
 const CONNECT: Duration = Duration::from_secs(10);
 
-const ROOT: &str = "root.key";
 const STORE: &str = "countersign.db";
 const SECRETS: &str = "secrets.json";
 const AUDIT: &str = "audit";
 
-/// All that a state directory holds. The root key is made first.
-const FILES: [&str; 4] = [ROOT, STORE, SECRETS, AUDIT];
+/// All that a state directory holds. The root keys are made first.
+const FILES: [&str; 5] = [root::CLEAR, root::WRAPPED, STORE, SECRETS, AUDIT];
 
 /// Permissions of everyone but the owner.
 const OTHERS: u32 = 0o077;

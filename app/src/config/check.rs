@@ -23,6 +23,7 @@ mod budgets;
 mod doors;
 mod issuers;
 mod judge;
+mod keys;
 mod shared;
 mod signals;
 mod targets;
@@ -37,9 +38,11 @@ pub(crate) fn load(file: &Path) -> Result<Config, Vec<Problem>> {
 pub(crate) fn place(file: &Path) -> Result<Home, Vec<Problem>> {
     let (text, raw) = parse(file)?;
     let mut check = Check { file, text: &text, base: base(file), problems: Vec::new() };
-    match check.store(raw.store) {
-        Some(store) => Ok(Home { dir: check.base.join(raw.state.get_ref()), node: raw.node.into_inner(), store }),
-        None => Err(check.problems),
+    match (check.store(raw.store), check.keys(raw.keys.as_ref())) {
+        (Some(store), Some(keks)) => {
+            Ok(Home { dir: check.base.join(raw.state.get_ref()), node: raw.node.into_inner(), store, keks })
+        }
+        _ => Err(check.problems),
     }
 }
 
@@ -121,6 +124,7 @@ impl Check<'_> {
         let budgets = self.budgets(raw.budgets, raw.prices, &targets);
         let rates = Rates { budgets, ..fields::rates(&raw.rates) };
         let store = self.store(raw.store);
+        let keks = self.keys(raw.keys.as_ref()).flatten();
         let cluster = self.cluster(raw.cluster, &raw.node);
         let mut guard = self.guard(&raw.guard);
         let judge = self.judge(raw.guard.judge.as_ref(), &targets, &mut guard);
@@ -128,7 +132,7 @@ impl Check<'_> {
         match (policy, store, self.problems.is_empty()) {
             (Some(policy), Some(store), true) => Ok(Config {
                 file: self.file.into(),
-                home: Home { dir: state, node: raw.node.into_inner(), store },
+                home: Home { dir: state, node: raw.node.into_inner(), store, keks },
                 cluster,
                 workers: raw.workers.map(Spanned::into_inner),
                 listeners,

@@ -8,10 +8,12 @@ use serde::Deserialize;
 use toml::Spanned;
 
 mod budgets;
+mod keys;
 mod shared;
 mod signals;
 
 pub(crate) use budgets::{RawBudget, RawBy, RawPrice, RawWindow};
+pub(crate) use keys::{RawKek, RawKeys};
 pub(crate) use shared::{RawCluster, RawStore};
 pub(crate) use signals::{RawReceiver, RawRevocation, RawSignals, Signing};
 
@@ -59,6 +61,9 @@ pub(crate) struct RawConfig {
     #[serde(default, rename = "budget")]
     #[schemars(with = "Vec<RawBudget>")]
     pub(crate) budgets: Vec<Spanned<RawBudget>>,
+    /// What protects the root keys. Without it they stand in the clear in the state directory.
+    #[schemars(with = "Option<RawKeys>")]
+    pub(crate) keys: Option<Spanned<RawKeys>>,
     /// Where keys, revocations and grants are kept.
     #[schemars(with = "Option<RawStore>")]
     pub(crate) store: Option<Spanned<RawStore>>,

@@ -11,6 +11,7 @@ use aws_lc_rs::{
     signature::{KeyPair as _, RSA_PKCS1_SHA256},
 };
 use countersign_core::Secret;
+use countersign_seal::KeyRing;
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use serde_json::{Value, json};
 
@@ -43,6 +44,21 @@ pub(crate) async fn keys(state: &State) -> anyhow::Result<Vec<RsaKey>> {
         keys.push(RsaKey::read(&Secret::new(ring.open("", PURPOSE, name.as_bytes(), &sealed)?))?);
     }
     Ok(keys)
+}
+
+/// Seals again, under the newest root version, what older ones sealed; how many there were.
+pub(crate) async fn reseal(state: &State) -> anyhow::Result<usize> {
+    let (store, ring) = (state.store(), state.ring());
+    let mut done = 0;
+    for (name, was) in store.signing_keys().await? {
+        let sealed = BASE64.decode(was.as_bytes()).context("the kept signing key is malformed")?;
+        if KeyRing::version_of(&sealed)? != ring.versions() {
+            let der = Secret::new(ring.open("", PURPOSE, name.as_bytes(), &sealed)?);
+            let again = BASE64.encode(&ring.seal("", PURPOSE, name.as_bytes(), &[der.expose()])?);
+            done += usize::from(store.reseal_signing_key(&name, &was, &again).await?);
+        }
+    }
+    Ok(done)
 }
 
 fn generate() -> anyhow::Result<Secret<Vec<u8>>> {

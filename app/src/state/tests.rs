@@ -34,10 +34,10 @@ async fn complaint(dir: &Path) -> String {
 async fn what_is_made_is_private_and_stays_what_it_is() {
     let (_folder, dir) = opened().await;
     assert_eq!(mode(&dir), 0o700);
-    assert_eq!(mode(&dir.join(ROOT)), 0o600);
-    let root = fs::read(dir.join(ROOT)).unwrap();
+    assert_eq!(mode(&dir.join(root::CLEAR)), 0o600);
+    let root = fs::read(dir.join(root::CLEAR)).unwrap();
     State::open(&Home::local(&dir, "node")).await.unwrap();
-    assert_eq!(fs::read(dir.join(ROOT)).unwrap(), root);
+    assert_eq!(fs::read(dir.join(root::CLEAR)).unwrap(), root);
 }
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn a_directory_or_root_key_that_is_open_to_others_is_refused() {
     }
     chmod(&dir, 0o700);
     for open in [0o640, 0o604, 0o620] {
-        chmod(&dir.join(ROOT), open);
+        chmod(&dir.join(root::CLEAR), open);
         assert!(complaint(&dir).await.contains("can be read by others"), "{open:o}");
     }
 }
@@ -57,11 +57,11 @@ async fn a_directory_or_root_key_that_is_open_to_others_is_refused() {
 #[tokio::test]
 async fn a_root_key_that_is_lost_or_damaged_is_not_made_anew() {
     let (_folder, dir) = opened().await;
-    fs::write(dir.join(ROOT), "short").unwrap();
-    assert!(complaint(&dir).await.contains("is no root key"));
-    fs::remove_file(dir.join(ROOT)).unwrap();
+    fs::write(dir.join(root::CLEAR), "short").unwrap();
+    assert!(complaint(&dir).await.contains("the root keys in"));
+    fs::remove_file(dir.join(root::CLEAR)).unwrap();
     assert!(complaint(&dir).await.contains("is gone"));
-    assert!(!dir.join(ROOT).exists());
+    assert!(!dir.join(root::CLEAR).exists());
 }
 
 #[tokio::test]

@@ -99,7 +99,7 @@ pub(super) fn sarif(texts: &[Scanned]) -> Value {
             "ruleIndex": rules.iter().position(|(id, _)| *id == seen.finding.rule),
             "level": match seen.action {
                 Action::Allow => "note",
-                Action::Mask => "warning",
+                Action::Mask | Action::Generalize | Action::Tokenize(_) => "warning",
                 Action::Refuse | Action::Cut => "error",
             },
             "rank": confidence(seen) * 100.0,

@@ -118,6 +118,8 @@ codes! {
     Internal = "CS0901", 500, "internal", "the gateway failed; nothing was let through";
     /// The gateway is shutting down.
     ShuttingDown = "CS0902", 503, "shutting-down", "the gateway is shutting down; try again";
+    /// The root keys cannot be unwrapped.
+    KekUnusable = "CS0903", 0, "kek-unusable", "the key-encryption key cannot be used";
     /// The configuration does not hold.
     ConfigInvalid = "CS1001", 0, "config-invalid", "the configuration is not valid";
     /// The policy does not parse or validate.

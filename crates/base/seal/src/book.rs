@@ -94,6 +94,32 @@ impl SecretBook {
         }
     }
 
+    /// Seals again, under the newest root version, what older ones sealed; how many there were.
+    ///
+    /// # Errors
+    /// As [`SecretBook::get`].
+    pub fn reseal(&mut self, ring: &KeyRing) -> Result<usize, BookError> {
+        let mut old = Vec::new();
+        for (name, envelope) in &self.entries {
+            if KeyRing::version_of(envelope)? != ring.versions() {
+                old.push(name.clone());
+            }
+        }
+        for name in &old {
+            let secret = self.get(ring, name)?;
+            self.put(ring, name, &secret)?;
+        }
+        Ok(old.len())
+    }
+
+    /// The root version that sealed each secret, in the order of their names.
+    ///
+    /// # Errors
+    /// [`SealError::NotAnEnvelope`].
+    pub fn versions(&self) -> Result<Vec<u8>, SealError> {
+        self.entries.values().map(|envelope| KeyRing::version_of(envelope)).collect()
+    }
+
     /// Takes the secret called `name` out; whether there was one.
     pub fn remove(&mut self, name: &str) -> bool {
         self.entries.remove(name).is_some()

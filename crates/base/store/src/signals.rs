@@ -51,6 +51,23 @@ impl Store {
         Ok(())
     }
 
+    /// Every signing key, sealed, by name.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn signing_keys(&self) -> Result<Vec<(String, String)>, StoreError> {
+        Ok(sqlx::query_as("SELECT name, sealed FROM signing_key ORDER BY name").fetch_all(&self.pool).await?)
+    }
+
+    /// Puts a signing key that was sealed again in place of what it was; false where it is not so any more.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn reseal_signing_key(&self, name: &str, was: &str, becomes: &str) -> Result<bool, StoreError> {
+        let resealed = sqlx::query("UPDATE signing_key SET sealed = $1 WHERE name = $2 AND sealed = $3");
+        Ok(resealed.bind(becomes).bind(name).bind(was).execute(&self.pool).await?.rows_affected() == 1)
+    }
+
     /// The number of the last revocation that a receiver has acknowledged. One that was not known begins with what is made from now
     /// on.
     ///
@@ -124,6 +141,9 @@ mod tests {
                 store.keep_signing_key("k", sealed).await.unwrap();
                 assert_eq!(store.signing_key("k").await.unwrap().as_deref(), Some("first"), "all sign with one");
             }
+            assert!(!store.reseal_signing_key("k", "second", "again").await.unwrap());
+            assert!(store.reseal_signing_key("k", "first", "again").await.unwrap());
+            assert_eq!(store.signing_keys().await.unwrap(), [("k".to_owned(), "again".to_owned())]);
             assert_eq!(store.signing_key("other").await.unwrap(), None);
             assert!(!store.knows_signal("a").await.unwrap() && store.knows_signal("b").await.unwrap());
         }
