@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt::Write};
 
-use countersign_core::Action;
+use countersign_core::{Action, Entity};
 use serde_json::{Value, json};
 
 use super::{Scanned, Seen};
@@ -52,6 +52,7 @@ pub(super) fn json(texts: &[Scanned]) -> Value {
         json!({
             "rule": seen.finding.rule,
             "kind": seen.finding.kind.as_str(),
+            "type": Entity::of(seen.finding.rule).map(Entity::as_str),
             "channel": seen.finding.channel.as_str(),
             "confidence": confidence(seen),
             "action": seen.action.as_str(),

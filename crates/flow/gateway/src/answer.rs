@@ -177,7 +177,7 @@ impl Pump {
             }
             State::Said { cut: true } => {
                 // The server drops what it has not written yet when a body fails: let it write the refusal first.
-                sleep(LAST_WORDS).await;
+                sleep(self.gateway.limits().last_words).await;
                 Piece::Cut
             }
             State::Said { cut: false } | State::Flowing | State::Complete => Piece::End,
@@ -283,9 +283,6 @@ impl Pump {
 
 /// How often a stream that pauses is looked after.
 const LEASE_CHECK: Duration = Duration::from_millis(250);
-
-/// How long a connection that is cut may still take to write why.
-const LAST_WORDS: Duration = Duration::from_millis(50);
 
 enum Progress {
     More,

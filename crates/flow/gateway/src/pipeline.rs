@@ -61,6 +61,8 @@ pub struct Limits {
     pub body_time: Duration,
     /// For the audit record to be durable.
     pub audit_time: Duration,
+    /// For a connection that is cut to write why.
+    pub last_words: Duration,
 }
 
 impl Default for Limits {
@@ -74,6 +76,7 @@ impl Default for Limits {
             },
             body_time: Duration::from_secs(30),
             audit_time: Duration::from_secs(10),
+            last_words: Duration::from_millis(50),
         }
     }
 }
