@@ -53,6 +53,12 @@ pub trait Mint: Send {
     fn done(self: Box<Self>) -> StandIns;
 }
 
+/// Whether other digits can stand in for the digits of such a value.
+#[must_use]
+pub const fn has_digits(entity: Entity) -> bool {
+    matches!(entity, Entity::CreditCard | Entity::Phone | Entity::BankAccount)
+}
+
 /// Knows the conversations of callers. The guard asks it once for each prompt.
 pub trait Vault: Send + Sync {
     /// The conversation that a request belongs to: the one that its caller `named`, or the one that begins as this one does. Either

@@ -10,7 +10,10 @@ use ahash::AHashMap;
 use aws_lc_rs::hmac;
 use countersign_core::{Entity, Form, Mint, Secret, StandIns, stand_in::may_come_back};
 
-use crate::keys::parts;
+use crate::{
+    keys::parts,
+    lasting::{self, Lasting},
+};
 
 /// Makes the stand-ins of one conversation.
 pub(crate) struct Conversation {
@@ -19,19 +22,33 @@ pub(crate) struct Conversation {
     numbers: AHashMap<(Entity, [u8; 32]), u32>,
     /// The last number of each type.
     last: AHashMap<Entity, u32>,
+    /// Makes those that are the same in every conversation.
+    lasting: Lasting,
     all: StandIns,
 }
 
 impl Conversation {
-    pub(crate) fn new(key: &Secret<[u8; 32]>, all: StandIns) -> Self {
+    pub(crate) fn new(key: &Secret<[u8; 32]>, lasting: Lasting, all: StandIns) -> Self {
         let key = hmac::Key::new(hmac::HMAC_SHA256, key.expose());
-        Self { key, numbers: AHashMap::new(), last: AHashMap::new(), all }
+        Self { key, numbers: AHashMap::new(), last: AHashMap::new(), lasting, all }
     }
 
     fn hash(&self, what: &[&[u8]]) -> [u8; 32] {
         let mut out = [0; 32];
         out.copy_from_slice(hmac::sign(&self.key, &parts(what)).as_ref());
         out
+    }
+
+    fn of_conversation(&mut self, entity: Entity, value: &str) -> Option<String> {
+        // Tags of two values are the same once in 2^34 pairs; the second one then has its next tag.
+        for attempt in 0..ATTEMPTS {
+            let hash = self.hash(&[b"tag", entity.as_str().as_bytes(), value.as_bytes(), &[attempt]]);
+            let tag = tag(&hash);
+            if self.all.add(&tag, entity, value) {
+                return Some(format!("[{}_{}:{tag}]", entity.as_str(), self.number(entity, value)));
+            }
+        }
+        None
     }
 
     /// One number for all spellings of a value.
@@ -49,18 +66,20 @@ impl Conversation {
 
 impl Mint for Conversation {
     fn mint(&mut self, entity: Entity, form: Form, value: &str) -> Option<String> {
-        if !may_come_back(entity) || value.is_empty() || form != Form::Conversation {
+        if !may_come_back(entity) || value.is_empty() {
             return None;
         }
-        // Tags of two values are the same once in 2^34 pairs; the second one then has its next tag.
-        for attempt in 0..ATTEMPTS {
-            let hash = self.hash(&[b"tag", entity.as_str().as_bytes(), value.as_bytes(), &[attempt]]);
-            let tag = tag(&hash);
-            if self.all.add(&tag, entity, value) {
-                return Some(format!("[{}_{}:{tag}]", entity.as_str(), self.number(entity, value)));
+        match form {
+            Form::Conversation => self.of_conversation(entity, value),
+            Form::Deterministic => {
+                let tag = self.lasting.tag(entity, value).ok()?;
+                self.all.add(&tag, entity, value).then(|| lasting::token(entity, &tag))
+            }
+            Form::Format => {
+                let alike = self.lasting.alike(entity, value).ok()?;
+                self.all.add_alike(&alike, value).then_some(alike)
             }
         }
-        None
     }
 
     fn stand_ins(&self) -> &StandIns {

@@ -1,7 +1,7 @@
 //! Where the keys of stand-ins come from.
 
 use countersign_core::Secret;
-use countersign_seal::{KeyHasher, KeyRing, SealError};
+use countersign_seal::{DataKeys, Scope};
 
 use crate::NoKey;
 
@@ -12,28 +12,24 @@ pub trait Keys: Send + Sync {
     /// # Errors
     /// When there is none, or none any more.
     fn conversation_key(&self, tenant: &str, subject: &str, conversation: &[u8]) -> Result<Secret<[u8; 32]>, NoKey>;
-}
 
-/// Keys that are derived from the key ring; nothing of them is kept.
-#[derive(Clone, Debug)]
-pub struct RingKeys {
-    conversations: KeyHasher,
-}
-
-impl RingKeys {
-    /// From the ring of the deployment.
+    /// A key of the tenant for one `purpose`.
     ///
     /// # Errors
-    /// [`SealError::Refused`] when the library does.
-    pub fn new(ring: &KeyRing) -> Result<Self, SealError> {
-        Ok(Self { conversations: ring.hasher("stand-ins of conversations")? })
-    }
+    /// When there is none, or none any more.
+    fn tenant_key(&self, tenant: &str, purpose: &'static str) -> Result<Secret<[u8; 32]>, NoKey>;
 }
 
-impl Keys for RingKeys {
+/// With these, what stands for the values of a tenant, a person or a conversation means nothing once that is forgotten.
+impl Keys for DataKeys {
     fn conversation_key(&self, tenant: &str, subject: &str, conversation: &[u8]) -> Result<Secret<[u8; 32]>, NoKey> {
-        let label = parts(&[tenant.as_bytes(), subject.as_bytes(), conversation]);
-        Ok(Secret::new(self.conversations.hash(&label)))
+        let key = self.key(&Scope { tenant, subject, conversation }).map_err(|_| NoKey)?;
+        key.derive("stand-ins").map_err(|_| NoKey)
+    }
+
+    fn tenant_key(&self, tenant: &str, purpose: &'static str) -> Result<Secret<[u8; 32]>, NoKey> {
+        let key = self.key(&Scope { tenant, subject: "", conversation: b"" }).map_err(|_| NoKey)?;
+        key.derive(purpose).map_err(|_| NoKey)
     }
 }
 

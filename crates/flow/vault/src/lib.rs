@@ -3,15 +3,19 @@
 //! It finds nothing in texts, puts nothing into them, keeps no value beyond a request, and does no I/O.
 
 mod conversation;
+mod ff1;
 mod keys;
+mod lasting;
+mod siv;
 
 use std::{fmt, sync::Arc};
 
-use countersign_core::{Channel, Code, Document, Mint, Principal, Refusal, StandIns, Vault};
+use countersign_core::{Channel, Code, Document, Entity, Mint, Principal, Refusal, Secret, StandIns, Vault};
 
 use conversation::Conversation;
+use lasting::Lasting;
 
-pub use keys::{Keys, RingKeys};
+pub use keys::Keys;
 
 /// Makes the stand-ins of a deployment. Used behind an `Arc` by every request at once.
 pub struct Tokens {
@@ -29,6 +33,22 @@ impl Tokens {
     }
 }
 
+impl Tokens {
+    /// The type and the value behind a stand-in that is the same everywhere in `tenant`, as it stands in a text; none where it is not
+    /// one of theirs.
+    #[must_use]
+    pub fn reveal(&self, tenant: &Arc<str>, token: &str) -> Option<(Entity, Secret<String>)> {
+        Lasting::new(Arc::clone(&self.keys), Arc::clone(tenant)).reveal(token)
+    }
+
+    /// The value behind a number that stands in for another one of this type in `tenant`. Nothing tells such a number from any other,
+    /// so this leads to some value whatever it is.
+    #[must_use]
+    pub fn reveal_number(&self, tenant: &Arc<str>, entity: Entity, number: &str) -> Option<Secret<String>> {
+        Lasting::new(Arc::clone(&self.keys), Arc::clone(tenant)).reveal_number(entity, number)
+    }
+}
+
 impl Vault for Tokens {
     fn conversation(
         &self,
@@ -41,16 +61,15 @@ impl Vault for Tokens {
                 let reason = "the name of the conversation is not 1 to 128 printable characters without spaces";
                 return Err(Refusal::new(Code::Malformed, reason));
             }
-            Some(name) => [b"named", name].concat(),
-            None => [b"began", beginning(document).as_slice()].concat(),
+            Some(name) => name.to_vec(),
+            // No name holds a zero.
+            None => [b"\0", beginning(document).as_slice()].concat(),
         };
-        let key = self
-            .keys
-            .conversation_key(&principal.tenant, &principal.subject, &id)
-            .map_err(|error| Refusal::new(Code::GuardFailed, error.to_string()))?;
+        let key = self.keys.conversation_key(&principal.tenant, &principal.subject, &id).map_err(NoKey::refusal)?;
         let shown = self.shown_to.is_empty()
             || principal.roles.iter().any(|role| self.shown_to.iter().any(|shown| **shown == **role));
-        Ok(Box::new(Conversation::new(&key, StandIns::new(shown))))
+        let lasting = Lasting::new(Arc::clone(&self.keys), Arc::clone(&principal.tenant));
+        Ok(Box::new(Conversation::new(&key, lasting, StandIns::new(shown))))
     }
 }
 
@@ -64,6 +83,22 @@ impl fmt::Debug for Tokens {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("there is no key for stand-ins")]
 pub struct NoKey;
+
+impl NoKey {
+    fn refusal(self) -> Refusal {
+        Refusal::new(Code::GuardFailed, self.to_string())
+    }
+}
+
+/// The key, the text or the library does not allow it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Unusable;
+
+impl From<NoKey> for Unusable {
+    fn from(_: NoKey) -> Self {
+        Self
+    }
+}
 
 /// What does not change while a conversation grows: the operator's words and the first of the user's.
 fn beginning(document: &Document) -> Vec<u8> {
@@ -86,3 +121,5 @@ const MOST_NAME: usize = 128;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
