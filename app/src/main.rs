@@ -17,7 +17,6 @@ mod files;
 mod force;
 mod issuers;
 mod kek;
-mod registered;
 mod reload;
 mod root;
 mod signals;

@@ -9,6 +9,7 @@ use crate::{
     leak::{Planted, Trail},
     links::Links,
     mask::Nested,
+    named,
     rules::{self, BACK, Hit, Text, view},
     stand_in::{Back, Book, comes_back, place::Place},
 };
@@ -18,6 +19,8 @@ use crate::{
 pub(crate) struct Search<'a> {
     pub(crate) links: Option<&'a Links>,
     pub(crate) planted: &'a Planted<'a>,
+    /// Names are looked for.
+    pub(crate) names: bool,
     /// The stand-ins whose values come back, where they do.
     pub(crate) book: Option<&'a Book>,
 }
@@ -100,7 +103,7 @@ impl Spot {
 /// Everything found in a text that is whole, in order.
 pub(crate) fn whole(text: &str, search: &Search<'_>) -> Vec<Spot> {
     // Nothing that any rule takes is shorter.
-    if text.len() < 6 {
+    if text.len() < 6 && !search.names {
         return Vec::new();
     }
     let (bytes, map) = view::view(text);
@@ -116,6 +119,9 @@ pub(crate) fn whole(text: &str, search: &Search<'_>) -> Vec<Spot> {
     };
     rules::scan(&scan, &mut hits);
     search.planted.whole(&bytes, &mut hits);
+    if search.names {
+        named::scan(&bytes, 0, true, &mut hits);
+    }
     let mut spots: Vec<Spot> = hits.iter().map(|hit| Spot::new(hit, &bytes, &map)).collect();
     if let Some(book) = search.book {
         let mut back = Vec::new();
@@ -159,6 +165,8 @@ pub(crate) struct Growing {
     /// Where stand-ins are looked for next, and what kind of place that is.
     sought: usize,
     place: Place,
+    /// Where the first sentence begins that names are looked for in next.
+    named: usize,
     /// Text before this has left before it was cleared, because nothing came for long.
     passed: usize,
     stale: bool,
@@ -225,6 +233,10 @@ impl Growing {
         let mut hits = Vec::new();
         self.from = rules::scan(&self.text(search, last), &mut hits);
         let trail = self.trail.scan(search.planted, &self.view, last, &mut hits);
+        self.named = match search.names {
+            true => named::scan(&self.view, self.named, last, &mut hits),
+            false => self.view.len(),
+        };
         if !hits.is_empty() {
             self.spots.extend(hits.iter().map(|hit| {
                 let mut spot = Spot::new(hit, &self.view, &self.map);
@@ -234,7 +246,7 @@ impl Growing {
             self.spots.make_contiguous().sort_by_key(Spot::key);
         }
         self.seek(search, last);
-        let hold = self.from.min(trail).min(self.sought);
+        let hold = self.from.min(trail).min(self.sought).min(self.named);
         let viewed = self.total - self.rest.len();
         let clear = if hold >= self.view.len() { viewed } else { self.map.origin(&(hold..hold + 1), &self.view).start };
         self.cleared = clear.max(self.passed);
@@ -245,6 +257,7 @@ impl Growing {
             self.trail.drop_front(count);
             self.from -= count;
             self.sought -= count;
+            self.named -= count;
         }
         self.scanned = self.view.len();
     }
@@ -259,7 +272,8 @@ impl Growing {
             && digits < 4
             && !held.iter().any(|b| matches!(b, b'@' | b'!' | b'<' | b'\\'))
             && !held.windows(2).any(|w| w == b"--" || w == b"//");
-        if !harmless || !self.rest.is_empty() {
+        let named = search.names && !named::may_pass(self.view.get(self.named..).unwrap_or_default());
+        if !harmless || named || !self.rest.is_empty() {
             return;
         }
         let mut hits = Vec::new();

@@ -13,6 +13,7 @@ pub mod leak;
 mod likely;
 mod links;
 mod mask;
+mod named;
 mod names;
 pub mod normal;
 mod prompt;
@@ -39,6 +40,7 @@ pub use detector::{Detector, Found};
 pub use doubt::Doubt;
 pub use explain::Reading;
 pub use likely::Likely;
+pub use named::Names;
 pub use names::RULES;
 pub use normal::Normal;
 pub use spotlight::Spotlit;
@@ -67,6 +69,8 @@ pub struct Config {
     pub points: Points,
     /// The operating point from which on a text that is not reported is doubtful; without one, none is.
     pub doubts: Option<FalseAlarms>,
+    /// Where names of people, places and organisations are looked for.
+    pub names: Names,
 }
 
 /// How likely a text must be to be an attack before the learned detector reports it, 0 to 1, by who wrote it.

@@ -1,7 +1,7 @@
 //! What the detectors' rules are called. A configuration that speaks of another name would have a rule that never fits.
 
 /// The name of every rule, sorted.
-pub const RULES: [&str; 443] = [
+pub const RULES: [&str; 446] = [
     "canary/token",
     "copied/argument",
     "exfiltration/html",
@@ -85,6 +85,7 @@ pub const RULES: [&str; 443] = [
     "personal/medical-record",
     "personal/medicare",
     "personal/my-number",
+    "personal/name",
     "personal/national-id",
     "personal/nhs",
     "personal/nif",
@@ -94,11 +95,13 @@ pub const RULES: [&str; 443] = [
     "personal/npi",
     "personal/nric",
     "personal/oib",
+    "personal/organization",
     "personal/pan",
     "personal/passport",
     "personal/personnummer",
     "personal/pesel",
     "personal/phone",
+    "personal/place",
     "personal/pps",
     "personal/reference",
     "personal/regon",

@@ -20,6 +20,8 @@ pub(crate) struct Prompt {
     pub(crate) detectors: Vec<Box<dyn Detector>>,
     pub(crate) escalation: escalation::Phrases,
     pub(crate) limits: limits::Bounds,
+    /// Names are looked for.
+    pub(crate) names: bool,
 }
 
 impl Prompt {
@@ -35,6 +37,7 @@ impl Prompt {
         if let Some(learned) = learned::Learned::new(config.false_alarms, config.points, config.doubts) {
             detectors.push(Box::new(learned));
         }
-        Ok(Self { grammar, detectors, escalation: escalation::Phrases::new()?, limits: limits::Bounds(config.limits) })
+        let (escalation, limits) = (escalation::Phrases::new()?, limits::Bounds(config.limits));
+        Ok(Self { grammar, detectors, escalation, limits, names: config.names.prompts })
     }
 }

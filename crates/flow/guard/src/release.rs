@@ -25,6 +25,8 @@ pub(crate) struct Answer {
     links: Links,
     documents: Option<Protected>,
     canaries: Option<Canaries>,
+    /// Names are looked for.
+    names: bool,
     registered: Vec<Arc<Index>>,
 }
 
@@ -44,6 +46,7 @@ impl Answer {
             links: Links::new(&config.link_hosts),
             documents: Protected::new(leak::merge(&prints)),
             canaries,
+            names: config.names.answers,
             registered: config.registered.clone(),
         })
     }
@@ -64,7 +67,7 @@ impl Answer {
     }
 
     pub(crate) const fn search<'a>(&'a self, planted: &'a Planted<'a>, book: Option<&'a Book>) -> Search<'a> {
-        Search { links: Some(&self.links), planted, book }
+        Search { links: Some(&self.links), planted, names: self.names, book }
     }
 }
 

@@ -11,7 +11,7 @@ use countersign_core::{
 use crate::{
     Guard, Normal, Spotlit, Withheld,
     detector::Found,
-    leak,
+    leak, named,
     prompt::{self, escalation::Escalation, turns::Turns},
     rules, stand_in, taint,
 };
@@ -149,6 +149,9 @@ impl Guard {
             }
         }
         rules::prompt(leaf.text, &self.answer.planted_anywhere(), found);
+        if self.prompt.names {
+            named::prompt(leaf.text, found);
+        }
     }
 }
 

@@ -244,3 +244,27 @@ fn messages_that_nobody_sees_are_reported_and_honest_signs_are_not() {
         assert!(found.iter().all(|f| f.kind != Kind::Hidden), "{honest}: {found:?}");
     }
 }
+
+#[test]
+fn names_are_found_in_prompts_where_that_is_asked_for_and_however_they_are_written() {
+    let scan = |names, text: &str| {
+        let config = Config { names, ..Config::default() };
+        let guard = Guard::new(Stamps::issue().screen, config).unwrap();
+        let document = user(text);
+        let found = guard.scan(Side::Prompt, &document);
+        let names = found.iter().filter(|f| crate::Names::RULES.contains(&f.rule));
+        names.map(|f| (f.rule, text[f.span.clone()].to_owned())).collect::<Vec<_>>()
+    };
+    let asked = crate::Names { prompts: true, answers: false };
+    for (text, name) in [
+        ("Please write to Sarah Connor about the invoice.", "Sarah Connor"),
+        ("{\"to\": \"Sarah Conn\\u006fr\"}", "Sarah Conn\\u006fr"),
+        ("Please write to S\u{430}rah Connor about the invoice.", "S\u{430}rah Connor"),
+        ("Please write to Sar\u{200b}ah Connor about the invoice.", "Sar\u{200b}ah Connor"),
+    ] {
+        assert_eq!(scan(asked, text), [("personal/name", name.to_owned())], "{text}");
+        assert_eq!(scan(crate::Names::default(), text), [], "{text}");
+    }
+    let all = scan(asked, "Sarah Connor flew from Chicago to work for Acme Corp.");
+    assert_eq!(all.iter().map(|f| f.0).collect::<Vec<_>>(), crate::Names::RULES);
+}

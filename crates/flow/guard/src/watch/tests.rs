@@ -166,22 +166,86 @@ fn random(seed: u64) -> impl FnMut(usize) -> usize {
 
 #[test]
 fn any_cut_has_the_same_verdict() {
-    let stage = stage();
-    let texts_: Vec<String> = bad().into_iter().map(|b| b.0).chain(good().into_iter().map(str::to_owned)).collect();
+    let texts: Vec<String> = bad().into_iter().map(|b| b.0).chain(good().into_iter().map(str::to_owned)).collect();
+    same_however_it_is_cut(&stage(), &texts, 300);
+}
+
+/// Texts with names: in sentences, in lines, in JSON, at an end that does not come, in a sentence that is too long.
+fn named() -> Vec<String> {
+    vec![
+        "Dear Sarah Connor, thank you. Your agent is Mr. John Smith of Acme Corp in Chicago! Regards, Emily".into(),
+        "Name: Emily Carter\nCity: Paris\n\nPlease call Jane Doe (555-1234) or write to jane.doe@example.com about it"
+            .into(),
+        "{\"name\": \"Emily Carter\", \"note\": \"met J\\u006fhn Smith\\nin London\"}".into(),
+        format!("{}Sarah Connor and John Smith met Emily Carter.", "and so on ".repeat(70)),
+        format!("{}Zoë Müller", "x".repeat(600)),
+        "Der Brief ist von Jörg Müller aus München. 張偉 ist auch da.".into(),
+    ]
+}
+
+fn with_names() -> Stage {
+    let names = crate::Names { prompts: true, answers: true };
+    Stage::new(Config { names, ..Config::default() })
+}
+
+#[test]
+fn a_name_is_masked_or_refused_however_a_stream_is_cut() {
+    let stage = with_names();
+    same_however_it_is_cut(&stage, &named(), 100);
+    for text in named() {
+        for step in [1, 5] {
+            let chars: Vec<char> = text.chars().collect();
+            let pieces: Vec<String> = chars.chunks(step).map(|c| c.iter().collect()).collect();
+            let events: Vec<_> = pieces.iter().map(|p| event(&[(Some(7), Channel::Assistant, p)])).collect();
+            let run = run(&stage, Action::Mask, SYSTEM, &events, &mut |_| true);
+            let got = texts(&run.bytes).remove("7").unwrap_or_default();
+            for name in ["Connor", "Emily Carter", "John Smith", "Jane Doe"] {
+                assert!(!got.contains(name), "{got}");
+            }
+            assert!(run.held < 64 << 10, "{}", run.held);
+        }
+    }
+}
+
+#[test]
+fn a_sentence_that_ended_without_a_name_does_not_hold_back_what_follows_it() {
+    let stage = with_names();
+    let mut watch = stage.guard.watch(readmitted(&stage, judge_all(Action::Mask), SYSTEM));
+    let mut got = Vec::new();
+    let mut pieces = vec![(Some(1), Channel::Reasoning, "so this is what the branch does."); 1];
+    pieces.extend([(Some(2), Channel::Assistant, "we open at nine. "); 40]);
+    for piece in &pieces {
+        watch.push(event(&[*piece]));
+        got.extend(watch.settle(NOW).released.map(Released::into_bytes).unwrap_or_default());
+    }
+    assert!(texts(&got).get("2").is_some_and(|text| text.len() > 200), "{got:?}");
+}
+
+#[test]
+fn names_are_looked_for_only_where_that_is_asked_for() {
+    for (names, want) in [(crate::Names::default(), 0), (crate::Names { answers: true, ..Default::default() }, 1)] {
+        let stage = Stage::new(Config { names, ..Config::default() });
+        let found = stage.guard.scan_answer(&event(&[(None, Channel::Assistant, "My name is Sarah Connor.")]));
+        assert_eq!(found.iter().filter(|f| f.rule == "personal/name").count(), want);
+    }
+}
+
+/// What comes out of a stream, and what is found, is what it would be whole.
+fn same_however_it_is_cut(stage: &Stage, texts_: &[String], seeds: u64) {
     for (n, text) in texts_.iter().enumerate() {
         for action in [Action::Allow, Action::Mask, Action::Refuse] {
             let whole = event(&[(None, Channel::Assistant, text)]);
-            let of = readmitted(&stage, judge_all(action), SYSTEM);
+            let of = readmitted(stage, judge_all(action), SYSTEM);
             let (want, want_findings) = match stage.guard.release_whole(&of, &whole, NOW) {
                 Ok((released, findings)) => (Some(texts(&released.into_bytes())["-"].clone()), findings),
                 Err(withheld) => (None, withheld.findings),
             };
-            for seed in 0..300u64 {
+            for seed in 0..seeds {
                 let mut random = random(seed + 1000 * n as u64);
                 let events: Vec<_> =
                     split(text, &mut random).into_iter().map(|p| event(&[(Some(0), Channel::Assistant, p)])).collect();
                 let how = random(3);
-                let run = run(&stage, action, SYSTEM, &events, &mut |_| how == 0 || (how == 1 && random(3) == 0));
+                let run = run(stage, action, SYSTEM, &events, &mut |_| how == 0 || (how == 1 && random(3) == 0));
                 let context = format!("{text:?} {action:?} seed {seed}");
                 let got = texts(&run.bytes).remove("0").unwrap_or_default();
                 match &want {
