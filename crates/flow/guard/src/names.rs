@@ -1,7 +1,7 @@
 //! What the detectors' rules are called. A configuration that speaks of another name would have a rule that never fits.
 
 /// The name of every rule, sorted.
-pub const RULES: [&str; 446] = [
+pub const RULES: [&str; 447] = [
     "canary/token",
     "copied/argument",
     "exfiltration/html",
@@ -102,6 +102,7 @@ pub const RULES: [&str; 446] = [
     "personal/pesel",
     "personal/phone",
     "personal/place",
+    "personal/postcode",
     "personal/pps",
     "personal/reference",
     "personal/regon",

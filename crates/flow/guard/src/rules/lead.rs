@@ -64,6 +64,15 @@ pub(super) fn value(cur: &mut Cursor<'_>, text: &Text<'_>, run: &Range<usize>, f
         return None;
     }
     cur.at = run.start;
+    if bytes.len() == 2
+        && let Some(hit) = place::postcode(cur)
+    {
+        return Some(hit);
+    }
+    if cur.starved() {
+        return None;
+    }
+    cur.at = run.start;
     number::spaced(cur, text)
 }
 
@@ -167,11 +176,11 @@ const PLACEHOLDERS: [&str; 22] = [
 ];
 
 /// The last three letters of words that lead a value whatever follows, in lower case.
-const ENDS: [&[u8; 3]; 43] = [
+const ENDS: [&[u8; 3]; 47] = [
     b"ame", b"ser", b"rid", b"_id", b"gin", b"aam", b"eur", b"rio", b"nte", b"dle", b"lle", b"ida", b"vda", b"aza",
     b"seo", b"ino", b"era", b"nda", b"via", b"ale", b"zza", b"rso", b"ada", b"olo", b"rgo", b"rua", b"ssa", b"ica",
     b"lac", b"eja", b"rue", b"nue", b"ard", b"tra", b"min", b"sse", b"tto", b"eda", b"ul.", b"av.", b"da.", b".o.",
-    b" po",
+    b" po", b"bla", b"aje", b"al.", b"pl.",
 ];
 
 /// One bit for each of [`ENDS`].

@@ -31,7 +31,13 @@ impl Number {
 }
 
 /// The number that these digits are, and how surely; `shape` as [`Number::alone`] has it.
-pub(super) fn digits(digits: &[u8], shape: u64, around: impl FnOnce() -> Around) -> Option<(&'static str, f32)> {
+/// A word directly before them that speaks of something else, out of `others`, goes before words that speak in general.
+pub(super) fn digits(
+    digits: &[u8],
+    shape: u64,
+    others: u64,
+    around: impl FnOnce() -> Around,
+) -> Option<(&'static str, f32)> {
     // One digit over and over is a placeholder.
     if !(8..=18).contains(&digits.len()) || digits.windows(2).all(|w| w.first() == w.last()) {
         return None;
@@ -43,7 +49,8 @@ pub(super) fn digits(digits: &[u8], shape: u64, around: impl FnOnce() -> Around)
     }
     let around = around();
     let own = fits.clone().find(|n| around.says(n.own));
-    own.or_else(|| fits.find(|n| around.says(n.general))).map(|n| (n.rule, if n.rule == first { 0.9 } else { 0.85 }))
+    let general = |n: &&Number| around.names(n.general) || around.says(n.general) && !around.names(others);
+    own.or_else(|| fits.find(general)).map(|n| (n.rule, if n.rule == first { 0.9 } else { 0.85 }))
 }
 
 /// The number that a word directly before these digits says they are, whatever the checksum.

@@ -220,7 +220,7 @@ fn checked(digits: &[u8], shape: u64, separator: Option<u8>, around: &mut Lazy<'
         }
         _ => {}
     }
-    national::digits(digits, shape, || around.get())
+    national::digits(digits, shape, NAMING, || around.get())
 }
 
 /// Numbers that only the words before them make personal.
@@ -257,9 +257,19 @@ const fn named_by(
     Named { topic, rule, confidence, digits, letters }
 }
 
+/// All topics that name values.
+const NAMING: u64 = {
+    let (mut all, mut i) = (0, 0);
+    while i < NAMED.len() {
+        all |= NAMED[i].topic;
+        i += 1;
+    }
+    all
+};
+
 /// The more a word says, the earlier.
 #[expect(clippy::reversed_empty_ranges, reason = "what has no letters is of no length with them")]
-static NAMED: [Named; 18] = [
+const NAMED: [Named; 18] = [
     named_by(topic::CARD_CODE, "personal/card-code", 0.9, 3..=4, 1..=0),
     named_by(topic::RECORD, "personal/medical-record", 0.85, 5..=12, 6..=16),
     named_by(topic::PASSPORT, "personal/passport", 0.8, 7..=10, 6..=16),
@@ -295,8 +305,9 @@ fn phone(it: &Groups, groups: usize, around: &mut Lazy<'_>) -> bool {
         let area = shape >> (4 * (groups - 1)) & 15;
         return american || groups > 1 && *a == 0 && (2..=5).contains(&area) && (9..=12).contains(&digits.len());
     }
-    if american && separator == Some(b'-')
+    if american && (separator == Some(b'-') || separator == Some(b'.') && is_american(digits))
         || with_one && (matches!(separator, Some(b'-' | b'.')) || it.inside == Some(1))
+        || shape == 0x34 && separator == Some(b'-') && digits.starts_with(&[5, 5, 5])
     {
         return true;
     }
@@ -304,8 +315,32 @@ fn phone(it: &Groups, groups: usize, around: &mut Lazy<'_>) -> bool {
     if (*a, *b) == (0, 0) && groups > 2 && (10..=15).contains(&digits.len()) && digits.get(2) != Some(&0) {
         return true;
     }
+    // A national number: 0 and an area, then groups that no date has.
+    let area = shape >> (4 * (groups - 1)) & 15;
+    let spread =
+        groups > 1 && (3..=5).contains(&area) && groups < 5 && !matches!(shape, 0x422 | 0x4222 | 0x333 | 0x3333);
+    let pairs = shape == 0x2_2222;
+    if *a == 0 && *b != 0 && (9..=11).contains(&digits.len()) && (spread || pairs) && separator != Some(b'.') {
+        return true;
+    }
     let date = matches!(shape, 0x422 | 0x224 | 0x8 | 0x4224 | 0x4222) && separator != Some(b' ');
     (7..=15).contains(&digits.len()) && !date && around.get().says(topic::PHONE)
+        || (9..=12).contains(&digits.len()) && groups == it.groups && is_beside_mail(around.view, around.start)
+}
+
+/// Whether area and exchange are such as North America has.
+fn is_american(digits: &[u8]) -> bool {
+    digits.first().is_some_and(|d| *d > 1) && digits.get(3).is_some_and(|d| *d > 1)
+}
+
+/// Whether a place begins a field of a record whose field before it is an e-mail address.
+fn is_beside_mail(view: &[u8], start: usize) -> bool {
+    let before = view.get(start.saturating_sub(48)..start).unwrap_or_default();
+    let before = before.strip_suffix(b"\"").unwrap_or(before);
+    let Some((sign @ (b',' | b';' | b'|' | b'\t'), field)) = before.split_last() else { return false };
+    let from = field.iter().rposition(|c| c == sign || *c == b'\n').map_or(0, |i| i + 1);
+    let field = field.get(from..).unwrap_or_default();
+    field.contains(&b'@') && !field.contains(&b' ')
 }
 
 /// The words before a number, looked at when they are asked for.
@@ -367,19 +402,21 @@ pub(super) fn lettered(piece: &[u8], start: usize, text: &Text<'_>, out: &mut Ve
     let mut push = |(rule, confidence)| {
         out.push(Hit::new(Kind::PersonalData, rule, start..start + piece.len(), confidence));
     };
-    if let Some(found) = national::lettered(piece, around).or_else(|| codes::code(piece, around)) {
-        return push(found);
-    }
+    let found = national::lettered(piece, around).or_else(|| codes::code(piece, around));
+    let proven = found.is_some_and(|(_, confidence)| confidence >= 0.9);
     let capital = piece.iter().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || b"-/.".contains(c));
     let digits = piece.iter().filter(|c| c.is_ascii_digit()).count();
     let letters = piece.iter().filter(|c| c.is_ascii_alphabetic()).count();
     let hexadecimal = piece.iter().all(|c| c.is_ascii_hexdigit() || *c == b'-');
-    if piece.len() > 32 || digits < 2 || letters == 0 || !capital && !hexadecimal || !may_be_named(text.view, start) {
-        return;
+    let may_be_named = piece.len() <= 32 && digits > 1 && letters > 0 && (capital || hexadecimal);
+    if !proven && may_be_named && self::may_be_named(text.view, start) {
+        let around = around();
+        if let Some(named) = NAMED.iter().find(|n| around.names(n.topic) && n.letters.contains(&piece.len())) {
+            return push((named.rule, named.confidence));
+        }
     }
-    let around = around();
-    if let Some(named) = NAMED.iter().find(|n| around.names(n.topic) && n.letters.contains(&piece.len())) {
-        push((named.rule, named.confidence));
+    if let Some(found) = found {
+        push(found);
     }
 }
 

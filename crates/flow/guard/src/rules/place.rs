@@ -32,7 +32,9 @@ pub(super) fn numbered(cur: &mut Cursor<'_>, text: &Text<'_>) -> Option<Hit> {
     cur.at = from;
     street(cur, if comma { 3 } else { digits }).map(|end| {
         cur.at = end;
-        hit(start, unit(cur).unwrap_or(end))
+        let end = unit(cur).unwrap_or(end);
+        cur.at = end;
+        hit(start, town(cur).unwrap_or(end))
     })
 }
 
@@ -162,7 +164,7 @@ fn name(cur: &mut Cursor<'_>, numbers: bool) -> Option<usize> {
 fn house(cur: &mut Cursor<'_>) -> Option<usize> {
     let from = cur.at;
     let digits = cur.eat_while(4, |c| c.is_ascii_digit());
-    let year = digits == 4 && matches!(cur.since(from), [b'1', b'9', ..] | [b'2', b'0', ..]);
+    let year = digits == 4 && matches!(cur.since(from), [b'1', b'9', ..] | [b'2', b'0', b'0'..=b'3', _]);
     if digits == 0 || year {
         return None;
     }
@@ -192,6 +194,55 @@ fn unit(cur: &mut Cursor<'_>) -> Option<usize> {
     let value = cur.since(cur.at - len);
     let plausible = value.iter().any(u8::is_ascii_digit) || matches!(value, [b'A'..=b'Z']);
     (len > 0 && plausible && !cur.peek().is_some_and(|c| c.is_ascii_alphanumeric())).then_some(cur.at)
+}
+
+/// What makes an American address whole, behind the street: `, Springfield, IL 62701`; where it ends.
+fn town(cur: &mut Cursor<'_>) -> Option<usize> {
+    cur.eat(b'.');
+    let comma = cur.eat(b',');
+    let spaces = cur.eat_while(3, |c| matches!(c, b' ' | b'\n'));
+    (comma || spaces > 0).then_some(())?;
+    for _ in 0..4 {
+        let word = word(cur);
+        word.first().filter(|c| c.is_ascii_uppercase()).and(word.get(1))?;
+        if cur.eat(b',') {
+            break;
+        }
+        cur.eat(b'.');
+        cur.eat(b' ').then_some(())?;
+    }
+    cur.eat(b' ').then_some(())?;
+    state(cur)
+}
+
+/// A state of the United States and its postcode: `IL 62701`; where it ends. Behind a town it may stand alone.
+fn state(cur: &mut Cursor<'_>) -> Option<usize> {
+    let from = cur.at;
+    cur.eat_while(3, |c| c.is_ascii_uppercase());
+    let state = cur.since(from);
+    STATES.split(' ').any(|s| s.as_bytes() == state).then_some(())?;
+    if cur.peek().is_some_and(|c| c.is_ascii_alphanumeric()) {
+        return None;
+    }
+    let end = cur.at;
+    if cur.eat(b' ') && cur.eat_while(5, |c| c.is_ascii_digit()) == 5 {
+        let short = cur.at;
+        if cur.eat(b'-') && cur.eat_while(4, |c| c.is_ascii_digit()) == 4 && !continues(cur) {
+            return Some(cur.at);
+        }
+        cur.at = short;
+        if !continues(cur) {
+            return Some(short);
+        }
+    }
+    Some(end)
+}
+
+/// A state and its postcode where no street stands before them.
+pub(super) fn postcode(cur: &mut Cursor<'_>) -> Option<Hit> {
+    let start = cur.at;
+    let end = state(cur)?;
+    (end - start > 7).then(|| Hit::new(Kind::PersonalData, "personal/postcode", start..end, 0.8))
 }
 
 /// Whether a number is a part of something longer.
@@ -227,15 +278,51 @@ fn is(word: &[u8], list: &[&str]) -> bool {
 
 /// Whether a word is the name of a street with what it is at its end.
 fn ends_like_street(word: &[u8]) -> bool {
-    ENDS.iter().any(|end| word.strip_suffix(end.as_bytes()).is_some_and(|name| name.len() > 2))
+    ENDS.iter().any(|end| word.strip_suffix(end.as_bytes()).is_some_and(|name| name.len() > 1))
 }
 
 /// Ends of German, Dutch and Nordic streets that ordinary words do not have.
-const ENDS: [&str; 33] = [
-    "straße", "strasse", "str", "weg", "platz", "gasse", "allee", "damm", "pfad", "steig", "chaussee", "-ring",
-    "-Ring", "-Straße", "-Weg", "-Platz", "-Allee", "-Gasse", "straat", "laan", "plein", "gracht", "dreef", "singel",
-    "dijk", "kade", "steeg", "gatan", "vägen", "torget", "stigen", "vej", "katu",
+const ENDS: [&str; 35] = [
+    "straße",
+    "strasse",
+    "str",
+    "weg",
+    "platz",
+    "gasse",
+    "allee",
+    "damm",
+    "pfad",
+    "steig",
+    "chaussee",
+    "-ring",
+    "-Ring",
+    "-Straße",
+    "-Weg",
+    "-Platz",
+    "-Allee",
+    "-Gasse",
+    "straat",
+    "laan",
+    "plein",
+    "gracht",
+    "dreef",
+    "singel",
+    "dijk",
+    "kade",
+    "steeg",
+    "gatan",
+    "vägen",
+    "torget",
+    "stigen",
+    "vej",
+    "katu",
+    "baan",
+    "boulevard",
 ];
+
+/// The United States' states and territories.
+const STATES: &str = "AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR PA \
+     PR RI SC SD TN TX UT VT VI VA WA WV WI WY";
 
 /// Words that stand before the name of a street.
 const BEFORE: &[&str] = &[
@@ -270,6 +357,11 @@ const BEFORE: &[&str] = &[
     "impasse",
     "Rue",
     "Piazzale",
+    "Borgo",
+    "Rambla",
+    "Pasaje",
+    "al",
+    "pl",
     "Stretto",
 ];
 
