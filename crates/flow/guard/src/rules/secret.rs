@@ -10,6 +10,7 @@ use super::{
     HOLD, Hit, Text, check,
     cursor::Cursor,
     services::{Body, MARKED, Marked, TOKENS, Token},
+    value,
 };
 
 /// No token with a prefix is shorter; shorter runs are not looked at.
@@ -190,7 +191,11 @@ pub(super) fn connection(run: &[u8], start: usize, out: &mut Vec<Hit>) {
     let Some(at) = authority.iter().rposition(|c| *c == b'@') else { return };
     let user = authority.get(..at).unwrap_or_default();
     let Some(colon) = user.iter().position(|c| *c == b':') else { return };
-    if at - colon > 1 && !out.iter().any(|h| h.span.start < start + from + at && h.span.end > start + from + colon) {
+    let password = user.get(colon + 1..).unwrap_or_default();
+    let hole = value::placeholder(password)
+        || [b"password".as_slice(), b"pass", b"pwd"].iter().any(|w| password.eq_ignore_ascii_case(w));
+    let known = || out.iter().any(|h| h.span.start < start + from + at && h.span.end > start + from + colon);
+    if password.len() > 2 && !hole && !known() {
         let span = start + from + colon + 1..start + from + at;
         out.push(Hit::new(Kind::Secret, "secret/connection-string", span, 0.85));
     }
@@ -207,7 +212,8 @@ pub(super) fn putty_key(cur: &mut Cursor<'_>, text: &Text<'_>) -> Option<Hit> {
     let most = if text.grows { HOLD - 64 } else { usize::MAX };
     cur.eat_while(most, |c| c.is_ascii_alphanumeric() || b"+/=\n\r".contains(&c));
     let endless = text.grows && cur.at - from >= most;
-    Some(Hit { endless, ..Hit::new(Kind::Secret, "secret/private-key", start..cur.at, 1.0) })
+    (cur.at - from > SHORTEST)
+        .then(|| Hit { endless, ..Hit::new(Kind::Secret, "secret/private-key", start..cur.at, 1.0) })
 }
 
 /// A private key in PEM (RFC 7468) or OpenPGP armour, with its line breaks as they are or as `\n`.

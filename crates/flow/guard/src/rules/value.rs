@@ -8,7 +8,7 @@ pub(super) struct Dress {
     pub(super) quoted: bool,
     /// `NAME=value`, without a space.
     pub(super) tight: bool,
-    /// One of several in a connection string: `;Password=value;`.
+    /// One of several in a connection string: `;Password=...;`.
     pub(super) in_list: bool,
     /// The second of two quoted arguments.
     pub(super) argument: bool,
