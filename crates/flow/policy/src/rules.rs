@@ -100,6 +100,26 @@ impl Rules {
         Self { actions }
     }
 
+    /// Whether anything is done, for whomever, about what `rule` finds of this kind on this side, but to let it pass. What costs much to
+    /// find need not be looked for otherwise.
+    #[must_use]
+    pub fn acts_on(&self, side: Side, kind: Kind, rule: &str) -> bool {
+        for line in &self.actions {
+            let fits = line.side.is_none_or(|s| s == side)
+                && line.kind.is_none_or(|k| k == kind)
+                && line.rule.as_deref().is_none_or(|r| is_of(rule, r));
+            let always =
+                line.channel.is_none() && line.roles.is_empty() && line.at_least <= 0.0 && line.at_least_words == 0;
+            match (fits, line.action) {
+                (false, _) => {}
+                (true, Action::Allow) if always => return false,
+                (true, Action::Allow) => {}
+                (true, _) => return true,
+            }
+        }
+        true
+    }
+
     /// The judge for callers with `roles`.
     #[must_use]
     pub fn judge(&self, roles: &[Arc<str>]) -> Arc<dyn Judge> {

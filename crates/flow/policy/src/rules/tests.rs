@@ -147,3 +147,41 @@ fn callers_no_line_tells_apart_share_a_judge() {
     }
     assert_eq!(judges.made.lock().unwrap().len(), 1);
 }
+
+#[test]
+fn what_is_acted_on_is_told_from_what_always_passes() {
+    let acts = |own: Vec<ActionRule>, side| {
+        let mut rules = Rules::standard();
+        rules.actions.splice(..0, own);
+        rules.acts_on(side, Kind::PersonalData, "personal/name")
+    };
+    let line = |rule: Option<&str>, action| ActionRule {
+        side: None,
+        kind: None,
+        rule: rule.map(str::to_owned),
+        channel: None,
+        roles: Vec::new(),
+        at_least: 0.0,
+        at_least_words: 0,
+        action,
+    };
+    for side in [Side::Prompt, Side::Answer] {
+        assert!(!acts(vec![], side));
+        assert!(!acts(vec![line(Some("personal/email"), Action::Mask)], side));
+        assert!(!acts(vec![line(None, Action::Allow), line(Some("personal/name"), Action::Mask)], side));
+        for rule in [None, Some("personal"), Some("personal/name"), Some("PERSON")] {
+            assert!(acts(vec![line(rule, Action::Mask)], side), "{rule:?}");
+            let one = ActionRule { roles: vec!["teller".into()], at_least: 0.7, ..line(rule, Action::Refuse) };
+            assert!(acts(vec![one.clone()], side), "{rule:?}");
+            // It passes for some, and not for everybody.
+            let pass = ActionRule { action: Action::Allow, ..one };
+            assert!(acts(vec![pass, line(rule, Action::Mask)], side), "{rule:?}");
+        }
+    }
+    let prompts = ActionRule { side: Some(Side::Prompt), ..line(Some("PERSON"), Action::Mask) };
+    assert!(acts(vec![prompts.clone()], Side::Prompt) && !acts(vec![prompts], Side::Answer));
+    assert!(
+        Rules { actions: vec![] }.acts_on(Side::Prompt, Kind::PersonalData, "personal/name"),
+        "no line: it is refused"
+    );
+}
