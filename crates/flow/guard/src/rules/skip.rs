@@ -152,7 +152,7 @@ mod tests {
         }
     }
 
-    const PARTS: [&str; 40] = [
+    const PARTS: [&str; 60] = [
         "a",
         " ",
         " ",
@@ -193,5 +193,25 @@ mod tests {
         "anna@bank.example",
         "\"",
         "account 12345",
+        "September ",
+        "Hauptstraße ",
+        "Calle ",
+        "Mayor",
+        "user=",
+        "username: ",
+        "www.example.org ",
+        "DEUTDEFF ",
+        "ul. ",
+        "Parkvägen",
+        "IL 62701",
+        "y/o",
+        "12.03.1980",
+        "Street",
+        "born ",
+        "fe80::1",
+        "1.2.3.4",
+        "Flat ",
+        "OYG 663",
+        "vehicle ",
     ];
 }

@@ -77,6 +77,40 @@ fn look_alikes_are_not() {
     }
 }
 
+/// Texts with identifiers of all forms, which begin with words, digits and signs, and go on over several.
+const FORMS: [&str; 14] = [
+    "Pt Ann Poe, 99 y/o, MRN A5574459, born 27.04.1985, admitted September 12, 2025 to 5 Elm Rd.",
+    "Lives at 123 Maple Street, Springfield, IL 62701-1234. Or at 22355 Richmond Fords Suite 784, Martinville.",
+    "Hauptstraße 12a, Mirja-Pechel-Ring 36/86, Calle de Alcalá 45, Via Giuseppe Verdi, 12, rue Auger, 13, rue de la Paix",
+    "ul. Jana III Sobieskiego 77/40, Parkvägen 69, Flat 6, Elliott Stream, P.O. Box 1234, Kerkstraat 12",
+    "user=banderson ip=142.190.4.93 mac=4a:bf:40:a8:db:eb at https://davis.net/x?y=1, www.example.org.",
+    "{\"username\": \"jo.doe\", \"exp\": \"07/30\", \"cvv\": \"123\", \"passport_number\": \"X1234567\"}",
+    "PESEL 44051401359, DNI 12345678Z, A123456(3), 85.07.30-033.28, AB 12 34 56 C, 131052-308T",
+    "IBAN DE89 3704 0044 0532 0130 00, BIC DEUTDEFF, sort code 20-00-00, routing 021000021",
+    "to 1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa and bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
+    "L898902C36UTO7408122F1204159ZE184226B<<<<<10 and 1M8GDM9AXKP042788, vehicle OYG 663, claim 12",
+    "born 12 de enero de 2020, 3. März 1980, 1er janvier 1999, Age: 45, the 45-year-old patient, May 2020",
+    "call 0121 496 0367 or 438.268.2791x123, a@b.example,032197470,Rome; (555) 234-5678",
+    "fe80::1ff:fe23:4567:890a, 2001:db8:85a3:0:0:8a2e:370:7334, 10.0.0.1:8080",
+    "12 Main Points in 7 Steps; Spring 2024; May I; Calle; rue; Flat 6; user; username; 12 de; 5",
+];
+
+#[test]
+fn a_cut_changes_nothing_of_what_is_found() {
+    for text in FORMS {
+        let view = text.as_bytes();
+        let key = |hit: &Hit| (hit.span.start, hit.span.end, hit.rule);
+        let mut whole = scan_with(view, 0, true, false, true).0;
+        whole.sort_by_key(key);
+        for cut in (0..=text.len()).filter(|at| text.is_char_boundary(*at)) {
+            let (mut parts, hold) = scan_with(&view[..cut], 0, false, false, true);
+            parts.extend(scan_with(view, hold, true, false, true).0);
+            parts.sort_by_key(key);
+            assert_eq!(parts, whole, "{:?}", &text[..cut]);
+        }
+    }
+}
+
 /// What is found in a view and from where on it is held, with and without stepping over what no rule takes.
 pub(super) fn scan_with(view: &[u8], from: usize, last: bool, links: bool, skip: bool) -> (Vec<Hit>, usize) {
     let allowed = crate::links::Links::default();
