@@ -31,6 +31,7 @@ use crate::{
     config::{self, Config, Key, Signing, Told},
     force::Force,
     issuers::{Issuers, askers},
+    registered,
     signals::{
         poll::Poll,
         rsa,
@@ -93,7 +94,7 @@ impl Assembly {
             desk: desk(config, &state, &force, &identity, &policy, &audit, &receivers),
             identity,
             policy,
-            guard: Arc::new(guards(stamps.screen, config.guard.clone())?),
+            guard: Arc::new(guards(stamps.screen, with_registered(config, &state)?)?),
             provider: Arc::new(Provider::new(stamps.dispatch, targets.clone(), dialer(&targets)?, clock.clone())?),
             audit,
             assessor: assessor(config),
@@ -184,7 +185,7 @@ impl Assembly {
         let stamps = Stamps::issue();
         let targets = targets(config, &self.state)?;
         let (receivers, polls) = (receivers(config, &self.state).await?, polls(config, &self.state)?);
-        let guard = Arc::new(guards(stamps.screen, config.guard.clone())?);
+        let guard = Arc::new(guards(stamps.screen, with_registered(config, &self.state)?)?);
         let provider = Provider::new(stamps.dispatch, targets.clone(), dialer(&targets)?, clock::system())?;
         let old = self.gateway.stages();
         self.issuers.set(old.identity.tokens(), &config.issuers, askers(config, &self.state)?)?;
@@ -288,6 +289,12 @@ fn bearer(key: &Key, whose: &str, state: &State) -> anyhow::Result<Secret<String
             fix: "see `countersign secret list`, and `countersign secret set NAME`",
         })?),
     }
+}
+
+/// What the guards know, the registered texts included.
+fn with_registered(config: &Config, state: &State) -> anyhow::Result<countersign_guard::Config> {
+    let registered = registered::open(&config.registered, state.ring())?;
+    Ok(countersign_guard::Config { registered, ..config.guard.clone() })
 }
 
 /// Looks whether the guards can work with what is configured for them.

@@ -49,6 +49,9 @@ pub(crate) enum Command {
     Policy(PolicyCommand),
     /// Say what the guards find in a text, and what the rules would do about it; no network, no state
     Scan(Scan),
+    /// Register texts that answers must not reproduce, and say which of them a text reproduces
+    #[command(subcommand)]
+    Documents(DocumentsCommand),
     /// Fit the guards to your own traffic
     #[command(subcommand)]
     Guard(GuardCommand),
@@ -405,6 +408,54 @@ pub(crate) enum SecretCommand {
         #[command(flatten)]
         config: WithConfig,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DocumentsCommand {
+    /// Make an index of texts, to be named in `[guard] registered`
+    Index(DocumentsIndex),
+    /// Say which registered texts a text reproduces, and how much of them; exits with 1 when there are any
+    Check(DocumentsCheck),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DocumentsIndex {
+    /// Files and folders of UTF-8 text
+    #[arg(required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// What the set is called in audit records
+    #[arg(long)]
+    pub(crate) name: String,
+    /// What the files hold
+    #[arg(long = "as", value_enum, default_value_t = As::Documents)]
+    pub(crate) shape: As,
+    /// The file to write
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) config: WithConfig,
+}
+
+/// What files of registered texts hold.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum As {
+    /// One document each
+    Documents,
+    /// A record in each line, its fields divided by tabs, semicolons, bars or commas
+    Records,
+    /// An excerpt in each line
+    Excerpts,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DocumentsCheck {
+    /// The text; `-`, or nothing, for standard input
+    pub(crate) text: Option<String>,
+    /// A file with the text
+    #[arg(long, conflicts_with = "text")]
+    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) config: WithConfig,
 }
 
 #[derive(Debug, Subcommand)]

@@ -12,6 +12,7 @@ mod budget;
 mod calibrate;
 mod check;
 mod doctor;
+mod documents;
 mod explain;
 mod feedback;
 mod guard;
@@ -44,6 +45,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Vault(command) => wait(vault::run(command)),
         Command::Policy(command) => wait(policy::run(command)),
         Command::Scan(args) => scan::run(&args),
+        Command::Documents(command) => wait(documents::run(command)),
         Command::Guard(command) => guard::run(&command),
         Command::Explain(args) => wait(explain::run(&args)),
         Command::Feedback(args) => wait(feedback::run(args)),

@@ -37,6 +37,8 @@ pub(crate) struct Config {
     pub(crate) policy: countersign_policy::Settings,
     /// What the guards know.
     pub(crate) guard: countersign_guard::Config,
+    /// Indexes of texts that answers must not reproduce.
+    pub(crate) registered: Vec<PathBuf>,
     /// Who else is asked about what the guards doubt.
     pub(crate) judge: Option<Judge>,
     /// How certificates map to principals.

@@ -29,6 +29,11 @@ pub(crate) fn read(path: &Path) -> io::Result<(Vec<u8>, u32)> {
     Ok((bytes, mode))
 }
 
+/// The permissions of a file that can be read.
+pub(crate) fn mode(path: &Path) -> io::Result<u32> {
+    Ok(File::open(path)?.metadata()?.permissions().mode() & 0o7777)
+}
+
 fn put(
     path: &Path,
     bytes: &[u8],

@@ -17,6 +17,7 @@ mod files;
 mod force;
 mod issuers;
 mod kek;
+mod registered;
 mod reload;
 mod root;
 mod signals;

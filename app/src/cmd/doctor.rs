@@ -16,6 +16,7 @@ use crate::{
     cmd::{self, audit, structure},
     config::{self, Config, Door, StoreAt},
     issuers::askers,
+    registered,
     state::State,
     term,
 };
@@ -124,6 +125,10 @@ async fn state(config: &Config, findings: &mut Findings) {
     keys(&state, findings).await;
     directory(config, &state, findings).await;
     access(config, &state, findings).await;
+    match registered::open(&config.registered, state.ring()) {
+        Ok(indexes) => indexes.iter().for_each(|index| findings.good("documents", structure::registered(index))),
+        Err(e) => findings.wrong("documents", format!("{e:#}"), "nothing is served until it can be used"),
+    }
     if let Err(e) = assemble::targets(config, &state) {
         findings.wrong("provider", format!("{e:#}"), "nothing is served until its key can be unsealed");
     }

@@ -1,6 +1,7 @@
 //! What holds where a detector is fooled, and how sure detectors are: what `check` and `doctor` say of a configuration's choices.
 
 use countersign_guard::Points;
+use countersign_prints::{Index, Shape};
 
 use crate::config::Config;
 
@@ -10,6 +11,21 @@ pub(super) struct Choice {
     pub(super) what: String,
     /// None where there is nothing to do.
     pub(super) advice: Option<&'static str>,
+}
+
+/// What an index of registered texts holds, and what it costs.
+pub(super) fn registered(index: &Index) -> String {
+    let kind = match index.shape() {
+        Shape::Passages => "texts",
+        Shape::Records => "records",
+    };
+    let kib = index.resident() >> 10;
+    format!(
+        "`{}` registers {} {kind}: {} fingerprints, {kib} KiB in memory",
+        index.set(),
+        index.units(),
+        index.prints()
+    )
 }
 
 /// The choices of a configuration.

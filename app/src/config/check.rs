@@ -128,6 +128,7 @@ impl Check<'_> {
         let cluster = self.cluster(raw.cluster, &raw.node);
         let mut guard = self.guard(&raw.guard);
         let judge = self.judge(raw.guard.judge.as_ref(), &targets, &mut guard);
+        let registered = self.registered(&raw.guard.registered);
         let state = self.base.join(raw.state.get_ref());
         match (policy, store, self.problems.is_empty()) {
             (Some(policy), Some(store), true) => Ok(Config {
@@ -139,6 +140,7 @@ impl Check<'_> {
                 targets,
                 policy: Settings { policy: Arc::new(policy), rules: fields::rules(rules), rates },
                 guard,
+                registered,
                 judge,
                 certificates,
                 issuers,
@@ -198,6 +200,26 @@ impl Check<'_> {
             }
         }
         config
+    }
+
+    /// Indexes are opened with the key of the deployment, later; here it is seen that they are there, and that nobody else changes them.
+    fn registered(&mut self, raw: &[Spanned<PathBuf>]) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        for named in raw {
+            let (at, name) = (named.span(), named.get_ref().display());
+            let path = self.base.join(named.get_ref());
+            match files::mode(&path) {
+                Err(e) => {
+                    let fix = "make it with `countersign documents index`";
+                    self.report(&at, format!("`{name}` cannot be read: {e}"), fix);
+                }
+                Ok(mode) if mode & 0o002 != 0 => {
+                    self.report(&at, format!("`{name}` can be changed by everyone (mode {mode:o})"), "chmod o-w it");
+                }
+                Ok(_) => files.push(path),
+            }
+        }
+        files
     }
 
     /// A file that is named by `path`, which stands at `at`.

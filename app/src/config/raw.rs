@@ -279,6 +279,9 @@ pub(crate) struct RawGuard {
     /// Text files whose content must not appear in answers.
     #[schemars(with = "Vec<String>")]
     pub(crate) protected: Vec<Spanned<PathBuf>>,
+    /// Indexes of texts that answers must not reproduce, as `countersign documents index` makes them.
+    #[schemars(with = "Vec<String>")]
+    pub(crate) registered: Vec<Spanned<PathBuf>>,
     /// A file with one canary token a line: planted where nobody has business reading.
     #[schemars(with = "Option<String>")]
     pub(crate) canaries: Option<Spanned<PathBuf>>,

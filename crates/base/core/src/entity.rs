@@ -180,7 +180,7 @@ impl Entity {
             ("secret", "password") => Self::Password,
             ("secret", _) => Self::Secret,
             ("personal", "name") => Self::Person,
-            ("personal", "place") => Self::Location,
+            ("personal", "place" | "postcode") => Self::Location,
             ("personal", "organization") => Self::Organization,
             ("personal", "address") => Self::Address,
             ("personal", "date") => Self::DateTime,

@@ -130,6 +130,7 @@ impl<W: io::Write, S: Scratch> Builder<W, S> {
         }
         let unit = u32::try_from(self.units.len()).map_err(|_| torn())?;
         self.units.push((self.checks, (self.set.len() + self.names.len()) as u64));
+        let name = name.get(..name.floor_char_boundary(LONGEST)).unwrap_or_default();
         self.names.extend_from_slice(name.as_bytes());
         if self.shape == Shape::Passages {
             let checks: Vec<u8> =
@@ -285,6 +286,9 @@ impl<W: io::Write> Closing<W> {
         self.to.write_all(bytes)
     }
 }
+
+/// Bytes of a name; what is longer is cut.
+const LONGEST: usize = 4 << 10;
 
 /// Bytes of a print that waits: itself, its text, its place.
 const ENTRY: usize = 16;

@@ -352,34 +352,23 @@ const LONGEST: usize = 512;
 
 /// What the end of a name promises. Up to two digits may follow the name.
 fn promise(name: &[u8]) -> Option<Promise> {
-    let mut letters = [0; 24];
-    let mut from = letters.len();
     let numbered = name.iter().rev().take(2).take_while(|c| c.is_ascii_digit()).count();
     let name = name.get(..name.len() - numbered)?;
-    let spelt = || name.iter().rev().filter(|c| !matches!(c, b'_' | b'-' | b'.' | b'*' | b'#'));
-    // Most names are told by their last letter not to promise anything.
-    if spelt().next().is_none_or(|c| LAST >> (c & 31) & 1 == 0) {
-        return None;
-    }
-    for c in spelt().take(letters.len()) {
+    let mut spelt =
+        name.iter().rev().filter(|c| !matches!(c, b'_' | b'-' | b'.' | b'*' | b'#')).map(u8::to_ascii_lowercase);
+    // Most names are told by their last letters not to promise anything.
+    let mut letters = [0; 24];
+    let mut from = letters.len();
+    while let (true, Some(c)) = (from > 0, spelt.next()) {
         from -= 1;
-        *letters.get_mut(from)? = c.to_ascii_lowercase();
+        *letters.get_mut(from)? = c;
+        if from == letters.len() - 4 && !(ends_like_name(&letters, letters.len()) || letters.ends_with(b"tion")) {
+            return None;
+        }
     }
     let letters = letters.get(from..)?;
     NAMES.iter().filter(|(n, _)| letters.ends_with(n)).max_by_key(|(n, _)| n.len()).map(|(_, p)| *p)
 }
-
-/// One bit for each letter that a name ends in.
-const LAST: u32 = {
-    let mut bits = 0;
-    let mut i = 0;
-    while i < NAMES.len() {
-        let name = NAMES[i].0;
-        bits |= 1 << (name[name.len() - 1] & 31);
-        i += 1;
-    }
-    bits
-};
 
 #[cfg(test)]
 mod tests;

@@ -116,3 +116,39 @@ fn letters_before_or_behind_a_token_hide_it_only_where_it_could_be_a_word() {
         assert!(found(&text).iter().any(|f| f.0 == "secret/github-token"), "{text}");
     }
 }
+
+/// How a credential is known that is in no table.
+const BY_FORM: [(&str, &str); 7] = [
+    ("secret/assigned", "a name such as `token`, `api_key`, `client_secret`, and a value that is long and mixed"),
+    ("secret/basic-auth", "`Basic` or `auth`, and a name and a password in base64"),
+    ("secret/connection-string", "`scheme://name:password@host`; the password is the finding"),
+    ("secret/discord-token", "a number in base64, a time and a signature, with dots between them"),
+    ("secret/password", "a name such as `password`, `Passwort`, `contraseña`, and what a person could have chosen"),
+    ("secret/private-key", "the armour of PEM and OpenPGP, in base64 too; the private lines of PuTTY's files"),
+    ("secret/web-token", "two parts of base64 that begin a JSON object, with a dot between them (RFC 7519)"),
+];
+
+#[test]
+fn the_reference_names_every_credential_and_how_it_is_known() {
+    let text = |bytes: &[u8]| format!("`{}`", std::str::from_utf8(bytes).unwrap());
+    let mut page = String::from("| rule | known by |\n| --- | --- |\n");
+    for rule in crate::RULES.iter().filter(|rule| rule.starts_with("secret/")) {
+        let by_form = BY_FORM.iter().filter(|f| f.0 == *rule).map(|f| f.1.to_owned());
+        let begins: Vec<_> =
+            TOKENS.iter().filter(|t| t.0 == *rule && *rule != "secret/private-key").map(|t| text(t.1)).collect();
+        let holds: Vec<_> = MARKED.iter().filter(|m| m.0 == *rule).map(|m| text(m.1)).collect();
+        let named: Vec<_> = KEYED.iter().filter(|k| k.0 == *rule).map(|k| text(k.1.as_bytes())).collect();
+        let list = |what: &str, mut words: Vec<String>| {
+            words.dedup();
+            (!words.is_empty()).then(|| format!("{what} {}", words.join(", ")))
+        };
+        let ways = [list("begins with", begins), list("holds", holds), list("behind a name with", named)];
+        let known: Vec<_> = by_form.chain(ways.into_iter().flatten()).collect();
+        assert!(!known.is_empty(), "{rule}");
+        page += &format!("| `{}` | {} |\n", rule.trim_start_matches("secret/"), known.join("; "));
+    }
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/reference/credentials.md");
+    let written = std::fs::read_to_string(path).unwrap();
+    let table = written.find("| rule |").map_or("", |at| &written[at..]);
+    assert!(table == page, "docs/reference/credentials.md is to end in\n{page}");
+}
