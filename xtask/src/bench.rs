@@ -20,12 +20,14 @@ use subjects::Subject;
 use upstream::Answer;
 
 mod adapt;
+mod data;
 mod load;
 mod revocation;
 mod subjects;
 mod upstream;
 
 pub(crate) use adapt::adapt;
+pub(crate) use data::data;
 pub(crate) use revocation::{Rounds, revocation};
 
 /// One line of the table.

@@ -66,6 +66,8 @@ enum Bench {
         #[arg(long)]
         only: Option<String>,
     },
+    /// How fast sensitive values are found, side by side with Presidio and redact-core
+    Data,
     /// What detectors find and mistake, on families of sources left out in turn
     Detect {
         /// Ask others' detectors from PyPI as well, in a virtual environment below the target directory
@@ -120,6 +122,7 @@ fn run() -> anyhow::Result<()> {
             bench::revocation(&bench::Rounds { rounds, streams, nodes, binary })
         }
         Task::Bench(Bench::Adapt { tries, seed }) => bench::adapt(tries, seed),
+        Task::Bench(Bench::Data) => bench::data(),
         Task::Bench(Bench::Detect { others }) => detect::bench(others),
         Task::Train => detect::train(),
         Task::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
