@@ -165,6 +165,12 @@ impl Passages {
         threads.min().unwrap_or(usize::MAX).min(row).max(self.done)
     }
 
+    /// The earliest place that the last word may belong to.
+    pub(crate) fn reach(&self) -> usize {
+        let row = self.recent.front().map_or(usize::MAX, |(_, start)| *start);
+        row.max(self.done).min(self.open())
+    }
+
     pub(crate) fn idle(&self) -> bool {
         self.threads.is_empty()
     }

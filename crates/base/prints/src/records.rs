@@ -38,7 +38,6 @@ impl Records {
     #[inline]
     pub(crate) fn push(&mut self, word: &Word, index: &Index) -> io::Result<Option<Match>> {
         self.count += 1;
-        let last = self.last.replace((word.hash, word.start, word.end));
         let len = word.end - word.start;
         while let Some(field) = self.fields.front().filter(|field| field.at + NEAR <= self.count) {
             if let Some(count) = self.met.get_mut(&field.unit) {
@@ -49,7 +48,7 @@ impl Records {
             }
             self.fields.pop_front();
         }
-        if let Some((hash, start, end)) = last
+        if let Some((hash, start, end)) = self.last
             && end - start + len >= FIELD
         {
             self.meet(index, pair(hash, word.hash), 2, start, word.end)?;
@@ -57,6 +56,8 @@ impl Records {
         if len >= FIELD {
             self.meet(index, word.hash, 1, word.start, word.end)?;
         }
+        // Where something could not be read, the word before is still what it was: `reach` asks for it.
+        self.last = Some((word.hash, word.start, word.end));
         if self.told.as_ref().is_some_and(|told| !self.met.contains_key(&told.unit)) {
             self.told = None;
         }

@@ -40,7 +40,7 @@ impl Trail {
     /// Takes in the next word.
     ///
     /// # Errors
-    /// When the index cannot be read any more: then nothing is known of the text.
+    /// When the index cannot be read any more: then nothing is known of the text from [`Trail::reach`] on.
     #[inline]
     pub fn push(&mut self, word: &Word, index: &Index) -> io::Result<Option<Match>> {
         match &mut self.0 {
@@ -54,6 +54,15 @@ impl Trail {
     pub fn open(&self) -> usize {
         match &self.0 {
             Kind::Passages(it) => it.open(),
+            Kind::Records(it) => it.open(),
+        }
+    }
+
+    /// The earliest place that the last word may belong to: from there on nothing is known where an index could not be read.
+    #[must_use]
+    pub fn reach(&self) -> usize {
+        match &self.0 {
+            Kind::Passages(it) => it.reach(),
             Kind::Records(it) => it.open(),
         }
     }

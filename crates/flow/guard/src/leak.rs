@@ -137,7 +137,8 @@ impl Trail {
                 out.extend(documents.push(word, hash, protected, Kind::DocumentLeak, "leak/document"));
             }
             for (index, trail) in with.registered.iter().zip(&mut *registered) {
-                out.extend(reproduced(index, word, trail.push(word, index)));
+                let found = trail.push(word, index);
+                out.extend(reproduced(index, word, found, trail));
             }
         });
         if !last {
@@ -167,7 +168,7 @@ impl Trail {
 }
 
 /// What an index says of a word. Where it cannot be read, nothing is known of the text, and it goes nowhere.
-fn reproduced(index: &Index, word: &Word, found: io::Result<Option<Match>>) -> Option<Hit> {
+fn reproduced(index: &Index, word: &Word, found: io::Result<Option<Match>>, trail: &prints::Trail) -> Option<Hit> {
     let rule = match index.shape() {
         Shape::Passages => "leak/registered",
         Shape::Records => "leak/record",
@@ -179,7 +180,8 @@ fn reproduced(index: &Index, word: &Word, found: io::Result<Option<Match>>) -> O
             Some(Hit { more, reproduced, ..Hit::new(Kind::DocumentLeak, rule, span, 0.9) })
         }
         Err(_) => {
-            let unread = Hit::new(Kind::DocumentLeak, "leak/unreadable", word.start..word.end, 1.0);
+            let span = trail.reach().min(word.start)..word.end;
+            let unread = Hit::new(Kind::DocumentLeak, "leak/unreadable", span, 1.0);
             Some(Hit { endless: true, ..unread })
         }
     }
@@ -286,5 +288,7 @@ impl Matches {
     }
 }
 
+#[cfg(test)]
+mod registered;
 #[cfg(test)]
 mod tests;
