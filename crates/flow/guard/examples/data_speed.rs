@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         forms(text);
         names(text);
     };
-    let layers: [(&str, &dyn Fn(&str)); 3] = [("patterns and secrets", &forms), ("names", &names), ("all", &all)];
+    let layers: [Layer<'_>; 3] = [("patterns and secrets", &forms), ("names", &names), ("all", &all)];
     let bytes: usize = texts.iter().map(String::len).sum();
     for (layer, look) in layers {
         // The best of several: what else the machine does can only add to them.
@@ -61,6 +61,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     Ok(())
 }
+
+type Layer<'a> = (&'a str, &'a dyn Fn(&str));
 
 fn document(text: &str) -> Document {
     let slot = Slot {
