@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use countersign_core::{Action, Channel, Finding, Judge, Kind, Side};
+use countersign_core::{Action, Channel, Entity, Finding, Judge, Kind, Side};
 
 /// One line of the table. A field that is `None` or empty fits everything.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,7 +14,7 @@ pub struct ActionRule {
     pub side: Option<Side>,
     /// What was found.
     pub kind: Option<Kind>,
-    /// The detector's rule, whole (`personal/iban`), or its first parts (`personal`).
+    /// The detector's rule, whole (`personal/iban`), or its first parts (`personal`), or the type of value it finds (`IBAN`).
     pub rule: Option<String>,
     /// The voice it was found in.
     pub channel: Option<Channel>,
@@ -129,7 +129,7 @@ impl Rules {
 
 /// Personal data that ordinary correspondence is made of. Everything else of the kind is a number somebody can misuse, and what a
 /// detector learns to find tomorrow counts as such until it is named here.
-const HARMLESS_PERSONAL_DATA: [&str; 26] = [
+const HARMLESS_PERSONAL_DATA: [&str; 27] = [
     "personal/abn",
     "personal/acn",
     "personal/address",
@@ -148,6 +148,7 @@ const HARMLESS_PERSONAL_DATA: [&str; 26] = [
     "personal/organization",
     "personal/phone",
     "personal/place",
+    "personal/postcode",
     "personal/reference",
     "personal/regon",
     "personal/siren",
@@ -172,7 +173,7 @@ impl ActionRule {
         self.side.is_none_or(|s| s == side)
             && self.kind.is_none_or(|k| k == finding.kind)
             && self.channel.is_none_or(|c| c == finding.channel)
-            && self.rule.as_deref().is_none_or(|r| begins(finding.rule, r))
+            && self.rule.as_deref().is_none_or(|r| is_of(finding.rule, r))
             && finding.reproduced.as_ref().map_or(0, |it| it.words) >= self.at_least_words
             // Written so that a confidence that is no number counts as sure.
             && !matches!(finding.confidence.partial_cmp(&self.at_least), Some(std::cmp::Ordering::Less))
@@ -183,9 +184,12 @@ impl ActionRule {
     }
 }
 
-/// Whether `rule` is `prefix`, or `prefix` and further parts.
-fn begins(rule: &str, prefix: &str) -> bool {
-    rule.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+/// Whether `rule` is `name`, or `name` and further parts, or finds values of the type of that name, which has capitals.
+fn is_of(rule: &str, name: &str) -> bool {
+    if name.starts_with(|c: char| c.is_ascii_uppercase()) {
+        return Entity::of(rule).is_some_and(|entity| entity.as_str() == name);
+    }
+    rule.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Judges for every set of roles seen so far.
