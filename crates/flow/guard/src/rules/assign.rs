@@ -10,7 +10,7 @@ use countersign_core::Kind;
 use super::{
     ALPHA, BACK, Hit, JOIN, Text,
     cursor::Cursor,
-    keyed,
+    keyed, secret,
     value::{self, Dress},
 };
 
@@ -52,6 +52,7 @@ const NAMES: &[(&[u8], Promise)] = &[
     (b"pwd", Promise::Password),
     (b"psw", Promise::Password),
     (b"mdp", Promise::Password),
+    (b"pw", Promise::Password),
     (b"nexttoken", Promise::Hint),
     (b"pagetoken", Promise::Hint),
     (b"continuationtoken", Promise::Hint),
@@ -177,6 +178,7 @@ pub(super) fn value(cur: &mut Cursor<'_>, text: &Text<'_>, run: &Range<usize>) -
     let context = text.view.get(name.end.saturating_sub(BACK)..name.end).unwrap_or_default();
     let (rule, confidence) = match promise {
         Promise::Basic if value::is_basic(value) => ("secret/basic-auth", 0.9),
+        _ if let Some(token) = secret::whole(value) => token,
         _ if value::placeholder(value) => return None,
         Promise::Password if value::likely_password(value, dress) => ("secret/password", 0.75),
         Promise::Password => return None,
@@ -198,16 +200,18 @@ pub(super) fn told_by_value(cur: &mut Cursor<'_>, text: &Text<'_>, run: &Range<u
     let mut start = run.start;
     let flags = before.strip_suffix(b"\"").or(before.strip_suffix(b"'")).unwrap_or(before);
     let by = |flag: &[u8]| flags.strip_suffix(flag).is_some_and(|b| b.is_empty() || b.ends_with(b" "));
-    if by(b"-p ") && memchr::memmem::find(before, b" -u ").is_some() {
-        // The user stands before it.
+    let bytes = text.view.get(run.clone()).unwrap_or_default();
+    let user = memchr::memmem::find(before, b" -u ").is_some();
+    if by(b"-p ") && (user || by(b"sshpass -p ")) {
+        // Nothing stands before the value.
+    } else if user && bytes.starts_with(b"-p") {
+        start += 2;
     } else if by(b"-u ") || by(b"--user ") {
-        let bytes = text.view.get(run.clone()).unwrap_or_default();
         start += bytes.iter().position(|c| *c == b':')? + 1;
     } else {
         let lead = before.iter().rposition(|c| !b" \t\"'`:=".contains(c)).map_or(0, |i| i + 1);
         let (name, between) = before.split_at_checked(lead)?;
-        let name = VERBS.iter().find_map(|verb| name.strip_suffix(*verb)).unwrap_or(name);
-        let bytes = text.view.get(run.clone()).unwrap_or_default();
+        let name = VERBS.iter().find_map(|verb| name.strip_suffix(*verb)).unwrap_or(name).trim_ascii_end();
         let signs = bytes.iter().take_while(|c| matches!(c, b':' | b'=')).count();
         start += signs;
         if between.is_empty() && signs == 0 || !FOREIGN.iter().any(|foreign| name.ends_with(foreign.as_bytes())) {
@@ -226,6 +230,7 @@ pub(super) fn told_by_value(cur: &mut Cursor<'_>, text: &Text<'_>, run: &Range<u
 pub(super) fn may_be_told(view: &[u8], start: usize) -> bool {
     match start.checked_sub(2).and_then(|at| view.get(at..start)) {
         Some([b'u' | b'r' | b'p', b' '] | [b' ', b'"' | b'\'']) => true,
+        Some([_, b' ']) if view.get(start..).is_some_and(|run| run.starts_with(b"-p")) => true,
         Some([.., b' ' | b'"' | b'\'' | b':' | b'=' | b'`']) => {
             view.get(start.saturating_sub(12)..start).is_some_and(|near| !near.is_ascii())
         }
@@ -234,8 +239,10 @@ pub(super) fn may_be_told(view: &[u8], start: usize) -> bool {
     }
 }
 
-/// Names that do not end in ASCII, as they are seen by the rules (`view`).
-const FOREIGN: [&str; 18] = [
+/// Names that do not end in ASCII, as they are seen by the rules (`view`), and how SQL says it.
+const FOREIGN: [&str; 20] = [
+    "IDENTIFIED BY",
+    "identified by",
     "contraseña",
     "hasło",
     "şifre",
@@ -257,7 +264,8 @@ const FOREIGN: [&str; 18] = [
 ];
 
 /// What may stand between such a name and its value.
-const VERBS: [&[u8]; 5] = [b" es", " è".as_bytes(), " é".as_bytes(), "是".as_bytes(), "は".as_bytes()];
+const VERBS: [&[u8]; 8] =
+    [b" es", b" to", b" jest", " è".as_bytes(), " é".as_bytes(), "是".as_bytes(), "は".as_bytes(), "—".as_bytes()];
 
 /// Leads from a name to its value, or to nothing; the cursor then stands before the value.
 fn link(cur: &mut Cursor<'_>, promise: Promise, name: &[u8], before: &[u8]) -> Option<Dress> {
@@ -283,7 +291,18 @@ fn link(cur: &mut Cursor<'_>, promise: Promise, name: &[u8], before: &[u8]) -> O
         dress.said = true;
         return Some(dress);
     }
-    let verbs = [b"ist ".as_slice(), b"is ", b"es ", b"est ", b"was ", b"lautet "];
+    let verbs = [
+        b"ist ".as_slice(),
+        b"is ",
+        b"es ",
+        b"est ",
+        b"was ",
+        b"lautet ",
+        b"- ",
+        "— ".as_bytes(),
+        "è ".as_bytes(),
+        "é ".as_bytes(),
+    ];
     let set = || promise == Promise::Password && matches!(name.last(), Some(b'd' | b'D' | b't' | b'T'));
     if verbs.iter().any(|verb| cur.eat_text(verb)) || set() && cur.eat_text(b"to ") {
         let _ = cur.eat_text(b"now");
@@ -310,12 +329,14 @@ fn link(cur: &mut Cursor<'_>, promise: Promise, name: &[u8], before: &[u8]) -> O
         cur.eat_while(WIDE, |c| is_blank(c) || c == b'=');
         return value.then_some(dress);
     }
-    // Nothing but a space leads to what a scheme, a flag or a line of netrc says.
-    let scheme = [b"bearer".as_slice(), b"ssws", b"unseal", b"basic"].iter().any(|s| name.eq_ignore_ascii_case(s));
-    let flag = name.starts_with(b"-") && promise != Promise::Hint;
-    let netrc = promise == Promise::Password && memchr::memmem::find(before, b"login ").is_some();
-    dress.flag = flag || netrc;
-    (spaces > 0 && !named && (scheme || dress.flag)).then_some(dress)
+    // Nothing but a space leads to what a scheme, a flag or a line of netrc, Docker, Redis or SQL says.
+    let scheme = [b"bearer".as_slice(), b"ssws", b"unseal", b"basic", b"requirepass"];
+    let scheme = scheme.iter().any(|s| name.eq_ignore_ascii_case(s)) || before.ends_with(b"uthorization: ");
+    let chosen = promise == Promise::Password;
+    let line = before.ends_with(b"ENV ") || memchr::memmem::find(before, b"login ").is_some();
+    dress.flag = name.starts_with(b"-") && promise != Promise::Hint || chosen && line;
+    dress.argument = chosen && cur.peek().is_some_and(is_quote);
+    (spaces > 0 && !named && (scheme || dress.flag || dress.argument)).then_some(dress)
 }
 
 /// Steps over the quotation marks that open a value: the innermost closes it.
@@ -362,7 +383,9 @@ fn promise(name: &[u8]) -> Option<Promise> {
     while let (true, Some(c)) = (from > 0, spelt.next()) {
         from -= 1;
         *letters.get_mut(from)? = c;
-        if from == letters.len() - 4 && !(ends_like_name(&letters, letters.len()) || letters.ends_with(b"tion")) {
+        if from == letters.len() - 4
+            && !(ends_like_name(&letters, letters.len()) || letters.ends_with(b"tion") || letters.ends_with(b"pw"))
+        {
             return None;
         }
     }

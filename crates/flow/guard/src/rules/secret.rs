@@ -76,6 +76,13 @@ pub(super) fn tokens(run: &[u8], start: usize, out: &mut Vec<Hit>) {
     }
 }
 
+/// The kind of token that all of `value` is.
+pub(super) fn whole(value: &[u8]) -> Option<(&'static str, f32)> {
+    let mut found = Vec::new();
+    tokens(value, 0, &mut found);
+    found.first().filter(|hit| hit.span == (0..value.len())).map(|hit| (hit.rule, hit.confidence))
+}
+
 /// Beginnings that no word has in its middle.
 fn unlike_words(prefix: &[u8]) -> bool {
     prefix.len() >= 4 && prefix.iter().any(|c| matches!(c, b'_' | b'-'))

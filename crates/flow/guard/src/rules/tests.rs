@@ -46,8 +46,8 @@ fn what_is_secret_is_found() {
         ("postgres://app:hunter2@db.example/x", "secret/connection-string"),
         ("Password: \"Tr0ub4dor&3\"", "secret/password"),
         ("the password is Tr0ub4dor&3.", "secret/password"),
-        ("{\"client_secret\": \"p8e-ibndcvsmAp9ZgPBZ606FSlYIZVlsZ-g5\"}", "secret/assigned"),
-        ("Authorization: Bearer ciotgp8BGZBlX192iExSQPm0SrUlBunG8zd", "secret/assigned"),
+        ("{\"client_secret\": \"p8e-ibndcvsmAp9ZgPBZ606FSlYIZVlsZ-g5\"}", "secret/adobe-secret"),
+        ("Authorization: Bearer ciotgp8BGZBlX192iExSQPm0SrUlBunG8zd", "secret/crates-token"),
         (
             "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk=\n-----END OPENSSH PRIVATE KEY-----",
             "secret/private-key",

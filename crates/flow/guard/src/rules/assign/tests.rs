@@ -2,7 +2,7 @@ use super::*;
 
 #[test]
 fn every_name_ends_as_the_cheap_look_expects() {
-    for (name, _) in NAMES.iter().filter(|(name, _)| *name != b"authorization") {
+    for (name, _) in NAMES.iter().filter(|(name, _)| !matches!(*name, b"authorization" | b"pw")) {
         let text = [name, b" ".as_slice()].concat();
         assert!(may_name(name, ALPHA) && ends_like_name(&text, name.len()), "{}", name.escape_ascii());
         assert!(promise(name).is_some(), "{}", name.escape_ascii());
@@ -65,6 +65,17 @@ fn what_a_name_announces_is_found() {
         "- name: DB_PASSWORD\n  value: ",
         "variable \"db_password\" {\n  default = \"",
         "if password == '",
+        "sshpass -p '",
+        "mysql -u root -p",
+        "ENV DB_PASSWORD ",
+        "requirepass ",
+        "CREATE USER jo WITH PASSWORD '",
+        "CREATE USER jo IDENTIFIED BY '",
+        "password - ",
+        "pw: ",
+        "la password è ",
+        "hasło to ",
+        "пароль — ",
     ] {
         let text = format!("{before}{word}");
         missed.extend((!found(&text).contains(&("secret/password", word))).then_some(text));
@@ -78,6 +89,8 @@ fn what_a_name_announces_is_found() {
         "Authorization: Bearer ",
         "Authorization: SSWS ",
         "Authorization: ",
+        "Authorization: Token ",
+        "Authorization: ApiKey ",
         "secret_key_base: ",
         "AccountName=jo;AccountKey=",
         "env('JIRA_SECRET', '",
@@ -224,4 +237,13 @@ fn the_private_lines_of_a_key_file_are_found() {
         "PuTTY-User-Key-File-2: ssh-rsa\nEncryption: none\nPrivate-Lines: 2\nAAAAgQDx\nBBBBgQDx\nPrivate-MAC: 77";
     let key = "Private-Lines: 2\nAAAAgQDx\nBBBBgQDx\nPrivate";
     assert!(found(text).contains(&("secret/private-key", key)), "{:?}", found(text));
+}
+
+#[test]
+fn a_value_that_shows_whose_it_is_has_the_rule_of_that() {
+    let token = ["gh", "p_IDgJwPltIshu0v1DpMZqGb8NN9lZjQplG8sG"].concat();
+    for before in ["api_key = \"", "Authorization: Bearer ", "password: "] {
+        let text = format!("{before}{token}");
+        assert_eq!(found(&text), [("secret/github-token", token.as_str())], "{text}");
+    }
 }
