@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use countersign_core::{Action, Channel, Code, Document, Finding, Judge, Side, Slot, SlotKind, Trust};
-use countersign_guard::Guard;
+use countersign_guard::{Guard, Names};
 use countersign_policy::Rules;
 
 use crate::{
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Scan) -> anyhow::Result<ExitCode> {
         None => (config::unsaid(), Rules::standard()),
     };
     let most = guard.limits.leaf;
-    let eye = Eye { guard: assemble::guard(guard)?, judge: rules.judge(&[]), voice: args.voice, most };
+    let eye = Eye::new(guard, &rules, args.voice, most)?;
     let texts: Vec<Scanned> = match &args.text {
         Some(name) if name == "-" => vec![eye.look(name, io::stdin().lock())],
         Some(text) => vec![eye.look("text", text.as_bytes())],
@@ -106,6 +106,12 @@ impl Scanned {
 }
 
 impl Eye {
+    fn new(mut guard: countersign_guard::Config, rules: &Rules, voice: Voice, most: usize) -> anyhow::Result<Self> {
+        // Whoever asks wants to know of names, whatever the rules would do about them.
+        guard.names = Names { prompts: true, answers: true };
+        Ok(Self { guard: assemble::guard(guard)?, judge: rules.judge(&[]), voice, most })
+    }
+
     fn open(&self, path: &std::path::Path) -> Scanned {
         let name = path.display().to_string();
         match File::open(path) {
