@@ -174,6 +174,7 @@ pub(super) fn value(cur: &mut Cursor<'_>, text: &Text<'_>, run: &Range<usize>) -
         Some(open) => c != open && c != b'\n',
         None => !(c.is_ascii_whitespace() || b"\"'`,;<>".contains(&c) || query && matches!(c, b'&' | b'#')),
     });
+    dress.bracketed = before.iter().any(|c| matches!(c, b'(' | b'[' | b'{'));
     let value = value::undressed(cur.since(start), dress);
     let context = text.view.get(name.end.saturating_sub(BACK)..name.end).unwrap_or_default();
     let (rule, confidence) = match promise {
@@ -214,7 +215,7 @@ pub(super) fn told_by_value(cur: &mut Cursor<'_>, text: &Text<'_>, run: &Range<u
         let name = VERBS.iter().find_map(|verb| name.strip_suffix(*verb)).unwrap_or(name).trim_ascii_end();
         let signs = bytes.iter().take_while(|c| matches!(c, b':' | b'=')).count();
         start += signs;
-        if between.is_empty() && signs == 0 || !FOREIGN.iter().any(|foreign| name.ends_with(foreign.as_bytes())) {
+        if between.is_empty() && signs == 0 || !FOREIGN.iter().any(|foreign| ends_with(name, foreign.as_bytes())) {
             return None;
         }
     }
@@ -224,6 +225,11 @@ pub(super) fn told_by_value(cur: &mut Cursor<'_>, text: &Text<'_>, run: &Range<u
     let value = value::undressed(cur.since(start), dress);
     let likely = !value::placeholder(value) && value::likely_password(value, dress);
     likely.then(|| Hit::new(Kind::Secret, "secret/password", start..start + value.len(), 0.75))
+}
+
+/// Whether `text` ends with `tail`, ASCII letters in any case.
+fn ends_with(text: &[u8], tail: &[u8]) -> bool {
+    text.len().checked_sub(tail.len()).and_then(|at| text.get(at..)).is_some_and(|end| end.eq_ignore_ascii_case(tail))
 }
 
 /// Whether [`told_by_value`] could tell anything of a run that begins here: a cheap look before it.
@@ -241,7 +247,7 @@ pub(super) fn may_be_told(view: &[u8], start: usize) -> bool {
 
 /// Names that do not end in ASCII, as they are seen by the rules (`view`), and how SQL says it.
 const FOREIGN: [&str; 20] = [
-    "IDENTIFIED BY",
+    "Пароль",
     "identified by",
     "contraseña",
     "hasło",
@@ -311,7 +317,8 @@ fn link(cur: &mut Cursor<'_>, promise: Promise, name: &[u8], before: &[u8]) -> O
         return Some(dress);
     }
     let sign = cur.at;
-    cur.eat_while(4, |c| matches!(c, b'=' | b':' | b'>' | b'!' | b'~'));
+    let _ = cur.eat(b'!');
+    cur.eat_while(3, |c| matches!(c, b'=' | b':' | b'>'));
     if cur.at > sign {
         let equals = cur.since(sign).starts_with(b"=");
         let loose = cur.eat_while(WIDE, |c| is_blank(c) || c == b'>') > 0;

@@ -8,6 +8,8 @@ pub(super) struct Dress {
     pub(super) quoted: bool,
     /// `NAME=value`, without a space.
     pub(super) tight: bool,
+    /// Behind an open bracket, or one that has been closed.
+    pub(super) bracketed: bool,
     /// One of several in a connection string: `;Password=...;`.
     pub(super) in_list: bool,
     /// The second of two quoted arguments.
@@ -22,6 +24,7 @@ pub(super) struct Dress {
 pub(super) fn undressed(mut value: &[u8], dress: Dress) -> &[u8] {
     let ends: &[u8] = match dress {
         Dress { quoted: true, .. } => b"",
+        Dress { tight: true, bracketed: false, .. } => b".:",
         Dress { tight: true, .. } => b".)}]:",
         Dress { said: true, .. } => b".)}]!?:*",
         _ => b".)}]?:*",

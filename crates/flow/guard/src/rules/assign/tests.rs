@@ -74,7 +74,8 @@ fn what_a_name_announces_is_found() {
         "password - ",
         "pw: ",
         "la password è ",
-        "hasło to ",
+        "Hasło to ",
+        "Пароль: ",
         "пароль — ",
     ] {
         let text = format!("{before}{word}");
