@@ -21,6 +21,7 @@ use countersign_policy::{
 };
 use countersign_provider::{Dial, Dialer, Provider, Target};
 use countersign_seal::{DataKeys, KeyRing};
+use countersign_vault::Tokens;
 use tracing::instrument::WithSubscriber;
 
 use crate::{
@@ -94,7 +95,7 @@ impl Assembly {
             desk: desk(config, &state, &force, &identity, &policy, &audit, &receivers),
             identity,
             policy,
-            guard: Arc::new(guards(stamps.screen, with_registered(config, &state)?)?),
+            guard: Arc::new(with_vault(guards(stamps.screen, with_registered(config, &state)?)?, config, &state)),
             provider: Arc::new(Provider::new(stamps.dispatch, targets.clone(), dialer(&targets)?, clock.clone())?),
             audit,
             assessor: assessor(config),
@@ -185,7 +186,8 @@ impl Assembly {
         let stamps = Stamps::issue();
         let targets = targets(config, &self.state)?;
         let (receivers, polls) = (receivers(config, &self.state).await?, polls(config, &self.state)?);
-        let guard = Arc::new(guards(stamps.screen, with_registered(config, &self.state)?)?);
+        let guard = guards(stamps.screen, with_registered(config, &self.state)?)?;
+        let guard = Arc::new(with_vault(guard, config, &self.state));
         let provider = Provider::new(stamps.dispatch, targets.clone(), dialer(&targets)?, clock::system())?;
         let old = self.gateway.stages();
         self.issuers.set(old.identity.tokens(), &config.issuers, askers(config, &self.state)?)?;
@@ -436,6 +438,14 @@ fn guards(stamp: Stamp<stage::Screen>, config: countersign_guard::Config) -> Res
         what: format!("`[guard]`: {e}"),
         fix: "see the files that `protected` and `canaries` name",
     })
+}
+
+/// With what makes stand-ins, where a rule asks for any.
+fn with_vault(guard: Guard, config: &Config, state: &State) -> Guard {
+    if !config.tokenizes() {
+        return guard;
+    }
+    guard.with_vault(Arc::new(Tokens::new(state.data().clone(), config.values_shown_to.clone())))
 }
 
 fn dialer(targets: &[Target]) -> anyhow::Result<Arc<dyn Dial>> {

@@ -39,6 +39,8 @@ pub(crate) struct Config {
     pub(crate) guard: countersign_guard::Config,
     /// Indexes of texts that answers must not reproduce.
     pub(crate) registered: Vec<PathBuf>,
+    /// The roles of those who get values back for stand-ins; everyone when empty.
+    pub(crate) values_shown_to: Vec<String>,
     /// Who else is asked about what the guards doubt.
     pub(crate) judge: Option<Judge>,
     /// How certificates map to principals.
@@ -63,6 +65,11 @@ impl Config {
             StoreAt::Postgres { postgres, .. } => &postgres.url,
         };
         format!("{store} {:?}", self.cluster.as_ref().map(|redis| &redis.address))
+    }
+
+    /// Whether a rule asks for stand-ins.
+    pub(crate) fn tokenizes(&self) -> bool {
+        self.policy.rules.actions.iter().any(|line| matches!(line.action, countersign_core::Action::Tokenize(_)))
     }
 
     /// The issuer whose users and groups a directory keeps in step here.

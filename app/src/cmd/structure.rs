@@ -79,5 +79,16 @@ pub(super) fn choices(config: &Config) -> Vec<Choice> {
     });
     let mut all = vec![detector, tools_called, Choice { about: "untrusted", what, advice }];
     all.extend(judge);
+    all.extend(config.tokenizes().then(|| Choice {
+        about: "stand-ins",
+        what: match config.values_shown_to.as_slice() {
+            [] => "models see stand-ins in place of values, and every caller gets those of their own prompts back".into(),
+            roles => format!(
+                "models see stand-ins in place of values, which come back to callers with the role {}",
+                roles.join(" or ")
+            ),
+        },
+        advice: None,
+    }));
     all
 }

@@ -142,6 +142,7 @@ impl Check<'_> {
                 guard,
                 registered,
                 judge,
+                values_shown_to: raw.guard.values_shown_to,
                 certificates,
                 issuers,
                 resource,

@@ -2,7 +2,11 @@
 
 use std::{path::Path, str::FromStr};
 
-use countersign_core::{Action, Channel, Code, Kind, Side, Spotlight, principal::PrincipalKind};
+use countersign_core::{
+    Action, Channel, Code, Entity, Form, Kind, Side, Spotlight,
+    principal::PrincipalKind,
+    stand_in::{has_digits, may_come_back},
+};
 use countersign_guard::{Classifier, FalseAlarms, Points, RULES};
 use countersign_identity::{CertificateField, CertificateRule, NamePattern};
 use countersign_policy::{ActionRule, PolicyError, Rate, Rates, Rules};
@@ -50,7 +54,7 @@ pub(super) fn rule(raw: &RawRule) -> Result<ActionRule, Wrong> {
         Some(other) => return Err(unknown("in", other, "prompt, answer")),
     };
     let channel = raw.channel.as_deref().map(|c| one_of("channel", &CHANNELS, Channel::as_str, c));
-    let action = one_of("do", &Action::ALL, Action::as_str, &raw.action)?;
+    let action = action(raw, kind, rule.as_deref())?;
     if !(0.0..=1.0).contains(&raw.at_least) {
         return Err(unknown("at_least", &raw.at_least.to_string(), "a number from 0 to 1"));
     }
@@ -64,6 +68,34 @@ pub(super) fn rule(raw: &RawRule) -> Result<ActionRule, Wrong> {
         at_least_words: raw.at_least_words,
         action,
     })
+}
+
+/// What is done. There are stand-ins for what may come back, and digits in place of digits where there are enough of them.
+fn action(raw: &RawRule, kind: Option<Kind>, rule: Option<&str>) -> Result<Action, Wrong> {
+    let action = one_of("do", &Action::ALL, Action::as_str, &raw.action)?;
+    let wrong = |what: &str, fix: &str| Err(Wrong { what: what.into(), fix: fix.into() });
+    if !matches!(action, Action::Tokenize(_)) {
+        return match raw.form {
+            None => Ok(action),
+            Some(_) => {
+                let fix = "leave `as` out, or write `do = \"tokenize\"`";
+                wrong("`as` names a kind of stand-in, and `do` asks for none", fix)
+            }
+        };
+    }
+    let entity = rule.and_then(|rule| Entity::parse(rule).or_else(|| Entity::of(rule)));
+    if kind != Some(Kind::PersonalData) && !entity.is_some_and(may_come_back) {
+        let what = "`do = \"tokenize\"` is for personal data that may come back, which credentials and card codes never do";
+        return wrong(what, "write `find = \"personal-data\"` or one of its rules, or `do = \"mask\"`");
+    }
+    let form = raw.form.as_deref().map(|form| one_of("as", &Form::ALL, Form::as_str, form));
+    let form = form.transpose()?.unwrap_or_default();
+    if form == Form::Format && !entity.is_some_and(has_digits) {
+        let what = "`as = \"format\"` puts digits in place of digits, and `find` names no number that has enough of them";
+        let fix = "write `find = \"personal/card\"`, `personal/phone` or `personal/bank-account`, or another `as`";
+        return wrong(what, fix);
+    }
+    Ok(Action::Tokenize(form))
 }
 
 pub(super) fn telemetry(raw: &Telemetry) -> Result<(), Wrong> {

