@@ -155,6 +155,7 @@ impl Model {
     }
 }
 
+#[expect(clippy::needless_range_loop, reason = "tags index several tables at once")]
 impl Lattice {
     /// Adds `sign` times what is expected of tags and of their succession among the `allowed` ones; false where none is possible.
     fn expect(&mut self, follow: &[[f32; TAGS]; TAGS], allowed: &[u8], sign: f32) -> bool {

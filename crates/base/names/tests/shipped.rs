@@ -1,4 +1,5 @@
 //! The weights that come with the crate: what they say of plain cases and of the marked data, on any bytes, and how much they take.
+#![expect(clippy::print_stderr, reason = "data that is not there is told of loudly")]
 
 mod replay;
 
