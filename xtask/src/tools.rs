@@ -1,5 +1,5 @@
 //! What the tests need besides Rust, by the ordinary package managers: Python and Node with the official SDKs, PostgreSQL,
-//! Redis, and a small language model with what runs it.
+//! Redis, a hardware module in software, a key service, and a small language model with what runs it.
 
 use std::{path::Path, process::Command};
 
@@ -14,12 +14,14 @@ pub(crate) fn install() -> anyhow::Result<()> {
         ("cc", "build-essential"),
         ("psql", "postgresql-client"),
         ("redis-server", "redis-server"),
+        ("softhsm2-util", "softhsm2"),
         ("ip", "iproute2"),
         ("nsenter", "util-linux"),
         // Debian keeps the server out of the path.
         ("/usr/lib/postgresql", "postgresql"),
     ])?;
     python()?;
+    kms()?;
     model()?;
     node()
 }
@@ -37,6 +39,11 @@ pub(crate) fn debian(programs: &[(&str, &str)]) -> anyhow::Result<()> {
 
 fn python() -> anyhow::Result<()> {
     venv(".tools/venv", "e2e/clients/requirements.txt", &[])
+}
+
+/// A key service to test with.
+fn kms() -> anyhow::Result<()> {
+    venv(".tools/kms", "e2e/clients/kms.txt", &[])
 }
 
 /// Without what the packages ask for besides: one of them wants a compiler for something that is not used here.
