@@ -43,7 +43,11 @@ impl Gateway {
                 findings.push(finding);
             };
             for (at, part) in text.parts.iter().enumerate() {
-                for finding in stages.guard.scan(part.side, &part.document) {
+                let found = match shape {
+                    Shape::Analyze => stages.guard.values(&part.document),
+                    Shape::Guard | Shape::Moderations => stages.guard.scan(part.side, &part.document),
+                };
+                for finding in found {
                     note(at, part.side, finding);
                 }
             }

@@ -207,6 +207,19 @@ impl Guard {
             Side::Answer => self.scan_answer(document),
         }
     }
+
+    /// The sensitive values in what somebody hands in, names included, whether or not policy does anything about them.
+    #[must_use]
+    pub fn values(&self, document: &Document) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for (index, leaf) in document.leaves().enumerate() {
+            let mut found = Vec::new();
+            rules::prompt(leaf.text, &self.answer.planted_anywhere(), &mut found);
+            named::prompt(leaf.text, &mut found);
+            findings.extend(found.into_iter().map(|found| found.finding(leaf.channel, index, leaf.text)));
+        }
+        findings
+    }
 }
 
 impl fmt::Debug for Guard {

@@ -132,12 +132,24 @@ const fn of(entity: Entity) -> &'static str {
 }
 
 /// Rules that they have a name of their own for.
-const RULES: [(&str, &str); 6] = [
+const RULES: [(&str, &str); 18] = [
     ("personal/aadhaar", "IN_AADHAAR"),
+    ("personal/abn", "AU_ABN"),
+    ("personal/acn", "AU_ACN"),
+    ("personal/codice-fiscale", "IT_FISCAL_CODE"),
     ("personal/dni", "ES_NIF"),
+    ("personal/hetu", "FI_PERSONAL_IDENTITY_CODE"),
+    ("personal/medicare", "AU_MEDICARE"),
     ("personal/nhs", "UK_NHS"),
+    ("personal/nino", "UK_NINO"),
     ("personal/npi", "US_NPI"),
+    ("personal/nric", "SG_NRIC_FIN"),
+    ("personal/pan", "IN_PAN"),
     ("personal/pesel", "PL_PESEL"),
+    ("personal/rrn", "KR_RRN"),
+    ("personal/steuer-id", "DE_TAX_ID"),
+    ("personal/tfn", "AU_TFN"),
+    ("personal/thai-id", "TH_TNIN"),
     ("personal/us-itin", "US_ITIN"),
 ];
 
