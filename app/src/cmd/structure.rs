@@ -49,6 +49,11 @@ pub(super) fn choices(config: &Config) -> Vec<Choice> {
         }
     };
     let detector = Choice { about: "detector", what, advice: None };
+    let profiles = config.profiles.iter().map(|profile| Choice {
+        about: "profile",
+        what: format!("profile `{}`: {}", profile.as_str(), profile.does()),
+        advice: None,
+    });
     let (what, advice) = if tools {
         ("the policy has a say about tools that are called from a tainted context", None)
     } else {
@@ -90,5 +95,6 @@ pub(super) fn choices(config: &Config) -> Vec<Choice> {
         },
         advice: None,
     }));
+    all.extend(profiles);
     all
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use countersign_core::{Code, Secret};
-use countersign_policy::{Policy, Rates, Settings};
+use countersign_policy::{Policy, Profile, Rates, Settings};
 use toml::Spanned;
 
 use super::{
@@ -113,6 +113,9 @@ impl Check<'_> {
         let listeners = self.listeners(raw.listeners);
         let targets = self.targets(raw.targets);
         let policy = self.policy(&raw.policy);
+        let wanted = &raw.policy.get_ref().profiles;
+        let profiles: Vec<Profile> =
+            wanted.iter().filter_map(|p| self.take(&p.span(), fields::profile(p.get_ref()))).collect();
         let rules = raw.rules.iter().filter_map(|r| self.take(&r.span(), fields::rule(r.get_ref()))).collect();
         let certificates =
             raw.certificates.iter().filter_map(|c| self.take(&c.span(), fields::certificate(c.get_ref()))).collect();
@@ -138,11 +141,12 @@ impl Check<'_> {
                 workers: raw.workers.map(Spanned::into_inner),
                 listeners,
                 targets,
-                policy: Settings { policy: Arc::new(policy), rules: fields::rules(rules), rates },
+                policy: Settings { policy: Arc::new(policy), rules: fields::rules(rules, &profiles), rates },
                 guard,
                 registered,
                 judge,
                 values_shown_to: raw.guard.values_shown_to,
+                profiles,
                 certificates,
                 issuers,
                 resource,

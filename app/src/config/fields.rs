@@ -9,7 +9,7 @@ use countersign_core::{
 };
 use countersign_guard::{Classifier, FalseAlarms, Points, RULES};
 use countersign_identity::{CertificateField, CertificateRule, NamePattern};
-use countersign_policy::{ActionRule, PolicyError, Rate, Rates, Rules};
+use countersign_policy::{ActionRule, PolicyError, Profile, Rate, Rates, Rules};
 use countersign_provider::{Base, Dialect, ModelRoute};
 
 use crate::fetch::is_loopback;
@@ -35,16 +35,24 @@ pub(super) fn rates(raw: &RawRates) -> Rates {
     }
 }
 
-/// The deployment's own rules before the standard ones.
-pub(super) fn rules(mut own: Vec<ActionRule>) -> Rules {
+/// The deployment's own rules before those of its profiles, and these before the standard ones.
+pub(super) fn rules(mut own: Vec<ActionRule>, profiles: &[Profile]) -> Rules {
+    own.extend(profiles.iter().flat_map(|profile| profile.lines()));
     own.extend(Rules::standard().actions);
     Rules { actions: own }
+}
+
+pub(super) fn profile(name: &str) -> Result<Profile, Wrong> {
+    one_of("policy.profiles", &Profile::ALL, Profile::as_str, name)
 }
 
 pub(super) fn rule(raw: &RawRule) -> Result<ActionRule, Wrong> {
     let (kind, rule) = match raw.find.as_deref() {
         None => (None, None),
         Some(find) if find.contains('/') => (None, Some(detectors_rule(find)?)),
+        Some(find) if find.starts_with(|c: char| c.is_ascii_uppercase()) => {
+            (None, Some(one_of("find", &Entity::ALL, Entity::as_str, find)?.as_str().to_owned()))
+        }
         Some(find) => (Some(one_of("find", &Kind::ALL, Kind::as_str, find)?), None),
     };
     let side = match raw.side.as_deref() {

@@ -210,6 +210,10 @@ pub(crate) struct RawPolicy {
     /// Cedar files, relative to the configuration file.
     #[schemars(with = "Vec<String>")]
     pub(crate) files: Vec<Spanned<PathBuf>>,
+    /// Rules ready to use (`hipaa`, `pci`, `gdpr`, `secrets`), in order; they stand behind the `[[rule]]`s and before the standard rules.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub(crate) profiles: Vec<Spanned<String>>,
 }
 
 /// What to do about a kind of finding.
@@ -217,7 +221,7 @@ pub(crate) struct RawPolicy {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawRule {
     /// Kind of finding (`injection`, `secret`, `personal-data`, ...) or one detector's rule as audit records name it
-    /// (`personal/email`); any when absent.
+    /// (`personal/email`), or a type of value (`EMAIL`); any when absent.
     pub(crate) find: Option<String>,
     /// `prompt` or `answer`; both when absent.
     #[serde(rename = "in")]

@@ -461,6 +461,32 @@ fn where_nothing_is_said_the_learned_detector_is_strict_and_it_can_be_off() {
 }
 
 #[test]
+fn profiles_stand_behind_rules_and_before_the_standard_ones() {
+    use countersign_core::Action;
+
+    let place = Home::new();
+    let with = |profiles: &str| whole().replace("[policy]\n", &format!("[policy]\nprofiles = {profiles}\n"));
+    let own = "[[rule]]\nfind = \"EMAIL\"\nin = \"prompt\"\ndo = \"allow\"\n";
+    let config = place.load(&(with("[\"pci\", \"hipaa\"]") + own)).map_err(|p| format!("{p:?}")).unwrap();
+    let lines: Vec<_> =
+        config.policy.rules.actions.iter().take(4).map(|line| (line.rule.clone().unwrap(), line.action)).collect();
+    let want = [
+        ("EMAIL", Action::Allow),
+        ("CARD_CVV", Action::Refuse),
+        ("CREDIT_CARD", Action::Mask),
+        ("CARD_EXPIRY", Action::Mask),
+    ];
+    assert_eq!(lines, want.map(|(name, action)| (name.to_owned(), action)));
+    let standard = countersign_policy::Rules::standard().actions;
+    assert!(config.policy.rules.actions.ends_with(&standard));
+    assert_eq!(place.load(&whole()).map_err(|p| format!("{p:?}")).unwrap().policy.rules.actions, standard);
+    let problems = place.problems(&with("[\"HIPAA\"]"));
+    assert!(problems[0].fix.contains("hipaa, pci, gdpr, secrets"), "{problems:?}");
+    let problems = place.problems(&(whole() + &own.replace("EMAIL", "E_MAIL")));
+    assert!(problems[0].fix.contains("PERSON"), "{problems:?}");
+}
+
+#[test]
 fn issuers_are_taken_as_they_are_written() {
     use crate::issuers::Keys;
 
