@@ -205,6 +205,16 @@ fn an_index_tells_nothing_without_its_key() {
     assert!(same(&checks(&mine, 0), &checks(&mine, words + 1)) < 10);
 }
 
+#[test]
+fn a_document_costs_little_memory() {
+    let texts: Vec<(String, String)> = (0..300).map(|n| (n.to_string(), words(n, 360).join(" "))).collect();
+    let texts: Vec<(&str, &str)> = texts.iter().map(|(n, t)| (n.as_str(), t.as_str())).collect();
+    let index = index(Shape::Passages, &texts);
+    // As many words as 2 KB of English have.
+    let each = index.resident() / index.units() as usize;
+    assert!(each <= 150, "{each} bytes a document");
+}
+
 /// Bytes that cannot be read any more once they have been opened.
 struct Failing(Vec<u8>, Arc<AtomicBool>);
 

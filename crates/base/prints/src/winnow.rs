@@ -1,20 +1,26 @@
 //! Which groups of words stand for a text.
 
-use std::collections::VecDeque;
-
-use crate::{GROUP, Key, WINDOW};
+use crate::{GROUP, Key, RUN, WINDOW};
 
 /// Hashes groups of words as they come, and keeps the least of each [`WINDOW`] in a row.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Winnow {
-    /// Hashes of the last words.
-    recent: VecDeque<u64>,
+    /// Hashes of the last words, each at its index modulo [`GROUP`].
+    recent: [u64; GROUP],
     group: u64,
     /// Words so far.
     count: u64,
-    /// Groups of the window that are less than all behind them: hash, and index of the last word.
-    least: VecDeque<(u64, u64)>,
+    /// Prints of the last groups, each at the index of its last word modulo [`WINDOW`].
+    window: [u64; WINDOW],
+    /// The least of them, and the index of its last word.
+    least: (u64, u64),
     kept: Option<u64>,
+}
+
+impl Default for Winnow {
+    fn default() -> Self {
+        Self { recent: [0; GROUP], group: 0, count: 0, window: [0; WINDOW], least: (u64::MAX, 0), kept: None }
+    }
 }
 
 /// A group that was kept.
@@ -27,32 +33,31 @@ pub(crate) struct Kept {
 
 impl Winnow {
     /// Takes in a word; the group that is kept now and was not before.
+    #[inline]
     pub(crate) fn push(&mut self, word: u64, key: &Key) -> Option<Kept> {
-        if self.recent.len() == GROUP {
-            let gone = self.recent.pop_front().unwrap_or_default();
-            self.group = self.group.wrapping_sub(gone.wrapping_mul(OLDEST));
-        }
-        self.recent.push_back(word);
-        self.group = self.group.wrapping_mul(BASE).wrapping_add(word);
         let index = self.count;
         self.count += 1;
-        if self.recent.len() < GROUP {
+        let gone = std::mem::replace(&mut self.recent[(index % GROUP as u64) as usize], word);
+        self.group = self.group.wrapping_sub(gone.wrapping_mul(OLDEST)).wrapping_mul(BASE).wrapping_add(word);
+        if self.count < GROUP as u64 {
             return None;
         }
         let print = key.print(self.group);
+        self.window[(index % WINDOW as u64) as usize] = print;
         // Of equal ones the last: a text that repeats itself has no more prints than others.
-        while self.least.back().is_some_and(|(other, _)| *other >= print) {
-            self.least.pop_back();
+        if print <= self.least.0 {
+            self.least = (print, index);
+        } else if self.least.1 + WINDOW as u64 <= index {
+            self.least = (print, index);
+            for at in (index + 1 - WINDOW as u64..index).rev() {
+                let print = self.window[(at % WINDOW as u64) as usize];
+                if print < self.least.0 {
+                    self.least = (print, at);
+                }
+            }
         }
-        self.least.push_back((print, index));
-        while self.least.front().is_some_and(|(_, at)| at + (WINDOW as u64) <= index) {
-            self.least.pop_front();
-        }
-        if self.count < (GROUP + WINDOW - 1) as u64 {
-            return None;
-        }
-        let (print, at) = *self.least.front()?;
-        if self.kept == Some(at) {
+        let (print, at) = self.least;
+        if self.count < RUN as u64 || self.kept == Some(at) {
             return None;
         }
         self.kept = Some(at);
