@@ -100,3 +100,20 @@ fn requests_show_neither_credentials_nor_the_key() {
         }
     }
 }
+
+#[test]
+fn the_fuzz_corpus_passes() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../fuzz/corpus/seal_root");
+    let (mut roots, mut answers) = (0, 0);
+    for file in std::fs::read_dir(folder).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        if let Ok(root) = WrappedRoot::parse(&bytes) {
+            assert_eq!(WrappedRoot::parse(&root.to_bytes()).unwrap(), root);
+            roots += 1;
+        }
+        for service in services() {
+            answers += usize::from(service.wrapped(&bytes).is_ok()) + usize::from(service.unwrapped(&bytes).is_ok());
+        }
+    }
+    assert_eq!((roots, answers), (1, 4));
+}
