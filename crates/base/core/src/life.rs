@@ -249,7 +249,13 @@ impl Screened {
         findings: Vec<Finding>,
         system: Fingerprint,
     ) -> Self {
-        Self { reserved, body, findings, system, context: Context { taint: Taint::None, sources: None, marks: None, stand_ins: None } }
+        Self {
+            reserved,
+            body,
+            findings,
+            system,
+            context: Context { taint: Taint::None, sources: None, marks: None, stand_ins: None },
+        }
     }
 
     /// Only the guard stage can: with what is remembered of the prompt for its answer.

@@ -5,22 +5,24 @@ use std::sync::{Arc, LazyLock};
 use bytes::{Bytes, BytesMut};
 use countersign_core::content::escape_json;
 use countersign_core::{
-    Action, Call, Channel, Document, Finding, Format, Judge, Lease, Principal, RequestId, Secret, Side, Slot, SlotKind,
-    Timestamp, Trust,
+    Action, Call, Channel, Document, Entity, Finding, Format, Judge, Lease, Principal, RequestId, Secret, Side, Slot,
+    SlotKind, StandIns, Timestamp, Trust,
     life::{
         Dispatched, Identified, Intended, Peer, Permit, Permitted, Readmitted, Released, Reserved, Screened, Stamps,
     },
     principal::{Method, PrincipalKind},
+    taint::Context,
 };
 use countersign_guard::{Config, Guard, leak};
 
-/// The first byte chooses what policy says and whether the text is a tool's arguments, the second how the text is cut; the rest is the text.
+/// The first byte chooses what policy says, whether the text is a tool's arguments and whether values come back, the second how the text is cut; the rest is the text.
 pub(crate) fn check(data: &[u8]) {
     let [action, seed, rest @ ..] = data else { return };
     let text = String::from_utf8_lossy(rest);
     // A run longer than what is held is refused in a stream and only there.
     let Some(text) = text.get(..text.floor_char_boundary(4096)) else { return };
     let channel = if action & 4 == 0 { Channel::Assistant } else { Channel::ToolArguments };
+    let back = action & 8 != 0;
     let action = [Action::Allow, Action::Mask, Action::Refuse][usize::from(*action) % 3];
     let mut random = random(u64::from(*seed));
     let mut pieces = Vec::new();
@@ -31,8 +33,8 @@ pub(crate) fn check(data: &[u8]) {
         from = to;
     }
 
-    let whole = GUARD.release_whole(&readmitted(action), &document(channel, &[(None, text)]), NOW);
-    let mut watch = GUARD.watch(readmitted(action));
+    let whole = GUARD.release_whole(&readmitted(action, back), &document(channel, &[(None, text)]), NOW);
+    let mut watch = GUARD.watch(readmitted(action, back));
     let (mut out, mut ended) = (Vec::new(), false);
     for (i, piece) in pieces.iter().enumerate() {
         watch.push(document(channel, &[(Some(0), piece)]));
@@ -54,7 +56,7 @@ pub(crate) fn check(data: &[u8]) {
                 watch.findings().iter().map(key).collect::<Vec<_>>(),
                 findings.iter().map(key).collect::<Vec<_>>()
             );
-            if action == Action::Allow || findings.is_empty() {
+            if !back && (action == Action::Allow || findings.is_empty()) {
                 assert_eq!(out, document(channel, &[(None, text)]).bytes().to_vec());
             }
         }
@@ -66,11 +68,11 @@ pub(crate) fn check(data: &[u8]) {
             }
             let start = withheld.findings.first().map_or(0, |f| f.span.start);
             let before = document(channel, &[(None, &text[..start])]);
-            assert!(before.bytes().starts_with(&out));
+            assert!(back || before.bytes().starts_with(&out));
         }
     }
 
-    let mut watch = GUARD.watch(readmitted(action));
+    let mut watch = GUARD.watch(readmitted(action, back));
     for piece in pieces {
         watch.push(document(channel, &[(Some(random(2) as u32), piece), (None, "standing")]));
         drop(watch.settle(NOW));
@@ -91,6 +93,14 @@ static GUARD: LazyLock<Arc<Guard>> = LazyLock::new(|| {
         ..Config::default()
     };
     Arc::new(Guard::new(Stamps::issue().screen, config).expect("the configuration holds"))
+});
+
+static STAND_INS: LazyLock<Arc<StandIns>> = LazyLock::new(|| {
+    let mut all = StandIns::new(true);
+    all.add("k7f3qab", Entity::Person, "Ann \"Q\" Smith");
+    all.add("mzxw6ytboi4dc", Entity::CreditCard, "4111 1111 1111 1111");
+    all.add_alike("+7 555 0199", "+1 555 0100");
+    Arc::new(all)
 });
 
 struct Always(Action);
@@ -121,7 +131,7 @@ fn document(channel: Channel, pieces: &[(Option<u32>, &str)]) -> Document {
     Document::new(bytes.freeze(), slots).expect("slots are in order")
 }
 
-fn readmitted(action: Action) -> Readmitted {
+fn readmitted(action: Action, back: bool) -> Readmitted {
     let stamps = Stamps::issue();
     let principal = Arc::new(Principal {
         tenant: "bank".into(),
@@ -148,6 +158,12 @@ fn readmitted(action: Action) -> Readmitted {
     let permitted = Permitted::new(&stamps.permit, identified, call, permit.clone());
     let reserved = Reserved::new(&stamps.reserve, permitted, Box::new(()));
     let screened = Screened::new(&stamps.screen, reserved, Bytes::new(), Vec::new(), leak::fingerprint(SYSTEM));
+    let screened = if back {
+        let context = Context { stand_ins: Some(STAND_INS.clone()), ..Context::default() };
+        screened.within(&stamps.screen, context)
+    } else {
+        screened
+    };
     let intended = Intended::new(&stamps.intend, screened, 0);
     let dispatched = Dispatched::new(&stamps.dispatch, intended, "t".into());
     Readmitted::new(&stamps.permit, dispatched, permit)
