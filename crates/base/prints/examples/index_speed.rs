@@ -59,7 +59,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (what, answer) in [("that reproduces nothing", &strange), ("that reproduces all", &copied)] {
         let mut best = f64::MAX;
         let mut words = 0;
-        for _ in 0..5 {
+        for _ in 0..20 {
             let begun = Instant::now();
             words = compare(answer, &index)?;
             best = best.min(begun.elapsed().as_secs_f64());
