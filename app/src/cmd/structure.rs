@@ -1,6 +1,6 @@
 //! What holds where a detector is fooled, and how sure detectors are: what `check` and `doctor` say of a configuration's choices.
 
-use countersign_guard::Points;
+use countersign_guard::{Names, Points};
 use countersign_prints::{Index, Shape};
 
 use crate::config::Config;
@@ -26,6 +26,20 @@ pub(super) fn registered(index: &Index) -> String {
         index.units(),
         index.prints()
     )
+}
+
+/// Where names are looked for; nothing where they are not.
+fn names(names: Names) -> Option<Choice> {
+    let place = match (names.prompts, names.answers) {
+        (true, true) => "prompts and answers",
+        (true, false) => "prompts",
+        (false, true) => "answers",
+        (false, false) => return None,
+    };
+    let what = format!(
+        "names of people, places and organisations are looked for in {place}, which takes some 60 us for each KB"
+    );
+    Some(Choice { about: "names", what, advice: None })
 }
 
 /// The choices of a configuration.
@@ -84,10 +98,13 @@ pub(super) fn choices(config: &Config) -> Vec<Choice> {
     });
     let mut all = vec![detector, tools_called, Choice { about: "untrusted", what, advice }];
     all.extend(judge);
+    all.extend(names(guard.names));
     all.extend(config.tokenizes().then(|| Choice {
         about: "stand-ins",
         what: match config.values_shown_to.as_slice() {
-            [] => "models see stand-ins in place of values, and every caller gets those of their own prompts back".into(),
+            [] => {
+                "models see stand-ins in place of values, and every caller gets those of their own prompts back".into()
+            }
             roles => format!(
                 "models see stand-ins in place of values, which come back to callers with the role {}",
                 roles.join(" or ")

@@ -133,6 +133,8 @@ impl Check<'_> {
         let judge = self.judge(raw.guard.judge.as_ref(), &targets, &mut guard);
         let registered = self.registered(&raw.guard.registered);
         let state = self.base.join(raw.state.get_ref());
+        let rules = fields::rules(rules, &profiles);
+        guard.names = fields::names(&rules);
         match (policy, store, self.problems.is_empty()) {
             (Some(policy), Some(store), true) => Ok(Config {
                 file: self.file.into(),
@@ -141,7 +143,7 @@ impl Check<'_> {
                 workers: raw.workers.map(Spanned::into_inner),
                 listeners,
                 targets,
-                policy: Settings { policy: Arc::new(policy), rules: fields::rules(rules, &profiles), rates },
+                policy: Settings { policy: Arc::new(policy), rules, rates },
                 guard,
                 registered,
                 judge,

@@ -7,7 +7,7 @@ use countersign_core::{
     principal::PrincipalKind,
     stand_in::{has_digits, may_come_back},
 };
-use countersign_guard::{Classifier, FalseAlarms, Points, RULES};
+use countersign_guard::{Classifier, FalseAlarms, Names, Points, RULES};
 use countersign_identity::{CertificateField, CertificateRule, NamePattern};
 use countersign_policy::{ActionRule, PolicyError, Profile, Rate, Rates, Rules};
 use countersign_provider::{Base, Dialect, ModelRoute};
@@ -40,6 +40,12 @@ pub(super) fn rules(mut own: Vec<ActionRule>, profiles: &[Profile]) -> Rules {
     own.extend(profiles.iter().flat_map(|profile| profile.lines()));
     own.extend(Rules::standard().actions);
     Rules { actions: own }
+}
+
+/// Names cost more to find than all else: they are looked for where something is done about them.
+pub(super) fn names(rules: &Rules) -> Names {
+    let acts = |side| Names::RULES.iter().any(|rule| rules.acts_on(side, Kind::PersonalData, rule));
+    Names { prompts: acts(Side::Prompt), answers: acts(Side::Answer) }
 }
 
 pub(super) fn profile(name: &str) -> Result<Profile, Wrong> {
@@ -93,13 +99,15 @@ fn action(raw: &RawRule, kind: Option<Kind>, rule: Option<&str>) -> Result<Actio
     }
     let entity = rule.and_then(|rule| Entity::parse(rule).or_else(|| Entity::of(rule)));
     if kind != Some(Kind::PersonalData) && !entity.is_some_and(may_come_back) {
-        let what = "`do = \"tokenize\"` is for personal data that may come back, which credentials and card codes never do";
+        let what =
+            "`do = \"tokenize\"` is for personal data that may come back, which credentials and card codes never do";
         return wrong(what, "write `find = \"personal-data\"` or one of its rules, or `do = \"mask\"`");
     }
     let form = raw.form.as_deref().map(|form| one_of("as", &Form::ALL, Form::as_str, form));
     let form = form.transpose()?.unwrap_or_default();
     if form == Form::Format && !entity.is_some_and(has_digits) {
-        let what = "`as = \"format\"` puts digits in place of digits, and `find` names no number that has enough of them";
+        let what =
+            "`as = \"format\"` puts digits in place of digits, and `find` names no number that has enough of them";
         let fix = "write `find = \"personal/card\"`, `personal/phone` or `personal/bank-account`, or another `as`";
         return wrong(what, fix);
     }

@@ -461,6 +461,22 @@ fn where_nothing_is_said_the_learned_detector_is_strict_and_it_can_be_off() {
 }
 
 #[test]
+fn names_are_looked_for_where_a_line_does_something_about_them() {
+    let place = Home::new();
+    let names = |text: &str| {
+        let names = place.load(&(whole() + text)).map_err(|p| format!("{p:?}")).unwrap().guard.names;
+        (names.prompts, names.answers)
+    };
+    assert_eq!(names(""), (false, false));
+    assert_eq!(names("[[rule]]\nfind = \"personal/name\"\nin = \"answer\"\ndo = \"mask\"\n"), (false, true));
+    assert_eq!(
+        names("[[rule]]\nfind = \"PERSON\"\nin = \"prompt\"\nroles = [\"guest\"]\ndo = \"mask\"\n"),
+        (true, false)
+    );
+    assert_eq!(names("[[rule]]\nfind = \"personal-data\"\ndo = \"mask\"\n"), (true, true));
+}
+
+#[test]
 fn profiles_stand_behind_rules_and_before_the_standard_ones() {
     use countersign_core::Action;
 
