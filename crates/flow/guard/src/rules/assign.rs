@@ -102,7 +102,7 @@ pub(super) fn may_name(run: &[u8], flags: u8) -> bool {
 #[inline]
 pub(super) fn ends_like_name(view: &[u8], end: usize) -> bool {
     let holds =
-        |sieve: &[u64; 8], place: usize| sieve.get(place >> 6).is_some_and(|bits| bits >> (place & 63) & 1 == 1);
+        |sieve: &[u64; 64], place: usize| sieve.get(place >> 6).is_some_and(|bits| bits >> (place & 63) & 1 == 1);
     match end.checked_sub(4).and_then(|at| view.get(at..)?.first_chunk::<4>()) {
         Some(four) => {
             let four = u32::from_le_bytes(*four) | 0x2020_2020;
@@ -125,8 +125,8 @@ const ENDS: ([&[u8; 3]; 14], [&[u8; 4]; 17]) = (
 );
 
 /// One bit for each of [`ENDS`].
-static THREE: [u64; 8] = {
-    let mut bits = [0; 8];
+static THREE: [u64; 64] = {
+    let mut bits = [0; 64];
     let mut i = 0;
     while i < ENDS.0.len() {
         let [a, b, c] = *ENDS.0[i];
@@ -137,8 +137,8 @@ static THREE: [u64; 8] = {
     bits
 };
 
-static FOUR: [u64; 8] = {
-    let mut bits = [0; 8];
+static FOUR: [u64; 64] = {
+    let mut bits = [0; 64];
     let mut i = 0;
     while i < ENDS.1.len() {
         let place = sieve(u32::from_le_bytes(*ENDS.1[i]));
@@ -148,10 +148,10 @@ static FOUR: [u64; 8] = {
     bits
 };
 
-/// Nine bits that depend on all letters.
+/// Twelve bits that depend on all letters.
 #[inline]
 const fn sieve(letters: u32) -> usize {
-    (letters.wrapping_mul(0x9e37_79b1) >> 23) as usize
+    (letters.wrapping_mul(0x9e37_79b1) >> 20) as usize
 }
 
 /// The value named by the run, inside the run or behind it.
@@ -397,7 +397,11 @@ fn promise(name: &[u8]) -> Option<Promise> {
         }
     }
     let letters = letters.get(from..)?;
-    NAMES.iter().filter(|(n, _)| letters.ends_with(n)).max_by_key(|(n, _)| n.len()).map(|(_, p)| *p)
+    NAMES
+        .iter()
+        .filter(|(n, _)| n.last() == letters.last() && letters.ends_with(n))
+        .max_by_key(|(n, _)| n.len())
+        .map(|(_, p)| *p)
 }
 
 #[cfg(test)]
