@@ -56,7 +56,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Words as frequent as those registered, in an order that is not.
     let strange: String = (0..500).map(|n| text(u64::MAX - n, 2048)).collect();
     let copied: String = (0..500).map(|n| text(n * (documents / 500).max(1), 2048)).collect();
-    for (what, answer) in [("that reproduces nothing", &strange), ("that reproduces all", &copied)] {
+    let long = strange.repeat(10);
+    let answers = [("that reproduces nothing", &strange), ("of 10 MB", &long), ("that reproduces all", &copied)];
+    for (what, answer) in answers {
         let mut best = f64::MAX;
         let mut words = 0;
         for _ in 0..20 {
