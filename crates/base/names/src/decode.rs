@@ -50,7 +50,7 @@ pub fn regions(text: &str, tokens: &[Token]) -> impl Iterator<Item = Range<usize
             end += next + 1;
         }
         let number = |token: &Token| matches!(token.shape, Shape::Digits | Shape::Alphanumeric);
-        let trails = |token: &&Token| number(token) || token.shape == Shape::Mark && !is_bracket(text, token);
+        let trails = |token: &&Token| number(token) || ends_names(text, token);
         end += tokens.get(end..).unwrap_or_default().iter().take(TRAIL).take_while(trails).count();
         let led = first > floor && tokens.get(first - 1).is_some_and(number);
         floor = end;
@@ -65,6 +65,12 @@ fn bridges(text: &str, token: &Token) -> bool {
         Shape::Mark => !is_bracket(text, token),
         _ => true,
     }
+}
+
+/// A mark that a name can end with: `Inc.`, `Yahoo!`, `Springfield (Ohio)`.
+fn ends_names(text: &str, token: &Token) -> bool {
+    let byte = text.as_bytes().get(token.span.start);
+    token.shape == Shape::Mark && byte.is_some_and(|byte| matches!(byte, b'.' | b'!' | b')'))
 }
 
 /// No name goes over one, and so none overlaps a stand-in, which is written in brackets.

@@ -129,7 +129,7 @@ fn is_address(bytes: &[u8]) -> bool {
     let mut before = 0_u8;
     for (at, byte) in bytes.iter().enumerate() {
         match byte {
-            _ if byte.is_ascii_whitespace() => break,
+            _ if byte.is_ascii_whitespace() || byte.is_ascii_control() => break,
             b'@' if bytes.get(at + 1).is_some_and(u8::is_ascii_alphanumeric) => return true,
             b'/' if before == b':' && bytes.get(at + 1) == Some(&b'/') => return true,
             _ => before = *byte,
