@@ -46,7 +46,7 @@ pub(crate) fn run(args: &Demo) -> anyhow::Result<ExitCode> {
 async fn demonstrate(args: &Demo) -> anyhow::Result<ExitCode> {
     let folder = tempfile::Builder::new().prefix("countersign-demo-").tempdir()?;
     let assistant = bank::open().await?;
-    let authority = furnish(folder.path(), assistant)?;
+    let authority = furnish(folder.path(), assistant.address)?;
     let config = config::load(&folder.path().join("countersign.toml")).map_err(Problems)?;
     let state = State::open(&config.home).await?;
     let script = script::load()?;
@@ -56,18 +56,21 @@ async fn demonstrate(args: &Demo) -> anyhow::Result<ExitCode> {
     let gateway = running.address("main").ok_or_else(|| anyhow::anyhow!("the demo's listener did not open"))?;
 
     let progress = progress(script.len() as u64 * 2);
-    let mut straight = Client::new(assistant, None);
+    let mut straight = Client::new(assistant.address, None);
     let mut guarded = Client::new(gateway, Some(Arc::new(trusting(&authority)?)));
     let mut seen = Vec::new();
     for exchange in script {
         progress.set_message("straight at the assistant");
+        let before = assistant.read();
         let without = timed(straight.chat(None, exchange.body())).await?;
         progress.inc(1);
         progress.set_message("through the gateway");
+        let between = assistant.read();
         let key = keys.get(&(exchange.role.clone(), exchange.key)).map(|k| k.expose().as_str());
         let with = timed(guarded.chat(key, exchange.body())).await?;
         progress.inc(1);
-        seen.push(Seen { exchange, without, with });
+        let read = (between - before, assistant.read() - between);
+        seen.push(Seen { exchange, without, with, read });
     }
     progress.set_message("a stolen key");
     let cut = revoked_in_the_middle(&mut guarded, &running, &stolen, &stolen_id).await?;

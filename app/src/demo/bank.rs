@@ -3,7 +3,15 @@
 //!
 //! Everything in it is invented. What must not get out is planted, so that leaks can be counted without asking a detector.
 
-use std::{convert::Infallible, net::SocketAddr, time::Duration};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
@@ -91,23 +99,39 @@ pub(super) const CUSTOMERS: [Customer; 6] = [
     },
 ];
 
-/// Serves the assistant on a loopback port of the system's choice.
-pub(super) async fn open() -> std::io::Result<SocketAddr> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
-    tokio::spawn(async move {
-        while let Ok((io, _)) = listener.accept().await {
-            let _ = io.set_nodelay(true);
-            tokio::spawn(
-                http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(io), service_fn(answer)),
-            );
-        }
-    });
-    Ok(address)
+/// The assistant, and how many names and numbers of customers stood in what it was sent.
+pub(super) struct Assistant {
+    pub(super) address: SocketAddr,
+    read: Arc<AtomicU32>,
 }
 
-async fn answer(request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+impl Assistant {
+    /// How many it was sent so far.
+    pub(super) fn read(&self) -> u32 {
+        self.read.load(Ordering::SeqCst)
+    }
+}
+
+/// Serves the assistant on a loopback port of the system's choice.
+pub(super) async fn open() -> std::io::Result<Assistant> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let (address, read) = (listener.local_addr()?, Arc::new(AtomicU32::new(0)));
+    let count = read.clone();
+    tokio::spawn(async move {
+        while let Ok((io, _)) = listener.accept().await {
+            let (_, count) = (io.set_nodelay(true), count.clone());
+            let service = service_fn(move |request| answer(request, count.clone()));
+            tokio::spawn(http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(io), service));
+        }
+    });
+    Ok(Assistant { address, read })
+}
+
+async fn answer(request: Request<Incoming>, read: Arc<AtomicU32>) -> Result<Response<Body>, Infallible> {
     let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let sent = String::from_utf8_lossy(&body);
+    let values = CUSTOMERS.iter().flat_map(|c| [c.name, c.card, c.iban, c.ssn]).filter(|value| sent.contains(value));
+    read.fetch_add(values.map(|_| 1).sum(), Ordering::SeqCst);
     let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
     if asked["messages"][0]["content"] == TERMS {
         return Ok(events(Body::new(StreamBody::new(terms(asked["model"].clone())))));
