@@ -6,6 +6,7 @@ use crate::{
     assemble,
     cli::WithConfig,
     cmd::{self, structure},
+    config::KekAt,
     registered, term,
 };
 
@@ -34,6 +35,21 @@ pub(crate) fn run(args: &WithConfig) -> anyhow::Result<ExitCode> {
         term::say(format_args!("{}: {}", choice.about, choice.what));
         if let Some(advice) = choice.advice {
             term::say(format_args!("  advice: {advice}"));
+        }
+    }
+    match &config.home.keks {
+        Some(keks) => {
+            let kek = match keks.now {
+                KekAt::File(_) => "a key in a file",
+                KekAt::Aws { .. } => "a key of AWS KMS",
+                KekAt::Transit { .. } => "a key of a transit engine",
+                KekAt::Pkcs11 { .. } => "a key in a hardware module",
+            };
+            term::say(format_args!("root keys: wrapped by {kek}"));
+        }
+        None => {
+            term::say("root keys: in the clear for whoever reads the state directory");
+            term::say("  advice: have a key that is held elsewhere wrap them: docs/how-to/keys.md");
         }
     }
     Ok(ExitCode::SUCCESS)

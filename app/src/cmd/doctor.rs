@@ -17,6 +17,7 @@ use crate::{
     config::{self, Config, Door, StoreAt},
     issuers::askers,
     registered,
+    root::{self, Root},
     state::State,
     term,
 };
@@ -122,6 +123,7 @@ async fn state(config: &Config, findings: &mut Findings) {
         Err(e) => return findings.wrong("state", format!("{e:#}"), "nothing can be served without it"),
     };
     findings.good("state", format!("{} can be used", config.home.dir.display()));
+    roots(config, &state, findings).await;
     keys(&state, findings).await;
     directory(config, &state, findings).await;
     access(config, &state, findings).await;
@@ -133,6 +135,26 @@ async fn state(config: &Config, findings: &mut Findings) {
         findings.wrong("provider", format!("{e:#}"), "nothing is served until its key can be unsealed");
     }
     log(&state, findings);
+}
+
+/// What protects the root keys.
+async fn roots(config: &Config, state: &State, findings: &mut Findings) {
+    match root::read(&config.home).await {
+        Ok(Root { beside: true, .. }) => findings.wrong(
+            "root keys",
+            "they stand in the clear beside the wrapped ones",
+            "run `countersign keys wrap`, which removes them there",
+        ),
+        Ok(Root { kek: Some(kek), .. }) => {
+            findings.good("root keys", format!("version {}, wrapped by {kek}", state.ring().versions()));
+        }
+        Ok(Root { kek: None, .. }) => findings.look(
+            "root keys",
+            format!("version {}, in the clear for whoever reads the state directory", state.ring().versions()),
+            "have a key that is held elsewhere wrap them: docs/how-to/keys.md",
+        ),
+        Err(e) => findings.wrong("root keys", format!("{e:#}"), "nothing is served without them"),
+    }
 }
 
 /// Access that can be asked for, and what of it somebody has to look at.

@@ -241,7 +241,7 @@ const BROKEN: &[Broken] = &[
         to: "do = \"pass\"",
         line: "[[rule]]",
         says: "`do` is `pass`",
-        fix: "allow, mask, refuse, cut",
+        fix: "allow, generalize, tokenize, mask, refuse, cut",
     },
     Broken {
         what: "surer than sure",
