@@ -41,7 +41,7 @@ fn said(output: &Output) -> (Option<i32>, String, String) {
 fn a_scan_says_what_is_in_a_text_and_its_exit_code_says_whether_it_would_pass() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = folder.path();
-    let (code, out, _) = said(&scan(at, &["What is the capital of France?"], b""));
+    let (code, out, _) = said(&scan(at, &["What does a savings account cost?"], b""));
     assert_eq!((code, &*out), (Some(0), "0 findings, 0 of them allowed; 0 of 1 text would not pass as it is\n"));
 
     let (code, out, _) = said(&scan(at, &["-"], format!("Dear all,\n{ATTACK}\n").as_bytes()));
