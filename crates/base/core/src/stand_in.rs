@@ -107,10 +107,11 @@ impl StandIns {
         true
     }
 
-    /// Takes in one that looks like a value; false where it stands for another value already.
+    /// Takes in one that looks like a value; false where it stands for another value already, or there are many.
     pub fn add_alike(&mut self, text: &str, value: &str) -> bool {
         match self.alike.iter().find(|(known, _)| **known == *text) {
             Some((_, known)) => known.expose() == value,
+            None if self.alike.len() >= MOST_ALIKE => false,
             None => {
                 self.alike.push((text.into(), Secret::new(value.into())));
                 true
@@ -168,6 +169,9 @@ impl fmt::Debug for StandIns {
     }
 }
 
+/// Each of them is looked for at every number of an answer.
+const MOST_ALIKE: usize = 256;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,9 +183,11 @@ mod tests {
         assert!(!all.add("k7f3qab", Entity::Person, "Bo Jones"));
         assert!(!all.add("k7f3qab", Entity::Location, "Ann Smith"));
         assert!(all.add_alike("55512345", "55598765") && !all.add_alike("55512345", "1"));
+        let many = (0..1000).filter(|n| all.add_alike(&format!("{n:08}"), "1")).count();
+        assert_eq!(many + 1, MOST_ALIKE);
         assert_eq!(all.tagged("k7f3qab"), Some((Entity::Person, "Ann Smith")));
         assert_eq!(all.entities(), [Entity::Person]);
-        assert_eq!(all.values().count(), 2);
+        assert_eq!(all.values().count(), 1 + MOST_ALIKE);
         assert!(!format!("{all:?}").contains("Ann"));
     }
 

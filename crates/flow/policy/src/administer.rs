@@ -68,6 +68,8 @@ actions! {
     Scan = "scan";
     /// Has the keys of a tenant, a person or a conversation destroyed.
     Forget = "forget";
+    /// Sees the value behind a stand-in that is the same everywhere in a tenant.
+    Reveal = "reveal";
 }
 
 #[cfg(test)]

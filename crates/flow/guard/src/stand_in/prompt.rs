@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use ahash::AHashSet;
+use ahash::{AHashMap, AHashSet};
 use aho_corasick::{AhoCorasick, MatchKind};
 use countersign_core::{Action, Channel, Document, Edit, Entity, Finding, Form, Kind, Mint, stand_in::may_come_back};
 
@@ -109,12 +109,16 @@ impl Minting<'_> {
             .build(self.made.iter().map(|made| &made.value))
             .ok()
             .filter(|_| !self.made.is_empty());
+        // By leaf once, for a prompt may have many of both.
+        let mut places: AHashMap<usize, Taken> = AHashMap::new();
+        let changed = changes.iter().map(|(leaf, change)| (*leaf, &change.span));
+        for (leaf, span) in changed.chain(found.iter().map(|(_, f)| (f.leaf, &f.span))) {
+            places.entry(leaf).or_default().0.push(span.clone());
+        }
         let mut out = Vec::new();
         for (leaf, slot) in document.slots().iter().enumerate() {
             let text = document.text(leaf);
-            let mut taken = Taken::default();
-            taken.0.extend(changes.iter().filter(|(at, _)| *at == leaf).map(|(_, change)| change.span.clone()));
-            taken.0.extend(found.iter().filter(|(_, f)| f.leaf == leaf).map(|(_, f)| f.span.clone()));
+            let mut taken = places.remove(&leaf).unwrap_or_default();
             taken.merge();
             if let Some(values) = values.as_ref().filter(|_| slot.channel != Channel::Other) {
                 let mut also = Vec::new();
