@@ -65,7 +65,7 @@ pub(super) fn choices(config: &Config) -> Vec<Choice> {
     let detector = Choice { about: "detector", what, advice: None };
     let profiles = config.profiles.iter().map(|profile| Choice {
         about: "profile",
-        what: format!("profile `{}`: {}", profile.as_str(), profile.does()),
+        what: format!("`{}`: {}", profile.as_str(), profile.does()),
         advice: None,
     });
     let (what, advice) = if tools {
