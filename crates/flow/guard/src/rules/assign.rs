@@ -25,6 +25,8 @@ pub(super) enum Promise {
     Hint,
     /// A user and a password in base64.
     Basic,
+    /// No secret, though it is called a key or a token.
+    Nothing,
 }
 
 /// Names by how they end, letters only, in lower case; the longest that fits counts.
@@ -53,9 +55,20 @@ const NAMES: &[(&[u8], Promise)] = &[
     (b"psw", Promise::Password),
     (b"mdp", Promise::Password),
     (b"pw", Promise::Password),
-    (b"nexttoken", Promise::Hint),
-    (b"pagetoken", Promise::Hint),
-    (b"continuationtoken", Promise::Hint),
+    (b"nexttoken", Promise::Nothing),
+    (b"pagetoken", Promise::Nothing),
+    (b"continuationtoken", Promise::Nothing),
+    (b"publickey", Promise::Nothing),
+    (b"pubkey", Promise::Nothing),
+    (b"publishablekey", Promise::Nothing),
+    (b"sitekey", Promise::Nothing),
+    (b"hostkey", Promise::Nothing),
+    (b"idempotencykey", Promise::Nothing),
+    (b"partitionkey", Promise::Nothing),
+    (b"primarykey", Promise::Nothing),
+    (b"sortkey", Promise::Nothing),
+    (b"cachekey", Promise::Nothing),
+    (b"objectkey", Promise::Nothing),
     (b"secret", Promise::Token),
     (b"secretkey", Promise::Token),
     (b"secretkeybase", Promise::Token),
@@ -402,6 +415,7 @@ fn promise(name: &[u8]) -> Option<Promise> {
         .filter(|(n, _)| n.last() == letters.last() && letters.ends_with(n))
         .max_by_key(|(n, _)| n.len())
         .map(|(_, p)| *p)
+        .filter(|p| *p != Promise::Nothing)
 }
 
 #[cfg(test)]
