@@ -87,7 +87,10 @@ async fn rewrap(home: &Home) -> anyhow::Result<ExitCode> {
         }
     }
     let mut secrets = 0;
-    state.change_secrets(|book| Ok(secrets = book.reseal(ring)?))?;
+    state.change_secrets(|book| {
+        secrets = book.reseal(ring)?;
+        Ok(())
+    })?;
     let signing = rsa::reseal(&state).await?;
     // What was sealed under the older version is to be nowhere any more.
     store.scrub_data_keys().await?;

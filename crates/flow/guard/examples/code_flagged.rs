@@ -68,6 +68,6 @@ fn sources(folder: &Path, out: &mut Vec<PathBuf>) {
 }
 
 const EXTENSIONS: [&str; 24] = [
-    "bash", "c", "cc", "cpp", "cs", "css", "go", "h", "html", "java", "js", "json", "lock", "md", "php", "pl", "py", "rb", "rs", "sh", "toml",
-    "ts", "yaml", "yml",
+    "bash", "c", "cc", "cpp", "cs", "css", "go", "h", "html", "java", "js", "json", "lock", "md", "php", "pl", "py",
+    "rb", "rs", "sh", "toml", "ts", "yaml", "yml",
 ];

@@ -237,7 +237,8 @@ async fn a_damaged_log_is_not_written_to() {
 fn what_computes_waits_for_nothing() {
     let _: fn(&Stage, Identified, Call) -> Result<Permitted, Refusal> = Stage::permit;
     let _: fn(&Stage, &Identified) -> Result<Share, Refusal> = Stage::share;
-    let _: fn(&Guard, Reserved, &Document, Option<&Spotlit<'_>>) -> Result<Screened, Withheld> = Guard::screen;
+    let _: fn(&Guard, Reserved, &Document, Option<&Spotlit<'_>>, Option<&[u8]>) -> Result<Screened, Withheld> =
+        Guard::screen;
     let _: fn(&Stage, Dispatched, Timestamp) -> Result<Readmitted, Refusal> = Stage::readmit;
 }
 
@@ -267,7 +268,7 @@ fn ring() -> KeyRing {
 fn records(log: &MemoryDir) -> Result<Vec<Record>, String> {
     let ring = ring();
     let keys = ring.verifiers(ORIGIN).map_err(|e| e.to_string())?;
-    let report = verify::verify(log, &Against { origin: ORIGIN, keys: &keys, ring: Some(&ring), remembered: None });
+    let report = verify::verify(log, &Against { origin: ORIGIN, keys: &keys, data: None, remembered: None });
     if !report.is_whole() {
         return Err(format!("the log does not verify: {:?}", report.damage));
     }
