@@ -195,6 +195,7 @@ impl Sweep<'_, '_> {
                 return end;
             }
             if bytes.len() < 9
+                && (flags & ALPHA != 0 || view.get(run.end) == Some(&b' '))
                 && let Some(end) = self.read(run.start, number::spaced)
             {
                 return end.max(run.end);

@@ -73,17 +73,39 @@ impl Around {
 
 /// Whether what stands before a number can name it: a cheap look before the real one.
 pub(super) fn may_be_named(view: &[u8], start: usize) -> bool {
+    // Most names are told by the three bytes they end in to name nothing, before anything is copied.
+    let before = view.get(start.saturating_sub(REACH)..start).unwrap_or_default();
+    let plain = |c| if matches!(c, b'_' | b'\n') { b' ' } else { c };
+    let ends = last(without_signs(before)).map(|last| place(&last.map(plain)));
+    if !ends.is_some_and(|ends| has(&LASTS, ends) || has(&FILLER_LASTS, ends)) {
+        return false;
+    }
     let window = Window::before(view, start);
     let text = window.text();
-    named(text).iter().any(|end| {
-        let last = match text.get(..*end) {
-            Some([.., a, b, c]) => [*a, *b, *c],
-            Some([a, b]) => [b' ', *a, *b],
-            _ => return false,
-        };
-        let place = place(&last);
-        LASTS.get(place >> 6).is_some_and(|bits| bits >> (place & 63) & 1 == 1)
-    })
+    named(text).iter().any(|end| text.get(..*end).and_then(last).is_some_and(|last| has(&LASTS, place(&last))))
+}
+
+/// The last three bytes, with a space before two.
+const fn last(text: &[u8]) -> Option<[u8; 3]> {
+    match text {
+        [.., a, b, c] => Some([*a, *b, *c]),
+        [a, b] => Some([b' ', *a, *b]),
+        _ => None,
+    }
+}
+
+fn has(bits: &[u64; 512], place: usize) -> bool {
+    bits.get(place >> 6).is_some_and(|bits| bits >> (place & 63) & 1 == 1)
+}
+
+/// What is left without the signs that may stand between a name and its value.
+fn without_signs(mut text: &[u8]) -> &[u8] {
+    while let [head @ .., b' ' | b':' | b'=' | b'"' | b'\'' | b'#' | b'.' | b'*' | b'`' | b'>' | b'(' | b'[' | b'|'] =
+        text
+    {
+        text = head;
+    }
+    text
 }
 
 /// The text before a place, in lower case and with spaces for what joins words in names.
@@ -119,13 +141,7 @@ impl Window {
 fn named(text: &[u8]) -> [usize; 3] {
     let mut text = text;
     [(); 3].map(|()| {
-        while let [
-            head @ ..,
-            b' ' | b':' | b'=' | b'"' | b'\'' | b'#' | b'.' | b'*' | b'`' | b'>' | b'(' | b'[' | b'|',
-        ] = text
-        {
-            text = head;
-        }
+        text = without_signs(text);
         let end = text.len();
         if let Some(head) = FILLERS.iter().find_map(|f| text.strip_suffix(*f)) {
             text = head;
@@ -137,6 +153,20 @@ fn named(text: &[u8]) -> [usize; 3] {
 /// Words between a name and its value.
 const FILLERS: [&[u8]; 8] =
     [b" is", b"number", b" no", b" nr", b" num", " n°".as_bytes(), " nº".as_bytes(), "№".as_bytes()];
+
+/// One bit for each three bytes that one of [`FILLERS`] ends in.
+static FILLER_LASTS: [u64; 512] = {
+    let mut bits = [0; 512];
+    let mut i = 0;
+    while i < FILLERS.len() {
+        if let Some(last) = last(FILLERS[i]) {
+            let place = place(&last);
+            bits[place >> 6] |= 1 << (place & 63);
+        }
+        i += 1;
+    }
+    bits
+};
 
 /// Fifteen bits of the last three bytes of a name.
 const fn place(last: &[u8; 3]) -> usize {

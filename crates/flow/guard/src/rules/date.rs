@@ -6,7 +6,7 @@ use countersign_core::Kind;
 
 use super::{
     Hit, Text,
-    around::{Around, topic},
+    around::{Around, may_be_named, topic},
     cursor::Cursor,
 };
 
@@ -155,7 +155,8 @@ fn age(cur: &mut Cursor<'_>, text: &Text<'_>, start: usize, value: u32) -> Optio
     }
     cur.at = end;
     let signs = text.view.get(..start).unwrap_or_default().iter().rev().take_while(|c| b" :=\"".contains(c));
-    let named = signs.clone().any(|c| matches!(c, b':' | b'=')) && Around::before(text.view, start).names(topic::AGE);
+    let signed = signs.clone().any(|c| matches!(c, b':' | b'='));
+    let named = signed && may_be_named(text.view, start) && Around::before(text.view, start).names(topic::AGE);
     (named && !goes_on(cur)).then(hit)
 }
 
