@@ -1,7 +1,9 @@
 //! Seeds that data keys follow from, sealed. What is taken out is gone: SQLite overwrites it, PostgreSQL writes the table anew.
 
+use std::time::Duration;
+
 use data_encoding::BASE64;
-use sqlx::{Any, Transaction};
+use sqlx::{Any, Row, Transaction};
 
 use crate::{Revision, Store, StoreError};
 
@@ -88,10 +90,16 @@ impl Store {
     /// Nothing depends on it; after a failure, or a crash, it may be done again at any time.
     ///
     /// # Errors
-    /// [`StoreError::Database`].
+    /// [`StoreError::Busy`] when others kept using it, [`StoreError::Database`].
     pub async fn scrub_data_keys(&self) -> Result<(), StoreError> {
-        sqlx::raw_sql(self.scrub).execute(&self.pool).await?;
-        Ok(())
+        for _ in 0..TRIES {
+            // SQLite says in a row whether somebody was reading what had to go.
+            match sqlx::raw_sql(self.scrub).fetch_optional(&self.pool).await? {
+                Some(row) if row.try_get::<i64, _>(0)? != 0 => tokio::time::sleep(PAUSE).await,
+                _ => return Ok(()),
+            }
+        }
+        Err(StoreError::Busy)
     }
 
     /// Puts a seed that was sealed again in place of what it was; false where it is not so any more.
@@ -120,6 +128,9 @@ async fn insert(transaction: &mut Transaction<'static, Any>, seeds: &[SealedSeed
     Ok(())
 }
 
+/// How often, and after which pauses, what others are reading is tried again.
+const TRIES: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(50);
 /// The name under which changes to the seeds are counted.
 const PART: &str = "data-keys";
 

@@ -80,6 +80,9 @@ pub enum StoreError {
     /// The address of the database cannot be used.
     #[error("the store's address cannot be used: {0}")]
     Address(&'static str),
+    /// Others kept using what was to be taken off the disk; worth another try.
+    #[error("the store is busy")]
+    Busy,
     /// The database failed; worth another try when it was busy, away or out of space.
     #[error("the store failed")]
     Database(#[from] sqlx::Error),
@@ -95,7 +98,7 @@ impl Store {
         // One connection is one thread; the store has little to do.
         let store = Self::with(file.options()?, 1, sqlite::SETTINGS, "BEGIN", sqlite::SCRUB).await?;
         // A crash may have come before the last thing that was destroyed was off the disk.
-        store.scrub_data_keys().await?;
+        sqlx::raw_sql(sqlite::CUT).execute(&store.pool).await?;
         Ok(store)
     }
 

@@ -43,8 +43,11 @@ pub(crate) const SETTINGS: &[&str] = &[
     "PRAGMA secure_delete = ON",
 ];
 
-/// Folds the log of what was written into the file, and cuts it to nothing.
-pub(crate) const SCRUB: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+/// Writes the file anew, for pages that were split keep copies of rows that moved; then folds the log of what was written into it,
+/// and cuts that to nothing.
+pub(crate) const SCRUB: &str = "VACUUM; PRAGMA wal_checkpoint(TRUNCATE)";
+/// The second half of it alone.
+pub(crate) const CUT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 
 /// Makes the file before SQLite does, which would let others read it, and waits for whoever else is opening the store.
 fn create(path: &Path) -> io::Result<fs::File> {
