@@ -38,12 +38,16 @@ pub(crate) fn scan(view: &[u8], from: usize, last: bool, out: &mut Vec<Hit>) -> 
     from + read
 }
 
-/// Whether a sentence that stands unfinished may leave: it has ended, as far as can be seen, and there is no name in it.
+/// Whether a sentence that stands unfinished may leave: there is no name in it, and none has begun with its last word, as far as can be
+/// seen. Were it made into one by what comes later, that would be refused.
 pub(crate) fn may_pass(held: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(held) else { return false };
     let text = text.trim_end();
-    let ended = text.is_empty() || text.ends_with(['.', '!', '?', ':', ';', ')', '"', '*', '`']);
-    ended && Tagger::shipped().tag(text).is_empty()
+    let begun = text.split_whitespace().next_back().is_some_and(|word| {
+        let ended = word.ends_with(['.', '!', '?', ':', ';', ')', '"', '*', '`']);
+        !ended && !word.starts_with(char::is_lowercase)
+    });
+    !begun && Tagger::shipped().tag(text).is_empty()
 }
 
 /// Reports the names in a prompt's leaf; spans are bytes of `text`.

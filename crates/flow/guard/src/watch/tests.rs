@@ -210,15 +210,32 @@ fn a_name_is_masked_or_refused_however_a_stream_is_cut() {
 #[test]
 fn a_sentence_that_ended_without_a_name_does_not_hold_back_what_follows_it() {
     let stage = with_names();
-    let mut watch = stage.guard.watch(readmitted(&stage, judge_all(Action::Mask), SYSTEM));
-    let mut got = Vec::new();
-    let mut pieces = vec![(Some(1), Channel::Reasoning, "so this is what the branch does."); 1];
-    pieces.extend([(Some(2), Channel::Assistant, "we open at nine. "); 40]);
-    for piece in &pieces {
-        watch.push(event(&[*piece]));
-        got.extend(watch.settle(NOW).released.map(Released::into_bytes).unwrap_or_default());
+    let run = |thought: &str, then: &str| {
+        let mut watch = stage.guard.watch(readmitted(&stage, judge_all(Action::Mask), SYSTEM));
+        let mut pieces = vec![(Some(1), Channel::Reasoning, thought)];
+        pieces.extend([(Some(2), Channel::Assistant, "we open at nine. "); 40]);
+        pieces.push((Some(1), Channel::Reasoning, then));
+        let (mut got, mut ended) = (Vec::new(), None);
+        for piece in &pieces {
+            watch.push(event(&[*piece]));
+            let step = watch.settle(NOW);
+            got.extend(step.released.map(Released::into_bytes).unwrap_or_default());
+            ended = ended.or(step.ended);
+        }
+        let held = texts(&got).get("2").is_none_or(|text| text.len() < 200);
+        ended = ended.or(watch.finish(NOW).ended);
+        (held, ended.map(|refusal| refusal.code), got)
+    };
+    for thought in ["what the branch does.", "what the branch does", "what the branch does, and"] {
+        assert_eq!(run(thought, "").0, false, "{thought}");
     }
-    assert!(texts(&got).get("2").is_some_and(|text| text.len() > 200), "{got:?}");
+    for thought in ["ask Mr", "ask Sarah", "ask Sarah Connor", "ask Sarah Connor about"] {
+        let (held, ended, got) = run(thought, " Connor");
+        assert!(held && ended.is_none(), "{thought}");
+        assert!(!String::from_utf8_lossy(&got).contains("Sarah"), "{thought}");
+    }
+    // What has left and turns out to be the beginning of a name ends the stream.
+    assert_eq!(run("my name is sar", "ah connor. ").1, Some(Code::AnswerRefused));
 }
 
 #[test]
