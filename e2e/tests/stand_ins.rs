@@ -230,7 +230,9 @@ fn what_lasts_is_revealed_by_role_and_on_record() {
     let tenant = "default";
     let reveal = |key: &str, token: &str, number_of: Option<&str>| {
         let mut asked = json!({"tenant": tenant, "token": token});
-        number_of.map(|name| asked["number_of"] = name.into());
+        if let Some(name) = number_of {
+            asked["number_of"] = name.into();
+        }
         let answer = gateway.post("/admin/v1/reveal", key, &asked);
         (answer.status, serde_json::from_str::<Value>(&answer.text()).unwrap_or_default())
     };
