@@ -231,14 +231,15 @@ async fn a_damaged_log_is_not_written_to() {
     assert!(matches!(opened, Err(AuditError::Damaged { .. })));
 }
 
+type Screen = fn(&Guard, Reserved, &Document, Option<&Spotlit<'_>>, Option<&[u8]>) -> Result<Screened, Withheld>;
+
 /// The stages that cannot be waited for, because what they give is no future. The first is one for what is shared or asked of
 /// elsewhere alone; the tests of its crate hold that it waits for nothing else.
 #[test]
 fn what_computes_waits_for_nothing() {
     let _: fn(&Stage, Identified, Call) -> Result<Permitted, Refusal> = Stage::permit;
     let _: fn(&Stage, &Identified) -> Result<Share, Refusal> = Stage::share;
-    let _: fn(&Guard, Reserved, &Document, Option<&Spotlit<'_>>, Option<&[u8]>) -> Result<Screened, Withheld> =
-        Guard::screen;
+    let _: Screen = Guard::screen;
     let _: fn(&Stage, Dispatched, Timestamp) -> Result<Readmitted, Refusal> = Stage::readmit;
 }
 
