@@ -95,7 +95,7 @@ impl Assembly {
             desk: desk(config, &state, &force, &identity, &policy, &audit, &receivers),
             identity,
             policy,
-            guard: Arc::new(with_vault(guards(stamps.screen, with_registered(config, &state)?)?, config, &state)),
+            guard: Arc::new(with_vault(guards(stamps.screen, with_registered(config, &state).await?)?, config, &state)),
             provider: Arc::new(Provider::new(stamps.dispatch, targets.clone(), dialer(&targets)?, clock.clone())?),
             audit,
             assessor: assessor(config),
@@ -186,7 +186,7 @@ impl Assembly {
         let stamps = Stamps::issue();
         let targets = targets(config, &self.state)?;
         let (receivers, polls) = (receivers(config, &self.state).await?, polls(config, &self.state)?);
-        let guard = guards(stamps.screen, with_registered(config, &self.state)?)?;
+        let guard = guards(stamps.screen, with_registered(config, &self.state).await?)?;
         let guard = Arc::new(with_vault(guard, config, &self.state));
         let provider = Provider::new(stamps.dispatch, targets.clone(), dialer(&targets)?, clock::system())?;
         let old = self.gateway.stages();
@@ -294,8 +294,10 @@ fn bearer(key: &Key, whose: &str, state: &State) -> anyhow::Result<Secret<String
 }
 
 /// What the guards know, the registered texts included.
-fn with_registered(config: &Config, state: &State) -> anyhow::Result<countersign_guard::Config> {
-    let registered = registered::open(&config.registered, state.ring())?;
+async fn with_registered(config: &Config, state: &State) -> anyhow::Result<countersign_guard::Config> {
+    // A large index is read for a second, and streams go on meanwhile.
+    let (files, ring) = (config.registered.clone(), state.ring().clone());
+    let registered = tokio::task::spawn_blocking(move || registered::open(&files, &ring)).await??;
     Ok(countersign_guard::Config { registered, ..config.guard.clone() })
 }
 
