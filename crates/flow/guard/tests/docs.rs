@@ -6,13 +6,12 @@ use std::{fs, path::Path};
 use countersign_core::{Channel, Document, Kind, Side, Slot, SlotKind, Trust, life::Stamps};
 use countersign_guard::{Config, Guard};
 
-/// Documents that quote attacks, or list what attacks are made of, or have a command that reads like one (`forget`).
-const QUOTE_ATTACKS: [&str; 10] = [
+/// Documents that quote attacks, or list what attacks are made of.
+const QUOTE_ATTACKS: [&str; 9] = [
     "adr/0017-linear-lane.md",
     "concepts/detection.md",
     "errors/CS0501.md",
     "how-to/feedback.md",
-    "how-to/forget.md",
     "how-to/guard-api.md",
     "how-to/scan.md",
     "reference/findings.md",
