@@ -1,6 +1,7 @@
 //! The OpenAPI 3.1 document of every route, made from the routes themselves.
 
 use countersign_core::Code;
+use countersign_policy::Administer;
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
@@ -109,8 +110,8 @@ fn refusals(route: &Route) -> Vec<u16> {
     if matches!(route.permit, Permit::Action(_)) {
         codes.extend([Code::BadCredential, Code::NotPermitted]);
     }
-    // What is not configured is not there.
-    if route.path.contains('{') || matches!(route.permit, Permit::Open) {
+    // What is not configured is not there, nor is the value of what is no stand-in.
+    if route.path.contains('{') || matches!(route.permit, Permit::Open | Permit::Action(Administer::Reveal)) {
         codes.push(Code::NoSuchThing);
     }
     if route.takes.is_some() {
