@@ -35,7 +35,7 @@ fn judge(text: &str, what: &str) {
 #[test]
 fn a_cut_is_said_and_then_made() {
     let (gateway, key) = serve();
-    let mut ask = chat_ask("Tell me the key.");
+    let mut ask = chat_ask("What is the key?");
     ask["stream"] = true.into();
     let bearer = format!("Bearer {key}");
     let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];

@@ -286,7 +286,7 @@ async fn providers(config: &Config, findings: &mut Findings) {
             Ok(Err(e)) => findings.look(
                 "provider",
                 format!("`{}` cannot be reached: {e}", target.name),
-                "is its address right, and does it run?",
+                "is its address right, and does it run? If it has nothing newer than TLS 1.2, `oldest_tls = \"1.2\"` names it",
             ),
             Err(_) => findings.look(
                 "provider",

@@ -143,6 +143,8 @@ pub(crate) struct RawTarget {
     pub(crate) models: Vec<RawModel>,
     /// PEM file with the authorities of its certificate, instead of the system's.
     pub(crate) ca: Option<PathBuf>,
+    /// The oldest TLS that is spoken with it: `1.3` when absent, or `1.2` for a provider that has nothing newer.
+    pub(crate) oldest_tls: Option<RawTls>,
     /// Azure only: the deployment's name.
     pub(crate) deployment: Option<String>,
     /// Azure only: the API version.
@@ -162,6 +164,17 @@ pub(crate) struct RawTarget {
     /// Connections kept open at most.
     #[serde(default = "connections")]
     pub(crate) connections: usize,
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
+pub(crate) enum RawTls {
+    /// TLS 1.2.
+    #[serde(rename = "1.2")]
+    Tls12,
+    /// TLS 1.3.
+    #[serde(rename = "1.3")]
+    Tls13,
 }
 
 /// An API that a provider speaks.

@@ -3,13 +3,13 @@
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use countersign_core::Secret;
-use countersign_provider::{Dialer, ModelRoute, Target as ProviderTarget, Timeouts};
+use countersign_provider::{Dialer, ModelRoute, OldestTls, Target as ProviderTarget, Timeouts};
 use toml::Spanned;
 
 use super::{
     super::{
         Key, Target, fields,
-        raw::{RawKey, RawTarget},
+        raw::{RawKey, RawTarget, RawTls},
     },
     Check, Place, Privacy,
 };
@@ -41,6 +41,10 @@ impl Check<'_> {
             models: models?,
             timeouts: timeouts?,
             ca,
+            oldest_tls: match raw.oldest_tls {
+                Some(RawTls::Tls12) => OldestTls::Tls12,
+                Some(RawTls::Tls13) | None => OldestTls::Tls13,
+            },
             connections: raw.connections,
         };
         // The system's own authorities are looked for by whoever dials; these are the configuration's.

@@ -111,6 +111,7 @@ pub(crate) fn target(name: &str, dialect: Dialect) -> Target {
         models: vec![ModelRoute { name: name.into(), upstream: "m".into() }],
         timeouts: Timeouts::default(),
         ca: None,
+        oldest_tls: Default::default(),
         connections: 4,
     }
 }

@@ -14,7 +14,7 @@ use std::{
 
 use bytes::Bytes;
 use countersign_core::{Channel, Document, Entity, Side, Slot, SlotKind, Trust, life::Stamps};
-use countersign_guard::{Config, Guard};
+use countersign_guard::{Config, Guard, Names};
 
 #[derive(Clone, Copy, Default)]
 struct Score {
@@ -39,7 +39,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if sets.is_empty() {
         sets = SETS.map(str::to_owned).into();
     }
-    let guard = Guard::new(Stamps::issue().screen, Config::default())?;
+    let names = Names { prompts: true, answers: true };
+    let guard = Guard::new(Stamps::issue().screen, Config { names, ..Config::default() })?;
     for set in &sets {
         let (name, half) = set.split_once(':').unwrap_or((set, ""));
         let path = format!("../shared/data/pii/dev/{name}.jsonl.gz");

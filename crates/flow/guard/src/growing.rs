@@ -94,9 +94,9 @@ impl Spot {
         Finding { kind, rule, channel, leaf, span, confidence, digest, reproduced }
     }
 
-    /// A stand-in goes before what is found within it.
-    fn key(&self) -> (usize, bool, usize, &'static str) {
-        (self.span.start, self.back.is_none(), self.span.end, self.rule)
+    /// A stand-in goes before what is found within it; of two things that one piece is, a secret before a name.
+    fn key(&self) -> (usize, bool, usize, Kind, &'static str) {
+        (self.span.start, self.back.is_none(), self.span.end, self.kind, self.rule)
     }
 }
 

@@ -86,6 +86,7 @@ fn provider(address: SocketAddr, upstream: &str) -> Result<Provider, Failure> {
         models: vec![ModelRoute { name: "m".into(), upstream: upstream.into() }],
         timeouts: Timeouts::default(),
         ca: None,
+        oldest_tls: Default::default(),
         connections: 16,
     };
     let dialer = Arc::new(Dialer::new(std::slice::from_ref(&target))?);

@@ -3,8 +3,9 @@
 use std::{collections::HashMap, fmt, future::Future, io, pin::Pin, sync::Arc};
 
 use rustls::{
-    ClientConfig, RootCertStore,
+    ClientConfig, RootCertStore, SupportedProtocolVersion,
     pki_types::{CertificateDer, ServerName, pem::PemObject},
+    version::{TLS12, TLS13},
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -12,7 +13,7 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use crate::{Base, Target};
+use crate::{Base, OldestTls, Target};
 
 /// A stream to a provider.
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -85,17 +86,14 @@ impl Dialer {
         for target in targets {
             let Base::Https(address) = &target.base else { continue };
             ServerName::try_from(address.host.as_str()).map_err(|_| DialError::Host(target.name.clone()))?;
-            let trust = match (&target.ca, &system) {
-                (Some(pem), _) => Trust::given(pem),
-                (None, Some(system)) => Ok(Trust::clone(system)),
-                (None, None) => Trust::system().inspect(|trust| system = Some(trust.clone())),
+            let roots = match &target.ca {
+                Some(pem) => given_roots(pem).ok_or_else(|| DialError::Ca(target.name.clone()))?,
+                None => {
+                    let read = system.get_or_insert_with(system_roots);
+                    read.clone().ok_or_else(|| DialError::NoSystemCa(target.name.clone()))?
+                }
             };
-            let trust = trust.map_err(|error| match error {
-                TrustError::Given => DialError::Ca(target.name.clone()),
-                TrustError::System => DialError::NoSystemCa(target.name.clone()),
-                TrustError::Tls(error) => DialError::Tls(error),
-            })?;
-            tls.insert(target.name.clone(), trust);
+            tls.insert(target.name.clone(), Trust::new(roots, target.oldest_tls)?);
         }
         Ok(Self { tls })
     }
@@ -107,7 +105,7 @@ impl Dial for Dialer {
     }
 }
 
-/// Opens a real stream: TCP without Nagle's delay, TLS 1.2 or 1.3 by rustls for `https`, a Unix socket.
+/// Opens a real stream: TCP without Nagle's delay, TLS by rustls for `https`, a Unix socket.
 ///
 /// # Errors
 /// When nobody listens there, the certificate is not one of `trust` for that host, or `https` is to be spoken without trust.
@@ -129,24 +127,24 @@ pub async fn open(base: &Base, trust: Option<&Trust>) -> io::Result<BoxIo> {
 }
 
 impl Trust {
-    /// The system's authorities, read now.
+    /// The system's authorities, read now, for servers that no model answers from: TLS 1.2 or 1.3.
     ///
     /// # Errors
     /// [`TrustError::System`] when there are none.
     pub fn system() -> Result<Self, TrustError> {
-        Self::new(system_roots().ok_or(TrustError::System)?)
+        Ok(Self::new(system_roots().ok_or(TrustError::System)?, OldestTls::Tls12)?)
     }
 
-    /// Authorities in PEM.
+    /// Authorities in PEM, for servers that no model answers from: TLS 1.2 or 1.3.
     ///
     /// # Errors
     /// [`TrustError::Given`] when they are none.
     pub fn given(pem: &[u8]) -> Result<Self, TrustError> {
-        Self::new(given_roots(pem).ok_or(TrustError::Given)?)
+        Ok(Self::new(given_roots(pem).ok_or(TrustError::Given)?, OldestTls::Tls12)?)
     }
 
-    fn new(roots: RootCertStore) -> Result<Self, TrustError> {
-        Ok(Self(TlsConnector::from(config(roots)?)))
+    fn new(roots: RootCertStore, oldest: OldestTls) -> Result<Self, rustls::Error> {
+        Ok(Self(TlsConnector::from(config(roots, oldest)?)))
     }
 }
 
@@ -156,10 +154,14 @@ impl fmt::Debug for Trust {
     }
 }
 
-fn config(roots: RootCertStore) -> Result<Arc<ClientConfig>, rustls::Error> {
+fn config(roots: RootCertStore, oldest: OldestTls) -> Result<Arc<ClientConfig>, rustls::Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let versions: &[&SupportedProtocolVersion] = match oldest {
+        OldestTls::Tls13 => &[&TLS13],
+        OldestTls::Tls12 => &[&TLS13, &TLS12],
+    };
     let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
+        .with_protocol_versions(versions)?
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];

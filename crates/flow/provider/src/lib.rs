@@ -54,4 +54,4 @@ pub use answer::{Body, Upstream};
 pub use breaker::{Breaker, Phase};
 pub use dial::{BoxIo, Dial, DialError, Dialer, Dialing, Io, Trust, TrustError, open};
 pub use provider::{BuildError, Provider};
-pub use target::{Address, Base, Dialect, ModelRoute, NotABase, Target, Timeouts};
+pub use target::{Address, Base, Dialect, ModelRoute, NotABase, OldestTls, Target, Timeouts};

@@ -22,8 +22,20 @@ pub struct Target {
     pub timeouts: Timeouts,
     /// Authorities of its certificate in PEM, instead of the system's.
     pub ca: Option<Vec<u8>>,
+    /// The oldest TLS that is spoken with it.
+    pub oldest_tls: OldestTls,
     /// Idle connections kept open at most.
     pub connections: usize,
+}
+
+/// The oldest version of TLS that is spoken with a provider.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum OldestTls {
+    /// TLS 1.3 (RFC 8446) alone.
+    #[default]
+    Tls13,
+    /// TLS 1.2 (RFC 5246) too, for a provider that has nothing newer.
+    Tls12,
 }
 
 /// The API a provider speaks.

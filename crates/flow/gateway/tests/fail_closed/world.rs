@@ -230,6 +230,7 @@ fn target(name: &str, dialect: Dialect, timeouts: Timeouts) -> Target {
         models: vec![ModelRoute { name: name.into(), upstream: "m".into() }],
         timeouts,
         ca: None,
+        oldest_tls: Default::default(),
         connections: 4,
     }
 }

@@ -65,6 +65,7 @@ fn target(base: &str, ca: Option<Vec<u8>>) -> Target {
         models: vec![],
         timeouts: Timeouts::default(),
         ca,
+        oldest_tls: OldestTls::default(),
         connections: 1,
     }
 }
@@ -77,11 +78,21 @@ async fn dial(target: &Target) -> io::Result<Vec<u8>> {
 }
 
 #[tokio::test]
-async fn tls_1_2_and_1_3_to_a_server_whose_authority_is_given() {
+async fn tls_1_3_to_a_server_whose_authority_is_given_and_1_2_only_where_it_is_named() {
     let authority = Authority::new();
-    for version in rustls::ALL_VERSIONS {
+    for (version, oldest_tls, greets) in [
+        (&TLS13, OldestTls::Tls13, true),
+        (&TLS13, OldestTls::Tls12, true),
+        (&TLS12, OldestTls::Tls13, false),
+        (&TLS12, OldestTls::Tls12, true),
+    ] {
         let port = authority.serve("localhost", false, &[version]).await;
-        assert_eq!(dial(&target(&format!("https://localhost:{port}"), Some(authority.pem()))).await.unwrap(), b"hi");
+        let target = Target { oldest_tls, ..target(&format!("https://localhost:{port}"), Some(authority.pem())) };
+        let greeted = dial(&target).await;
+        assert_eq!(greeted.is_ok(), greets, "{version:?} {oldest_tls:?}");
+        if let Err(error) = greeted {
+            assert_eq!(Fault::dial(&error).refusal.reason, "the provider's tls handshake failed");
+        }
     }
     let port = authority.serve("127.0.0.1", false, rustls::ALL_VERSIONS).await;
     assert_eq!(dial(&target(&format!("https://127.0.0.1:{port}"), Some(authority.pem()))).await.unwrap(), b"hi");

@@ -53,6 +53,7 @@ fn a_key_is_not_shown() {
         models: vec![],
         timeouts: Timeouts::default(),
         ca: None,
+        oldest_tls: Default::default(),
         connections: 1,
     };
     assert!(!format!("{target:?}").contains("canary"));

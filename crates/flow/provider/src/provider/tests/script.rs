@@ -192,6 +192,7 @@ pub(super) fn target(name: &str, dialect: Dialect) -> Target {
         models: vec![ModelRoute { name: "m".into(), upstream: "m".into() }],
         timeouts: Timeouts::default(),
         ca: None,
+        oldest_tls: Default::default(),
         connections: 4,
     }
 }
