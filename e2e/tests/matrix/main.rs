@@ -259,7 +259,7 @@ fn a_clean_answer_is_byte_for_byte_what_the_provider_sent() {
 
 /// Fails unless the caller got what the action says; the most of the secret that went out.
 fn judge(what: &str, status: u16, reached: &Reached, channel: Channel, action: Action, secret: &Secret) -> usize {
-    let everything = reached.strings.join("\n");
+    let everything = without_ids(&reached.strings.join("\n"));
     assert!(
         !everything.contains(&secret.text) && !reached.said.contains(&secret.text),
         "{what}: the secret got through"
@@ -278,6 +278,13 @@ fn judge(what: &str, status: u16, reached: &Reached, channel: Channel, action: A
         Action::Allow => unreachable!("no secret is let through on purpose here"),
     }
     secret.most_of(&everything).max(secret.most_of(&reached.said))
+}
+
+/// A text without the requests' ids, which may hold by chance what a secret holds.
+fn without_ids(text: &str) -> String {
+    let mut parts = text.split("req_");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |all, part| all + part.trim_start_matches(|c: char| c.is_ascii_alphanumeric()))
 }
 
 /// So many characters of a secret say nothing about it: the fixed prefix of a key, a digit or two that may stand for anything.
