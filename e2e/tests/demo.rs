@@ -17,8 +17,13 @@ fn the_demo_shows_attacks_that_succeed_without_the_gateway_and_fail_with_it() {
     assert_eq!(count("/attacks/without"), count("/attacks/tried"), "an attack that fails anyway shows nothing");
     assert!(count("/attacks/with") * 10 < count("/attacks/without"), "{report:#}");
     assert_eq!(count("/ordinary/passed"), count("/ordinary/tried"), "{report:#}");
-    // A text that quotes an attack word for word is taken for one.
-    assert!(count("/look_alike/passed") + 1 >= count("/look_alike/tried"), "{report:#}");
+    // A text that quotes an attack word for word is taken for one, and no other is.
+    let disturbed = report["disturbed"].as_array().unwrap();
+    assert!(
+        disturbed.iter().all(|text| text.as_str().unwrap().contains("Attackers write sentences such as")),
+        "{report:#}"
+    );
+    assert_eq!(count("/look_alike/passed") + disturbed.len() as u64, count("/look_alike/tried"), "{report:#}");
     assert!(count("/values_the_assistant_read/without") > 0, "{report:#}");
     assert_eq!(count("/values_the_assistant_read/with"), 0, "{report:#}");
     assert!(report["revocation"]["cut"] == true && report["revocation"]["refused_next"] == true, "{report:#}");

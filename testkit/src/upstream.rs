@@ -72,6 +72,53 @@ impl Reply {
         Self::raw(with_length(status, "application/json", body.to_string().as_bytes()))
     }
 
+    /// A chat answer or a message that says `text`, as it was asked for: whole, or in a stream one character to an event.
+    #[must_use]
+    pub fn saying(asked: &Asked, text: &str) -> Self {
+        let body = asked.json();
+        let usage = json!({"input_tokens": 9, "output_tokens": 9});
+        match (asked.path.as_str(), body["stream"] == json!(true)) {
+            ("/v1/messages", false) => Self::json(
+                200,
+                &json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "c",
+                    "content": [{"type": "text", "text": text}], "stop_reason": "end_turn", "usage": usage}),
+            ),
+            ("/v1/messages", true) => {
+                let event = |kind: &str, mut data: Value| {
+                    data["type"] = kind.into();
+                    format!("event: {kind}\ndata: {data}\n\n")
+                };
+                let start = json!({"message": {"id": "msg_1", "type": "message", "role": "assistant", "model": "c",
+                    "content": [], "stop_reason": null, "usage": usage}});
+                let block = json!({"index": 0, "content_block": {"type": "text", "text": ""}});
+                let delta = |c: char| json!({"index": 0, "delta": {"type": "text_delta", "text": c.to_string()}});
+                let mut events = vec![event("message_start", start), event("content_block_start", block)];
+                events.extend(text.chars().map(|c| event("content_block_delta", delta(c))));
+                events.push(event("content_block_stop", json!({"index": 0})));
+                events.push(event("message_delta", json!({"delta": {"stop_reason": "end_turn"}, "usage": usage})));
+                events.push(event("message_stop", json!({})));
+                Self::events(events)
+            }
+            (_, false) => Self::json(
+                200,
+                &json!({"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "m",
+                    "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}]}),
+            ),
+            (_, true) => {
+                let chunk = |delta: Value, finish: Value| {
+                    let choices = json!([{"index": 0, "delta": delta, "finish_reason": finish}]);
+                    let chunk = json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": choices});
+                    format!("data: {chunk}\n\n")
+                };
+                let mut events: Vec<_> =
+                    text.chars().map(|c| chunk(json!({"content": c.to_string()}), Value::Null)).collect();
+                events.push(chunk(json!({}), json!("stop")));
+                events.push("data: [DONE]\n\n".to_owned());
+                Self::events(events)
+            }
+        }
+    }
+
     /// Bytes as they are, head included.
     #[must_use]
     pub fn raw(bytes: impl Into<Vec<u8>>) -> Self {
