@@ -398,16 +398,7 @@ pub(crate) async fn self_test(config: &Config) -> anyhow::Result<selftest::Repor
 /// text is to be an attack says nothing about whether rules are enforced. A policy that permits the self-test; no rates.
 fn open_policy(config: &Config, action: Action) -> Result<Settings, String> {
     let policy = Policy::parse(&[("self-test", "permit (principal, action, resource);")]).map_err(|e| e.to_string())?;
-    let guess = |rule: &str| ActionRule {
-        side: None,
-        kind: None,
-        rule: Some(rule.into()),
-        channel: None,
-        roles: Vec::new(),
-        at_least: 0.0,
-        at_least_words: 0,
-        action: Action::Allow,
-    };
+    let guess = |rule: &str| ActionRule { rule: Some(rule.into()), ..ActionRule::any(Action::Allow) };
     let mut actions = vec![selftest::rule(action), guess("injection/learned"), guess("injection/planted")];
     actions.extend(config.policy.rules.actions.iter().cloned());
     Ok(Settings { policy: Arc::new(policy), rules: Rules { actions }, rates: Rates::default() })

@@ -9,8 +9,7 @@ use std::{
 };
 
 use anyhow::Context;
-use bytes::Bytes;
-use countersign_core::{Channel, Code, Document, Side, Slot, SlotKind, Trust};
+use countersign_core::{Channel, Code, Document, Side, Trust};
 use countersign_prints::{Added, Builder, Shape};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
@@ -122,16 +121,7 @@ async fn check(args: &DocumentsCheck) -> anyhow::Result<ExitCode> {
         }
         (None, Some(text)) => text.to_owned(),
     };
-    let slot = Slot {
-        span: 0..text.len(),
-        decoded: None,
-        kind: SlotKind::Text,
-        channel: Channel::Assistant,
-        trust: Trust::Model,
-        grows: None,
-        call: None,
-    };
-    let document = Document::new(Bytes::from(text), vec![slot])?;
+    let document = Document::of_text(text, Channel::Assistant, Trust::Model);
     let mut found = 0;
     for finding in guard.scan(Side::Answer, &document) {
         let Some(it) = finding.reproduced else { continue };

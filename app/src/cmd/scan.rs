@@ -9,8 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use bytes::Bytes;
-use countersign_core::{Action, Channel, Code, Document, Finding, Judge, Side, Slot, SlotKind, Trust};
+use countersign_core::{Action, Channel, Code, Document, Finding, Judge, Side, Trust};
 use countersign_guard::{Guard, Names};
 use countersign_policy::Rules;
 
@@ -150,10 +149,7 @@ impl Eye {
             Voice::Answer => (Side::Answer, Channel::Assistant, Trust::Model),
         };
         let text = &*piece.text;
-        let span = 0..text.len();
-        let slot = Slot { span, decoded: None, kind: SlotKind::Text, channel, trust, grows: None, call: None };
-        // It is one slot over valid text, which always holds together.
-        let Ok(document) = Document::new(Bytes::from(text.to_owned()), vec![slot]) else { return Vec::new() };
+        let document = Document::of_text(text, channel, trust);
         let mut findings = self.guard.scan(side, &document);
         findings.sort_by_key(|f| (f.span.start, f.span.end));
         let readings = self.guard.explain(&document, &findings);

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use countersign_core::{Channel, Document, Side, Slot, SlotKind, Trust};
+use countersign_core::{Channel, Document, Side, Trust};
 use countersign_wire::inspect::{Inspect, Shape};
 use serde_json::Value;
 
@@ -121,12 +121,7 @@ impl Reader<'_> {
             Writer::User => (Channel::User, Trust::Caller),
             Writer::Tool => (Channel::ToolResult, Trust::Untrusted),
         };
-        let slot =
-            Slot { span: 0..text.len(), decoded: None, kind: SlotKind::Text, channel, trust, grows: None, call: None };
-        // It is one slot over valid text, which always holds together.
-        if let Ok(document) = Document::new(Bytes::copy_from_slice(text.as_bytes()), vec![slot]) {
-            (self.take)(place, &document);
-        }
+        (self.take)(place, &Document::of_text(text, channel, trust));
         Ok(())
     }
 }

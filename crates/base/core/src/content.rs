@@ -154,6 +154,14 @@ impl Document {
         Ok(Self { bytes, slots })
     }
 
+    /// One text that stands for itself.
+    #[must_use]
+    pub fn of_text(text: impl Into<String>, channel: Channel, trust: Trust) -> Self {
+        let bytes = Bytes::from(text.into());
+        let (span, kind) = (0..bytes.len(), SlotKind::Text);
+        Self { bytes, slots: vec![Slot { span, decoded: None, kind, channel, trust, grows: None, call: None }] }
+    }
+
     /// The bytes as they arrived.
     #[must_use]
     pub const fn bytes(&self) -> &Bytes {

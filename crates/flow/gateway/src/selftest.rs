@@ -42,16 +42,7 @@ pub type Build<'a> = dyn Fn(Action, Arc<dyn Dial>) -> Result<Arc<Gateway>, Strin
 /// The rule that has `action` taken on canaries, before all other rules.
 #[must_use]
 pub fn rule(action: Action) -> ActionRule {
-    ActionRule {
-        side: None,
-        kind: Some(Kind::Canary),
-        rule: None,
-        channel: None,
-        roles: Vec::new(),
-        at_least: 0.0,
-        at_least_words: 0,
-        action,
-    }
+    ActionRule { kind: Some(Kind::Canary), ..ActionRule::any(action) }
 }
 
 /// One way for content to pass, and what was to be done about it.

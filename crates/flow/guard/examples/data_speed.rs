@@ -6,8 +6,7 @@
 
 use std::{fs::File, hint::black_box, io::Read, time::Instant};
 
-use bytes::Bytes;
-use countersign_core::{Channel, Document, Side, Slot, SlotKind, Trust, life::Stamps};
+use countersign_core::{Channel, Document, Side, Trust, life::Stamps};
 use countersign_guard::{Config, Guard};
 use countersign_names::Tagger;
 use serde_json::{Value, json};
@@ -35,7 +34,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let tagger = Tagger::shipped();
     let _ = tagger.tag("warm");
     let start = begun.elapsed().as_secs_f64() * 1e3;
-    let forms = |text: &str| drop(black_box(guard.scan(Side::Answer, &document(text))));
+    let forms = |text: &str| {
+        drop(black_box(guard.scan(Side::Answer, &Document::of_text(text, Channel::Assistant, Trust::Model))))
+    };
     let names = |text: &str| drop(black_box(tagger.tag(text)));
     let all = |text: &str| {
         forms(text);
@@ -63,19 +64,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 type Layer<'a> = (&'a str, &'a dyn Fn(&str));
-
-fn document(text: &str) -> Document {
-    let slot = Slot {
-        span: 0..text.len(),
-        decoded: None,
-        kind: SlotKind::Text,
-        channel: Channel::Assistant,
-        trust: Trust::Model,
-        grows: None,
-        call: None,
-    };
-    Document::new(Bytes::copy_from_slice(text.as_bytes()), vec![slot]).unwrap_or_default()
-}
 
 /// Resident memory of this process, in MiB.
 fn resident() -> f64 {

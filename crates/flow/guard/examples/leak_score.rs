@@ -6,8 +6,7 @@
 
 use std::io::Read;
 
-use bytes::Bytes;
-use countersign_core::{Channel, Document, Kind, Side, Slot, SlotKind, Trust, life::Stamps};
+use countersign_core::{Channel, Document, Kind, Side, Trust, life::Stamps};
 use countersign_guard::{Config, Guard, Protected};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -41,7 +40,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Guard::new(Stamps::issue().screen, Config { protected, ..Config::default() })
     };
     let leaks = |guard: &Guard, text: &str| -> Result<bool, Box<dyn std::error::Error>> {
-        Ok(guard.scan(Side::Answer, &document(text)?).iter().any(|f| f.kind == Kind::DocumentLeak))
+        Ok(guard
+            .scan(Side::Answer, &Document::of_text(text, Channel::Assistant, Trust::Model))
+            .iter()
+            .any(|f| f.kind == Kind::DocumentLeak))
     };
     for (least, most) in [(10, 20), (20, 40), (40, 80), (80, 200), (200, 1000)] {
         let of_length: Vec<&String> =
@@ -71,17 +73,4 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         );
     }
     Ok(())
-}
-
-fn document(text: &str) -> Result<Document, Box<dyn std::error::Error>> {
-    let slot = Slot {
-        span: 0..text.len(),
-        decoded: None,
-        kind: SlotKind::Text,
-        channel: Channel::Assistant,
-        trust: Trust::Model,
-        grows: None,
-        call: None,
-    };
-    Ok(Document::new(Bytes::copy_from_slice(text.as_bytes()), vec![slot])?)
 }

@@ -12,8 +12,7 @@ use std::{
     time::Instant,
 };
 
-use bytes::Bytes;
-use countersign_core::{Channel, Document, Entity, Side, Slot, SlotKind, Trust, life::Stamps};
+use countersign_core::{Channel, Document, Entity, Side, Trust, life::Stamps};
 use countersign_guard::{Config, Guard, Names};
 
 #[derive(Clone, Copy, Default)]
@@ -87,7 +86,7 @@ impl Row {
             .iter()
             .filter_map(|s| Some((place(&s["start"]), place(&s["end"]), Entity::parse(s["type"].as_str()?)?.as_str())))
             .collect();
-        let document = document(&text)?;
+        let document = Document::of_text(text.as_str(), Channel::Assistant, Trust::Model);
         Ok(Self { text, document, gold })
     }
 }
@@ -174,19 +173,6 @@ fn three(right: u32, reported: u32, found: u32, gold: u32) -> String {
 
 fn share(part: usize, whole: usize) -> f64 {
     100.0 * part as f64 / whole.max(1) as f64
-}
-
-fn document(text: &str) -> Result<Document, Box<dyn std::error::Error>> {
-    let slot = Slot {
-        span: 0..text.len(),
-        decoded: None,
-        kind: SlotKind::Text,
-        channel: Channel::Assistant,
-        trust: Trust::Model,
-        grows: None,
-        call: None,
-    };
-    Ok(Document::new(Bytes::copy_from_slice(text.as_bytes()), vec![slot])?)
 }
 
 /// The text around a place.

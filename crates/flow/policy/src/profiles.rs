@@ -68,27 +68,19 @@ impl Profile {
             ],
             Self::Secrets => [(Prompt, Refuse), (Answer, Mask)]
                 .into_iter()
-                .map(|(side, action)| ActionRule { kind: Some(Kind::Secret), at_least: 0.5, ..any(Some(side), action) })
+                .map(|(side, action)| ActionRule {
+                    kind: Some(Kind::Secret),
+                    side: Some(side),
+                    at_least: 0.5,
+                    ..ActionRule::any(action)
+                })
                 .collect(),
         }
     }
 }
 
 fn line(side: Option<Side>, entity: Entity, action: Action) -> ActionRule {
-    ActionRule { rule: Some(entity.as_str().to_owned()), ..any(side, action) }
-}
-
-fn any(side: Option<Side>, action: Action) -> ActionRule {
-    ActionRule {
-        side,
-        kind: None,
-        rule: None,
-        channel: None,
-        roles: Vec::new(),
-        at_least: 0.0,
-        at_least_words: 0,
-        action,
-    }
+    ActionRule { side, rule: Some(entity.as_str().to_owned()), ..ActionRule::any(action) }
 }
 
 /// By the letters of the rule: (A) names, (B) places, (C) dates and ages, (D), (E) telephone and fax, (F) e-mail, (G) social security,

@@ -28,6 +28,15 @@ pub struct ActionRule {
     pub action: Action,
 }
 
+impl ActionRule {
+    /// The line that fits everything.
+    #[must_use]
+    pub const fn any(action: Action) -> Self {
+        let roles = Vec::new();
+        Self { side: None, kind: None, rule: None, channel: None, roles, at_least: 0.0, at_least_words: 0, action }
+    }
+}
+
 /// The table. The first line that fits a finding decides; a finding no line fits is refused.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rules {
@@ -57,16 +66,8 @@ impl Rules {
         use Action::{Allow, Cut, Mask, Refuse};
         use Side::{Answer, Prompt};
 
-        let line = |side, kind, at_least, action| ActionRule {
-            side,
-            kind: Some(kind),
-            rule: None,
-            channel: None,
-            roles: Vec::new(),
-            at_least,
-            at_least_words: 0,
-            action,
-        };
+        let line =
+            |side, kind, at_least, action| ActionRule { side, kind: Some(kind), at_least, ..ActionRule::any(action) };
         let mut actions = Vec::new();
         for kind in [Kind::Injection, Kind::Extraction, Kind::Exfiltration] {
             actions.push(ActionRule { channel: Some(Channel::System), ..line(Some(Prompt), kind, 0.0, Allow) });
