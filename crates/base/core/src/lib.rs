@@ -3,6 +3,7 @@
 //! It does no I/O, reads no clock, spawns nothing and knows nothing of HTTP, JSON or any provider.
 
 pub mod access;
+pub mod alert;
 pub mod calendar;
 pub mod call;
 pub mod charge;
@@ -11,6 +12,7 @@ pub mod clock;
 pub mod code;
 pub mod content;
 pub mod entity;
+pub mod event;
 pub mod finding;
 pub mod id;
 pub mod life;
@@ -23,6 +25,7 @@ pub mod stand_in;
 pub mod step_up;
 pub mod taint;
 
+pub use alert::{Alert, Pattern};
 pub use call::{Call, Format};
 pub use charge::{Charge, Quota};
 pub use claims::{Claims, Confirmation, Groups};
@@ -30,6 +33,7 @@ pub use clock::{Clock, Timestamp};
 pub use code::Code;
 pub use content::{Channel, Document, Edit, InCall, Leaf, Slot, SlotKind, Trust};
 pub use entity::Entity;
+pub use event::{Event, Onlooker};
 pub use finding::{Action, Finding, Judge, Kind, Reproduced, Side};
 pub use id::RequestId;
 pub use principal::{Lease, Principal};

@@ -1,0 +1,46 @@
+//! A request that is over, in the words of those who look on: the watch and the console. It holds nothing of a prompt or an answer.
+
+use std::{net::IpAddr, sync::Arc};
+
+use crate::{Call, Code, Finding, Principal, RequestId, Side, Timestamp};
+
+/// What became of one request.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// The request.
+    pub request: RequestId,
+    /// When it arrived.
+    pub at: Timestamp,
+    /// When it was over.
+    pub ended: Timestamp,
+    /// The caller's address.
+    pub from: IpAddr,
+    /// Who asked, where that had been found out.
+    pub who: Option<Arc<Principal>>,
+    /// The route's name.
+    pub route: &'static str,
+    /// What was asked for, where that had been understood.
+    pub call: Option<Call>,
+    /// Who answered.
+    pub target: Option<Arc<str>>,
+    /// Why it was refused, if it was.
+    pub refused: Option<Code>,
+    /// Whether the answer came to its own end.
+    pub complete: bool,
+    /// What was found, and on which side.
+    pub findings: Vec<(Side, Finding)>,
+    /// Tokens of the prompt, as the provider counts.
+    pub input_tokens: Option<u64>,
+    /// Tokens of the answer, as the provider counts.
+    pub output_tokens: Option<u64>,
+    /// Bytes released to the caller.
+    pub bytes: u64,
+    /// Index in the audit log of the intent, where it left.
+    pub record: Option<u64>,
+}
+
+/// Who is told of every request that is over. What it does may neither wait nor fail: a request's end does not depend on it.
+pub trait Onlooker: Send + Sync {
+    /// A request is over.
+    fn saw(&self, event: Event);
+}
