@@ -22,7 +22,7 @@ use countersign_store::{KeyRecord, SessionRecord};
 use subtle::ConstantTimeEq;
 
 use crate::{
-    CertificateRule, Presented, Tokens,
+    Browsers, CertificateRule, Presented, Tokens, browser,
     certificate::Certificates,
     dpop::{self, Dpop, Replays, Seen},
     key,
@@ -44,6 +44,7 @@ pub struct Identity {
     certificates: Certificates,
     tokens: Tokens,
     sessions: Sessions,
+    browsers: Browsers,
     dpop: Dpop,
     introspect: Arc<dyn Introspect>,
     board: Arc<Board>,
@@ -85,6 +86,7 @@ impl Identity {
             certificates: Certificates::new(rules, board.clone()),
             tokens: Tokens::new(board.clone()),
             sessions: Sessions::new(ring.hasher(session::PURPOSE)?, board.clone()),
+            browsers: Browsers::new(ring.hasher(browser::PURPOSE)?, board.clone()),
             dpop: Dpop::new(ring.hasher(dpop::PURPOSE)?, outside.replays),
             introspect: outside.introspect,
             board,
@@ -170,14 +172,20 @@ impl Identity {
         &self.tokens
     }
 
+    /// The sessions of browsers.
+    #[must_use]
+    pub const fn browsers(&self) -> &Browsers {
+        &self.browsers
+    }
+
     /// A nonce for the caller's next proof of possession.
     #[must_use]
     pub fn nonce(&self, now: Timestamp) -> String {
         self.dpop.nonce(now)
     }
 
-    /// Says who asks. When a request shows a key or token and a certificate, the key or token decides and the certificate is
-    /// ignored, unless the token is bound to it: it may belong to a machine in between.
+    /// Says who asks. When a request shows a key, a token or a browser's session and a certificate, the certificate is ignored,
+    /// unless the token is bound to it: it may belong to a machine in between.
     ///
     /// # Errors
     /// `CS0201` when nothing is presented, `CS0202` when it is malformed, unknown or contradicts itself, `CS0203` when it
@@ -192,14 +200,18 @@ impl Identity {
         presented: &Presented<'_>,
     ) -> Result<Identified, Refusal> {
         let shown = presented.shown()?;
-        if shown.is_some() || presented.certificate.is_some() {
+        if shown.is_some() || presented.cookie.is_some() || presented.certificate.is_some() {
             self.confirm_store()?;
         }
-        let principal = match (shown, presented.certificate) {
-            (Some(Shown::Key(key)), _) => self.by_key(key, now)?,
-            (Some(Shown::Token { text, scheme }), _) => self.by_token(text, scheme, presented, now).await?,
-            (None, Some(certificate)) => self.certificates.principal(certificate, now)?,
-            (None, None) => return Err(Refusal::new(Code::NoCredential, "no credential was presented")),
+        let principal = match (shown, presented.cookie, presented.certificate) {
+            (Some(_), Some(_), _) => {
+                return Err(Refusal::new(Code::BadCredential, "a browser's session and a key or token are presented"));
+            }
+            (Some(Shown::Key(key)), ..) => self.by_key(key, now)?,
+            (Some(Shown::Token { text, scheme }), ..) => self.by_token(text, scheme, presented, now).await?,
+            (None, Some(cookie), _) => self.browsers.principal(cookie, now)?,
+            (None, None, Some(certificate)) => self.certificates.principal(certificate, now)?,
+            (None, None, None) => return Err(Refusal::new(Code::NoCredential, "no credential was presented")),
         };
         Ok(Identified::new(&self.stamp, request, now, peer, principal))
     }

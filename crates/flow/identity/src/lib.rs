@@ -8,6 +8,7 @@
 //! credentials in one request that two readers would choose differently between; a credential that ends while its answer is still streaming; a flood of refused
 //! credentials that would fill the audit log.
 
+pub mod browser;
 mod certificate;
 pub mod discovery;
 pub mod dpop;
@@ -19,6 +20,7 @@ pub mod spiffe;
 mod strangers;
 pub mod token;
 
+pub use browser::Browsers;
 pub use certificate::{CertificateField, CertificateRule, NamePattern};
 pub use countersign_store::KeyRecord;
 pub use identify::{Identity, Outside};

@@ -17,6 +17,8 @@ pub struct Presented<'a> {
     pub certificate: Option<&'a [u8]>,
     /// The value of `dpop`: a proof of the key that the token is bound to.
     pub proof: Option<&'a [u8]>,
+    /// The cookie of a browser's session, for the caller to fill in where one is taken.
+    pub cookie: Option<&'a [u8]>,
     /// The request's method, which a proof has to name.
     pub method: &'a str,
     /// The request's path, which a proof has to name.
@@ -99,6 +101,7 @@ impl fmt::Debug for Presented<'_> {
             .field("api_key", &self.api_key.is_some())
             .field("certificate", &self.certificate.is_some())
             .field("proof", &self.proof.is_some())
+            .field("cookie", &self.cookie.is_some())
             .finish_non_exhaustive()
     }
 }

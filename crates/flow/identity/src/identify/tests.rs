@@ -72,6 +72,26 @@ fn a_key_says_who_asks_in_either_header() {
 }
 
 #[test]
+fn a_browsers_session_says_who_asks_and_stands_beside_no_other_credential() {
+    let own = ring(&[1]);
+    let (identity, (text, record)) = (stage(&own), key(&own));
+    identity.load(vec![record]);
+    let owner = by_key(&identity, NOW, &text).unwrap();
+    let (cookie, _) = identity.browsers().open(&owner, NOW).unwrap();
+    let shown = Presented { cookie: Some(cookie.expose().as_bytes()), ..Presented::default() };
+    assert_eq!(ask(&identity, NOW, shown).unwrap().credential, owner.credential);
+    let both = Presented { api_key: Some(text.as_bytes()), ..shown };
+    assert_eq!(ask(&identity, NOW, both).unwrap_err(), Code::BadCredential);
+    // Elsewhere it is worth nothing.
+    assert_eq!(by_key(&identity, NOW, cookie.expose()).unwrap_err(), Code::BadCredential);
+    identity.suspend();
+    assert_eq!(ask(&identity, NOW, shown).unwrap_err(), Code::OutOfTouch);
+    identity.resume();
+    identity.load(Vec::new());
+    assert_eq!(ask(&identity, NOW, shown).unwrap_err(), Code::RevokedCredential);
+}
+
+#[test]
 fn nothing_presented_and_nonsense_presented_differ() {
     let identity = stage(&ring(&[1]));
     assert_eq!(ask(&identity, NOW, Presented::default()).unwrap_err(), Code::NoCredential);
