@@ -3,9 +3,8 @@
 use std::process::ExitCode;
 
 use countersign_audit::{
-    DiskDir,
+    DiskDir, find,
     record::{Found, Record},
-    show,
 };
 use countersign_core::{Code, RequestId};
 
@@ -14,7 +13,7 @@ use crate::{cli::Explain, cmd::audit::print, state::State, term};
 pub(crate) async fn run(args: &Explain) -> anyhow::Result<ExitCode> {
     let request: RequestId = args.request.parse()?;
     let state = State::existing(&args.config).await?;
-    let found = show::find(&DiskDir::read_only(state.audit_dir())?, request)?;
+    let found = find(&DiskDir::read_only(state.audit_dir())?, request)?;
     anyhow::ensure!(!found.is_empty(), "no record of {request} in this log");
     for shown in &found {
         print(shown, None);

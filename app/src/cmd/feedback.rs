@@ -12,9 +12,8 @@ use std::{
 
 use anyhow::Context;
 use countersign_audit::{
-    DiskDir,
+    DiskDir, find,
     record::{Findings, Record},
-    show,
 };
 use countersign_core::RequestId;
 use serde::{Deserialize, Serialize};
@@ -51,7 +50,7 @@ fn give(state: &State, args: &Feedback) -> anyhow::Result<ExitCode> {
         anyhow::bail!("say which request, and whether it was a `false-alarm` or something was `missed`");
     };
     let request: RequestId = request.parse()?;
-    let found = show::find(&DiskDir::read_only(state.audit_dir())?, request)?;
+    let found = find(&DiskDir::read_only(state.audit_dir())?, request)?;
     anyhow::ensure!(!found.is_empty(), "no record of {request} in this log");
     let rules = found.iter().filter_map(|shown| findings(&shown.record)).flat_map(|findings| &findings.first);
     let line = Line {

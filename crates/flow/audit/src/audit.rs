@@ -27,6 +27,7 @@ use crate::{
     record::{self, ANSWER, Opened, PROMPT, Record, Sealed, VERSION, bound_to, clip, micros},
     spending::{self, Spending, Tally},
     tiles::{Tile, Tiles, WIDTH},
+    witness::WITNESSED,
     writer::Writer,
 };
 
@@ -114,6 +115,7 @@ pub struct Audit {
     publisher: Arc<Publisher>,
     healthy: Arc<AtomicBool>,
     tally: Arc<Tally>,
+    dir: Arc<dyn Dir>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -146,12 +148,12 @@ impl Audit {
             kept: Vec::new(),
             gap: None,
         };
-        let (origin, publishing) = (keys.origin.clone(), publisher.clone());
+        let (origin, publishing, place) = (keys.origin.clone(), publisher.clone(), dir.clone());
         let threads = vec![
             spawn("audit-writer", move || writer.run())?,
-            spawn("audit-publisher", move || publishing.run(&*dir, &origin, &signer, partial))?,
+            spawn("audit-publisher", move || publishing.run(&*place, &origin, &signer, partial))?,
         ];
-        Ok(Self { stamp, keys, queue, publisher, healthy, tally, threads: Mutex::new(threads) })
+        Ok(Self { stamp, keys, queue, publisher, healthy, tally, dir, threads: Mutex::new(threads) })
     }
 
     /// Records that a request is about to leave; resolves when that is on disk.
@@ -238,6 +240,20 @@ impl Audit {
     #[must_use]
     pub fn checkpoint(&self) -> Arc<Signed> {
         self.publisher.signed()
+    }
+
+    /// Where the log is, for reading beside what is written.
+    #[must_use]
+    pub const fn dir(&self) -> &Arc<dyn Dir> {
+        &self.dir
+    }
+
+    /// Keeps a checkpoint of this log that witnesses have cosigned; proofs rest on it from now on.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep_witnessed(&self, note: String) -> Result<(), AuditError> {
+        self.dir.put(&[(WITNESSED.to_owned(), note.into_bytes())]).map_err(AuditError::Directory)
     }
 
     /// Writes out what is queued, signs a last checkpoint and ends. Whatever comes later is refused.
@@ -328,7 +344,7 @@ impl Audit {
         parts: &[&[u8]],
     ) -> Result<Vec<u8>, Refusal> {
         let aad = bound_to(&self.keys.origin, request, kind);
-        let key = self.keys.data.key(&Scope { tenant, subject, conversation: b"" });
+        let key = self.keys.data.key(&Scope { tenant, subject, conversation: None });
         let sealed = key.and_then(|key| key.seal(PURPOSE, &aad, parts));
         sealed.map_err(|cause| Refusal::new(Code::AuditFailed, format!("the body cannot be sealed: {cause}")))
     }

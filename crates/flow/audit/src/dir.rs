@@ -24,6 +24,16 @@ pub trait Dir: Send + Sync {
     /// `NotFound` when there is none; otherwise when it cannot be read.
     fn read(&self, path: &str) -> io::Result<Vec<u8>>;
 
+    /// The first bytes of a file, `most` of them where it has as many.
+    ///
+    /// # Errors
+    /// As [`Dir::read`].
+    fn read_start(&self, path: &str, most: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = self.read(path)?;
+        bytes.truncate(most);
+        Ok(bytes)
+    }
+
     /// Opens a file for appending, creating it durably (its name survives a crash) when there is none.
     ///
     /// # Errors

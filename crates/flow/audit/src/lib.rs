@@ -4,18 +4,22 @@
 
 mod audit;
 mod dir;
+mod find;
 mod frame;
 mod journal;
 pub mod merkle;
 pub mod note;
+pub mod proof;
 mod publisher;
 mod queue;
+mod reader;
 pub mod record;
 pub mod show;
 mod spending;
 mod tiles;
 pub mod verify;
 mod walk;
+pub mod witness;
 mod writer;
 
 #[cfg(test)]
@@ -27,9 +31,11 @@ mod tests;
 
 pub use audit::{Audit, Keys, Outcome, Refused};
 pub use dir::{Dir, DiskDir, MemoryDir, Tail};
+pub use find::find;
 pub use note::Checkpoint;
 pub use publisher::Signed;
 pub use queue::Settled;
+pub use reader::Reader;
 pub use spending::{Spending, endings};
 
 /// The log cannot be opened.

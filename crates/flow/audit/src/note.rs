@@ -48,7 +48,7 @@ impl Checkpoint {
     /// When the signature cannot be made.
     pub fn sign(&self, signer: &Signer) -> Result<String, SealError> {
         let text = format!("{}\n{}\n{}\n", self.origin, self.size, BASE64.encode(&self.root));
-        let mut signature = key_id(&self.origin, &signer.public_key()).to_vec();
+        let mut signature = key_id(&self.origin, ED25519, &signer.public_key()).to_vec();
         signature.extend_from_slice(&signer.sign(text.as_bytes())?);
         Ok(format!("{text}\n{DASH}{} {}\n", self.origin, BASE64.encode(&signature)))
     }
@@ -58,14 +58,14 @@ impl Checkpoint {
     /// # Errors
     /// When it cannot be believed.
     pub fn open(note: &[u8], origin: &str, keys: &[Verifier]) -> Result<Self, BadNote> {
-        let (checkpoint, text, signatures) = parse(note)?;
+        let Note { checkpoint, text, signatures } = parse(note)?;
         if checkpoint.origin != origin {
             return Err(BadNote::Origin);
         }
         let mut signed = false;
-        for (name, id, signature) in signatures {
+        for Signature { name, id, signature, .. } in signatures {
             // Other signers (witnesses) may add theirs; what they say is nothing to us.
-            let known = keys.iter().find(|k| name == origin && id == key_id(origin, &k.public_key()));
+            let known = keys.iter().find(|k| name == origin && id == key_id(origin, ED25519, &k.public_key()));
             if let Some(key) = known {
                 key.verify(text.as_bytes(), &signature).map_err(|_| BadNote::Forged)?;
                 signed = true;
@@ -79,16 +79,14 @@ impl Checkpoint {
     /// # Errors
     /// When it is not a signed note with a checkpoint in it.
     pub fn peek(note: &[u8]) -> Result<Self, BadNote> {
-        parse(note).map(|(checkpoint, ..)| checkpoint)
+        parse(note).map(|note| note.checkpoint)
     }
 }
 
 /// The text form of a log's public key, as other verifiers of signed notes take it: `name+id+key`.
 #[must_use]
 pub fn key_text(origin: &str, key: &Verifier) -> String {
-    let mut typed = vec![ED25519];
-    typed.extend_from_slice(&key.public_key());
-    format!("{origin}+{}+{}", HEXLOWER.encode(&key_id(origin, &key.public_key())), BASE64.encode(&typed))
+    typed_text(origin, ED25519, key)
 }
 
 /// Reads the text form of a public key; gives the log's name and the key.
@@ -96,14 +94,26 @@ pub fn key_text(origin: &str, key: &Verifier) -> String {
 /// # Errors
 /// When the text is not one.
 pub fn read_key(text: &str) -> Result<(String, Verifier), BadNote> {
+    read_typed(text, ED25519)
+}
+
+/// A public key of any algorithm as text.
+pub(crate) fn typed_text(name: &str, algorithm: u8, key: &Verifier) -> String {
+    let mut typed = vec![algorithm];
+    typed.extend_from_slice(&key.public_key());
+    format!("{name}+{}+{}", HEXLOWER.encode(&key_id(name, algorithm, &key.public_key())), BASE64.encode(&typed))
+}
+
+/// Reads a public key of exactly this algorithm.
+pub(crate) fn read_typed(text: &str, algorithm: u8) -> Result<(String, Verifier), BadNote> {
     let mut parts = text.splitn(3, '+');
     let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
         return Err(BadNote::Form);
     };
     let key = BASE64.decode(key.as_bytes()).map_err(|_| BadNote::Form)?;
-    let Some((&ED25519, key)) = key.split_first() else { return Err(BadNote::Form) };
+    let Some((kind, key)) = key.split_first() else { return Err(BadNote::Form) };
     let key: [u8; 32] = key.try_into().map_err(|_| BadNote::Form)?;
-    if !is_name(name) || id != HEXLOWER.encode(&key_id(name, &key)) {
+    if *kind != algorithm || !is_name(name) || id != HEXLOWER.encode(&key_id(name, algorithm, &key)) {
         return Err(BadNote::Form);
     }
     Ok((name.to_owned(), Verifier::new(key).map_err(|_| BadNote::Form)?))
@@ -115,9 +125,23 @@ pub fn is_name(name: &str) -> bool {
     !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '+')
 }
 
-type Signature<'a> = (&'a str, [u8; 4], Vec<u8>);
+/// A note's parts, before anything is believed.
+pub(crate) struct Note<'a> {
+    pub(crate) checkpoint: Checkpoint,
+    /// What is signed.
+    pub(crate) text: &'a str,
+    pub(crate) signatures: Vec<Signature<'a>>,
+}
 
-fn parse(note: &[u8]) -> Result<(Checkpoint, &str, Vec<Signature<'_>>), BadNote> {
+/// One line below a note.
+pub(crate) struct Signature<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) id: [u8; 4],
+    pub(crate) signature: Vec<u8>,
+}
+
+/// Takes a note apart.
+pub(crate) fn parse(note: &[u8]) -> Result<Note<'_>, BadNote> {
     let note = std::str::from_utf8(note).map_err(|_| BadNote::Form)?;
     if note.len() > MAX_NOTE || note.contains(|c: char| c < ' ' && c != '\n') {
         return Err(BadNote::Form);
@@ -137,26 +161,29 @@ fn parse(note: &[u8]) -> Result<(Checkpoint, &str, Vec<Signature<'_>>), BadNote>
         return Err(BadNote::Form);
     }
     let root = BASE64.decode(root.as_bytes()).ok().and_then(|b| b.try_into().ok()).ok_or(BadNote::Form)?;
-    Ok((Checkpoint { origin: origin.to_owned(), size: number, root }, text, signatures))
+    Ok(Note { checkpoint: Checkpoint { origin: origin.to_owned(), size: number, root }, text, signatures })
 }
 
-fn signature(line: &str) -> Result<Signature<'_>, BadNote> {
+/// Takes a signature line apart.
+pub(crate) fn signature(line: &str) -> Result<Signature<'_>, BadNote> {
     let (name, bytes) = line.strip_prefix(DASH).and_then(|l| l.split_once(' ')).ok_or(BadNote::Form)?;
     let bytes = BASE64.decode(bytes.as_bytes()).map_err(|_| BadNote::Form)?;
     let (id, signature) = bytes.split_first_chunk::<4>().ok_or(BadNote::Form)?;
-    Ok((name, *id, signature.to_vec()))
+    Ok(Signature { name, id: *id, signature: signature.to_vec() })
 }
 
-fn key_id(name: &str, public: &[u8; 32]) -> [u8; 4] {
+/// The first bytes of a hash of a key, by which signatures name it.
+pub(crate) fn key_id(name: &str, algorithm: u8, public: &[u8; 32]) -> [u8; 4] {
     let mut input = Vec::with_capacity(name.len() + 34);
     input.extend_from_slice(name.as_bytes());
-    input.extend_from_slice(&[b'\n', ED25519]);
+    input.extend_from_slice(&[b'\n', algorithm]);
     input.extend_from_slice(public);
     let hash = sha256(&input);
     [hash[0], hash[1], hash[2], hash[3]]
 }
 
-const DASH: &str = "\u{2014} ";
+/// What signature lines begin with.
+pub(crate) const DASH: &str = "\u{2014} ";
 /// The algorithm's number in signed notes.
 const ED25519: u8 = 1;
 const MAX_NOTE: usize = 64 << 10;

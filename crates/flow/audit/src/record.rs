@@ -414,6 +414,21 @@ impl Entry {
 }
 
 impl Record {
+    /// When it came about; of a time, when it ended.
+    #[must_use]
+    pub const fn at(&self) -> Micros {
+        match self {
+            Self::Opened(r) => r.at,
+            Self::Intent(r) => r.at,
+            Self::Outcome(r) => r.at,
+            Self::Refused(r) => r.at,
+            Self::Answered(r) => r.at,
+            Self::Changed(r) => r.at,
+            Self::Strangers(r) => r.last,
+            Self::Gap(r) => r.until,
+        }
+    }
+
     /// The request it is about, if it is about one.
     #[must_use]
     pub const fn request(&self) -> Option<RequestId> {
@@ -431,7 +446,7 @@ impl Record {
     #[must_use]
     pub fn sealed(&self) -> Option<(Scope<'_>, &'static str, &Sealed)> {
         fn of<'a>(tenant: &'a str, subject: &'a str) -> Scope<'a> {
-            Scope { tenant, subject, conversation: b"" }
+            Scope { tenant, subject, conversation: None }
         }
         match self {
             Self::Intent(r) => r.body.as_ref().map(|b| (of(&r.who.tenant, &r.who.subject), PROMPT, b)),

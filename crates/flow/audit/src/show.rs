@@ -1,20 +1,17 @@
-//! Reads a log back: one record after another, by request, as lines of JSON, and with proofs that others can check.
+//! Reads a log back: one record after another, and as lines of JSON.
 
-use std::io::{self, Write};
+use std::io::Write;
 
-use countersign_core::RequestId;
 use countersign_seal::{DataKeys, SealError};
 use data_encoding::HEXLOWER;
 use serde::Serialize;
 
 use crate::{
-    AuditError, Checkpoint, Dir,
+    AuditError, Dir,
     audit::PURPOSE,
     journal::segments,
     merkle::{self, Hash},
-    publisher::CHECKPOINT,
     record::{ANSWER, Entry, Record, bound_to},
-    tiles::{Holds, Tile, WIDTH, read_hashes},
     walk::{Step, Walk},
 };
 
@@ -70,29 +67,6 @@ pub fn records(dir: &dyn Dir) -> Result<impl Iterator<Item = Result<Shown, Audit
     }))
 }
 
-/// All that is on record about one request, in order.
-///
-/// # Errors
-/// When the journal cannot be listed. Damaged records are passed over.
-pub fn find(dir: &dyn Dir, request: RequestId) -> Result<Vec<Shown>, AuditError> {
-    let id = request.to_string();
-    let mut found = Vec::new();
-    for (start, path) in segments(dir)? {
-        let bytes = dir.read(&path).map_err(AuditError::Directory)?;
-        for step in Walk::new(&bytes, start) {
-            // Looking for the id before reading the JSON makes this fast.
-            if let Step::Whole(frame) = &step
-                && frame.entry.windows(id.len()).any(|w| w == id.as_bytes())
-                && let Ok(shown) = shown(&step)
-                && shown.record.request() == Some(request)
-            {
-                found.push(shown);
-            }
-        }
-    }
-    Ok(found)
-}
-
 /// Writes all records as lines of JSON; with keys, their texts too. Gives how many were written and how many are damaged.
 ///
 /// # Errors
@@ -141,33 +115,8 @@ pub fn export(dir: &dyn Dir, opener: Option<(&str, &DataKeys)>, to: &mut dyn Wri
     Ok((written, damaged))
 }
 
-/// Proves that the record at `index` is in the log, for [`merkle::verify_inclusion`] against the newest checkpoint's root.
-///
-/// # Errors
-/// When the checkpoint or a tile cannot be read, or no checkpoint covers the record yet.
-pub fn prove(dir: &dyn Dir, index: u64) -> Result<(Checkpoint, Vec<Hash>), AuditError> {
-    let note = dir.read(CHECKPOINT).map_err(AuditError::Directory)?;
-    let checkpoint = Checkpoint::peek(&note)?;
-    let size = checkpoint.size;
-    let proof = merkle::prove_inclusion(index, size, &mut |level, number| node(dir, size, level, number));
-    let missing = || AuditError::Directory(io::Error::other("no checkpoint covers the record, or a tile is missing"));
-    Ok((checkpoint, proof.ok_or_else(missing)?))
-}
-
-/// The root over the complete subtree of `2^level` leaves, by the tile that holds it or the hashes below it.
-fn node(dir: &dyn Dir, size: u64, level: u32, number: u64) -> Option<Hash> {
-    let (tile_level, within) = (level / 8, level % 8);
-    let hashes = size.checked_shr(8 * tile_level)?;
-    let (first, count) = (number << within, 1_u64 << within);
-    let tile = first / WIDTH;
-    let width = (hashes - tile * WIDTH).min(WIDTH);
-    let path = Tile { holds: Holds::Hashes(u8::try_from(tile_level).ok()?), number: tile, width }.path();
-    let bytes = dir.read(&path).ok()?;
-    let at = usize::try_from(first % WIDTH).ok()?;
-    read_hashes(&bytes)?.get(at..at + usize::try_from(count).ok()?).map(merkle::root_of)
-}
-
-fn shown(step: &Step<'_>) -> Result<Shown, AuditError> {
+/// One step's record, or what is wrong with it.
+pub(crate) fn shown(step: &Step<'_>) -> Result<Shown, AuditError> {
     let damaged = |record: u64, what: &str| AuditError::Damaged { record: Some(record), what: what.to_owned() };
     match step {
         Step::Whole(frame) => {

@@ -5,8 +5,9 @@ mod crash;
 use countersign_core::Code;
 
 use crate::{
-    Checkpoint, Dir, DiskDir, MemoryDir, merkle,
+    Checkpoint, Dir, DiskDir, MemoryDir, find, merkle,
     note::BadNote,
+    proof::{Proof, Trust},
     record::Record,
     show,
     support::{DATA, ORIGIN, clock, id, open, outcome, refused, ring, screened, verify},
@@ -33,12 +34,12 @@ fn what_happened_comes_back() {
         assert!(report.is_whole(), "{report:?}");
         assert_eq!((report.held, report.unsigned, report.opened), (4, 0, 2));
 
-        let found = show::find(&dir, id(1)).unwrap();
+        let found = find(&dir, id(1)).unwrap();
         assert_eq!(found.iter().map(|s| s.index).collect::<Vec<_>>(), [1, 3]);
         let texts: Vec<_> = found.iter().map(|s| s.text(ORIGIN, &DATA).unwrap().unwrap()).collect();
         assert_eq!((texts[0].bytes.as_slice(), texts[1].bytes.as_slice()), (&b"the prompt"[..], &b"the answer"[..]));
         assert_eq!(texts[1].sha256, merkle::sha256(b"the answer"));
-        let Record::Refused(stranger) = &show::find(&dir, id(2)).unwrap()[0].record else { panic!() };
+        let Record::Refused(stranger) = &find(&dir, id(2)).unwrap()[0].record else { panic!() };
         assert_eq!((stranger.code.as_ref(), &stranger.body), ("CS0201", &None));
 
         let mut lines = Vec::new();
@@ -88,11 +89,13 @@ fn a_log_on_disk_is_opened_again_and_goes_on() {
         assert!(report.is_whole(), "{:?}", report.damage);
         assert_eq!((report.held, report.opened), (1803, 1800));
         for index in [0, 1, 255, 256, 1000, 1802] {
-            let (checkpoint, proof) = show::prove(&dir, index).unwrap();
+            let proof = Proof::of(&dir, index).unwrap();
             let leaf = show::records(&dir).unwrap().nth(index as usize).unwrap().unwrap().leaf;
-            merkle::verify_inclusion(index, checkpoint.size, &leaf, &proof, &checkpoint.root).unwrap();
+            assert_eq!(merkle::leaf_hash(&proof.entry), leaf);
+            let keys = ring().verifiers(ORIGIN).unwrap();
+            proof.verify(&Trust { origin: ORIGIN, keys: &keys, witnesses: &[] }).unwrap();
         }
-        assert!(show::prove(&dir, 1803).is_err());
+        assert!(Proof::of(&dir, 1803).is_err());
     });
 }
 
@@ -250,7 +253,7 @@ fn who_is_forgotten_leaves_a_log_that_verifies() {
             crate::verify::verify(&dir, &against)
         };
         assert_eq!((verified().opened, verified().forgotten), (6, 0));
-        let scope = countersign_seal::Scope { tenant: "acme", subject: "u-1", conversation: b"" };
+        let scope = countersign_seal::Scope { tenant: "acme", subject: "u-1", conversation: None };
         let forgetting = data.forget(&ring, &scope).unwrap();
         let kept = rows.into_iter().filter(|row| !forgetting.gone.contains(&row.place));
         let rows: Vec<_> = kept.chain(forgetting.come).collect();

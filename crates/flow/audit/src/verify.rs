@@ -22,6 +22,7 @@ use crate::{
     record::{Entry, Record, bound_to},
     tiles::{Holds, Tile, WIDTH, read_bundle, read_hashes},
     walk::{Step, Walk},
+    witness::WITNESSED,
 };
 
 /// What a log is verified against.
@@ -95,12 +96,14 @@ impl Report {
 #[must_use]
 pub fn verify(dir: &dyn Dir, against: &Against<'_>) -> Report {
     let mut report = Report::default();
+    // Read first, so that it is not newer than the checkpoint.
+    let witnessed = dir.read(WITNESSED).ok();
     let moment = Moment::of(dir).unwrap_or_else(|cause| {
         report.wrong(None, "", format!("the directory cannot be read: {cause}"));
         Moment::default()
     });
     for file in &moment.files {
-        if file != CHECKPOINT && segment_start(file).is_none() && Tile::parse(file).is_none() {
+        if file != CHECKPOINT && file != WITNESSED && segment_start(file).is_none() && Tile::parse(file).is_none() {
             report.wrong(None, file, "it is no part of a log");
         }
     }
@@ -111,11 +114,19 @@ pub fn verify(dir: &dyn Dir, against: &Against<'_>) -> Report {
         },
         Err(cause) => report.wrong(None, CHECKPOINT, format!("it cannot be read: {cause}")),
     }
+    let witnessed = witnessed.and_then(|note| match Checkpoint::open(&note, against.origin, against.keys) {
+        Ok(checkpoint) => Some(checkpoint),
+        Err(bad) => {
+            report.wrong(None, WITNESSED, bad.to_string());
+            None
+        }
+    });
     let mut copies = Copies::default();
     let mut bad = BTreeSet::new();
     read_journal(dir, against, &mut report, &mut copies, &mut bad);
     read_tiles(dir, &moment, &mut report, &mut copies);
-    let proved = judge(dir, &moment, against, &mut report, &copies, &mut bad);
+    let remembered = [(CHECKPOINT, against.remembered), (WITNESSED, witnessed.as_ref())];
+    let proved = judge(dir, &moment, &remembered, &mut report, &copies, &mut bad);
     if proved {
         let present = |record: &&u64| copies.journal.get(**record as usize).is_some_and(Option::is_some);
         let bad_here = bad.iter().filter(present).count() as u64;
@@ -332,7 +343,7 @@ fn read_tiles(dir: &dyn Dir, moment: &Moment, report: &mut Report, copies: &mut 
 fn judge(
     dir: &dyn Dir,
     moment: &Moment,
-    against: &Against<'_>,
+    remembered: &[(&str, Option<&Checkpoint>)],
     report: &mut Report,
     copies: &Copies,
     bad: &mut BTreeSet<u64>,
@@ -379,8 +390,8 @@ fn judge(
         }
     }
     upper(dir, moment, truth, report);
-    if let Some(remembered) = against.remembered {
-        remember(remembered, truth, report);
+    for (file, remembered) in remembered.iter().filter_map(|(file, known)| Some((file, (*known)?))) {
+        remember(file, remembered, truth, report);
     }
     proved.is_some()
 }
@@ -437,17 +448,17 @@ fn compare(bytes: &[u8], file: &str, tile: Tile, hashes: &[Hash], leaves_each: u
     }
 }
 
-/// Checks that the log still contains what a checkpoint kept elsewhere speaks for.
-fn remember(remembered: &Checkpoint, truth: &[Hash], report: &mut Report) {
+/// Checks that the log still contains what a checkpoint speaks for that is kept elsewhere, or that witnesses have cosigned.
+fn remember(file: &str, remembered: &Checkpoint, truth: &[Hash], report: &mut Report) {
     let part = usize::try_from(remembered.size).ok().and_then(|size| truth.get(..size));
     match part {
         None => {
             let what = format!("the log was cut: the remembered checkpoint speaks for {} records", remembered.size);
-            report.wrong(Some(truth.len() as u64), CHECKPOINT, what);
+            report.wrong(Some(truth.len() as u64), file, what);
         }
         Some(part) if root_of(part) != remembered.root => {
             let what = format!("the first {} records are not those of the remembered checkpoint", remembered.size);
-            report.wrong(None, CHECKPOINT, what);
+            report.wrong(None, file, what);
         }
         Some(_) => {}
     }

@@ -2,7 +2,12 @@
 
 use std::{fs, path::Path};
 
-use countersign_audit::{Checkpoint, Dir as _, MemoryDir, note, record::Entry, show, verify};
+use countersign_audit::{
+    Checkpoint, Dir as _, MemoryDir, note,
+    proof::{Growth, Proof, Trust},
+    record::Entry,
+    show, verify,
+};
 
 fn each(corpus: &str, test: impl Fn(&str, &[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fuzz/corpus").join(corpus);
@@ -31,6 +36,22 @@ fn checkpoints() {
         if let Some((origin, key)) = std::str::from_utf8(bytes).ok().and_then(|text| note::read_key(text).ok()) {
             assert_eq!(note::key_text(&origin, &key).as_bytes(), bytes);
         }
+    });
+}
+
+#[test]
+fn proofs() {
+    each("audit_proof", |name, bytes| {
+        let (proof, growth) = (Proof::read(bytes), Growth::read(bytes));
+        assert_eq!((proof.is_ok(), growth.is_ok()), (name.starts_with("proof"), name.starts_with("growth")), "{name}");
+        if let Ok(proof) = &proof {
+            assert_eq!(proof.to_string().as_bytes(), bytes, "{name}");
+        }
+        if let Ok(growth) = &growth {
+            assert_eq!(growth.to_string().as_bytes(), bytes, "{name}");
+        }
+        let trust = Trust { origin: "example.com/node-1", keys: &[], witnesses: &[] };
+        assert!(proof.is_ok_and(|proof| proof.verify(&trust).is_err()) || name != "proof");
     });
 }
 

@@ -33,7 +33,7 @@ fn a_key_and_note_made_elsewhere() {
     let text = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n";
     let line = "x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=";
     let bytes = BASE64.decode(line.as_bytes()).unwrap();
-    assert_eq!(bytes[..4], key_id(&name, &key.public_key()));
+    assert_eq!(bytes[..4], key_id(&name, ED25519, &key.public_key()));
     key.verify(text.as_bytes(), &bytes[4..]).unwrap();
 }
 
