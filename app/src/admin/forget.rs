@@ -56,11 +56,11 @@ struct Forgotten {
 }
 
 impl Whom {
-    /// Whose keys they are.
+    /// Whose keys of `data` they are.
     ///
     /// # Errors
     /// What is wrong with it, in words for whoever asks.
-    pub(crate) fn scope(&self) -> Result<Scope<'_>, &'static str> {
+    pub(crate) fn scope(&self, data: &DataKeys) -> Result<Scope<'_>, &'static str> {
         let fits = |text: &Option<String>, most| text.as_ref().is_none_or(|text| (1..=most).contains(&text.len()));
         if !(1..=256).contains(&self.tenant.len()) || !fits(&self.person, 1024) || !fits(&self.conversation, 256) {
             return Err("a name is empty or too long");
@@ -72,7 +72,7 @@ impl Whom {
         Ok(Scope {
             tenant: &self.tenant,
             subject: person.unwrap_or_default(),
-            conversation: conversation.unwrap_or_default().as_bytes(),
+            conversation: conversation.map(|name| data.conversation(name.as_bytes())),
         })
     }
 
@@ -99,7 +99,7 @@ pub(crate) fn receipt(key: &str) -> (Members, Members) {
 
 async fn forget(ask: &Ask<'_>) -> Result<Reply, Refusal> {
     let whom: Whom = ask.json()?;
-    let scope = whom.scope().map_err(malformed)?;
+    let scope = whom.scope(ask.admin.state.data()).map_err(malformed)?;
     let key = key(ask.admin.state.data(), &scope).map_err(|_| Refusal::new(Code::Internal, "a key cannot be named"))?;
     let (was, becomes) = receipt(&key);
     ask.record(&whom.what(), was, becomes).await?;

@@ -45,7 +45,7 @@ async fn reveal(state: &State, asked: &Reveal) -> anyhow::Result<ExitCode> {
 }
 
 async fn forget(state: &State, whom: &Whom) -> anyhow::Result<ExitCode> {
-    let scope = whom.scope().map_err(|what| Failure {
+    let scope = whom.scope(state.data()).map_err(|what| Failure {
         code: Code::ConfigInvalid,
         what: what.to_owned(),
         fix: "see `countersign vault forget --help`",

@@ -11,11 +11,13 @@
 use std::{
     collections::HashMap,
     fmt,
+    str::FromStr,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use aws_lc_rs::hmac;
 use countersign_core::Secret;
+use data_encoding::HEXLOWER;
 
 use crate::{
     KeyRing, SealError,
@@ -33,17 +35,36 @@ pub struct Scope<'a> {
     pub tenant: &'a str,
     /// The person, service or agent; empty for what is the tenant's as a whole.
     pub subject: &'a str,
-    /// The conversation; empty for what belongs to none.
-    pub conversation: &'a [u8],
+    /// The conversation; none for what belongs to none.
+    pub conversation: Option<ConversationId>,
+}
+
+/// Which conversation it is, without saying what it is called: 48 bits of a keyed hash of its name. It may stand in records.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct ConversationId([u8; PATH / 3]);
+
+impl fmt::Display for ConversationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&HEXLOWER.encode(&self.0))
+    }
+}
+
+impl FromStr for ConversationId {
+    type Err = SealError;
+
+    fn from_str(text: &str) -> Result<Self, SealError> {
+        let id = HEXLOWER.decode(text.as_bytes()).ok().and_then(|id| id.try_into().ok());
+        id.map(Self).ok_or(SealError::NotAnId)
+    }
 }
 
 impl Scope<'_> {
     /// How far it reaches when it is forgotten: with no conversation all of the person, with no person all of the tenant.
     const fn depth(&self) -> u8 {
-        match (self.subject.is_empty(), self.conversation.is_empty()) {
+        match (self.subject.is_empty(), &self.conversation) {
             (true, _) => LEVEL,
-            (false, true) => 2 * LEVEL,
-            (false, false) => 3 * LEVEL,
+            (false, None) => 2 * LEVEL,
+            (false, Some(_)) => 3 * LEVEL,
         }
     }
 }
@@ -120,6 +141,12 @@ impl DataKeys {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         *held = Held { seeds, keys: HashMap::new() };
         Ok(())
+    }
+
+    /// Which conversation the one of that name is.
+    pub fn conversation(&self, name: &[u8]) -> ConversationId {
+        let seeds = self.held.lock().unwrap_or_else(PoisonError::into_inner).seeds.clone();
+        ConversationId(seeds.bits(CONVERSATION, name))
     }
 
     /// The key of `scope`. Takes 144 HMACs the first time and next to nothing while it is remembered; asks nobody.
@@ -202,18 +229,20 @@ impl Seeds {
 
     /// The way to a scope.
     fn leaf(&self, scope: &Scope<'_>) -> Leaf {
+        let conversation = scope.conversation.map_or_else(|| self.bits(CONVERSATION, b""), |id| id.0);
+        let parts =
+            [self.bits(TENANT, scope.tenant.as_bytes()), self.bits(PERSON, scope.subject.as_bytes()), conversation];
         let mut leaf = [0; PATH];
-        for ((level, name), bits) in [scope.tenant.as_bytes(), scope.subject.as_bytes(), scope.conversation]
-            .iter()
-            .enumerate()
-            .zip(leaf.chunks_mut(PATH / 3))
-        {
-            let mut said = vec![u8::try_from(level).unwrap_or_default()];
-            said.extend_from_slice(name);
-            let hash = hmac_sha256(&self.names, &said);
-            bits.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
-        }
+        leaf.iter_mut().zip(parts.as_flattened()).for_each(|(to, from)| *to = *from);
         leaf
+    }
+
+    /// What the way to a name is at its level.
+    fn bits(&self, level: u8, name: &[u8]) -> [u8; PATH / 3] {
+        let hash = hmac_sha256(&self.names, &[&[level], name].concat());
+        let mut bits = [0; PATH / 3];
+        bits.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
+        bits
     }
 }
 
@@ -315,6 +344,10 @@ const NAMES: &str = "names";
 const FORMAT: u8 = 2;
 /// Bytes that name a key.
 const ID: usize = 8;
+/// The levels of the tree.
+const TENANT: u8 = 0;
+const PERSON: u8 = 1;
+const CONVERSATION: u8 = 2;
 /// Bits for each of tenant, person and conversation.
 #[expect(clippy::cast_possible_truncation, reason = "it is 48")]
 const LEVEL: u8 = (PATH * 8 / 3) as u8;

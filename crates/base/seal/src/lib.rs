@@ -17,7 +17,7 @@ mod sign;
 mod tree;
 
 pub use book::{BookError, SecretBook};
-pub use data::{DataKey, DataKeyRow, DataKeys, Forgetting, Scope};
+pub use data::{ConversationId, DataKey, DataKeyRow, DataKeys, Forgetting, Scope};
 pub use hash::KeyHasher;
 pub use ring::KeyRing;
 pub use sign::{Signer, Verifier};
@@ -40,6 +40,9 @@ pub enum SealError {
     /// The envelope was sealed under a key that was destroyed since, or belongs to somebody else.
     #[error("sealed under a key that is not here any more")]
     Forgotten,
+    /// The text is not what names a conversation in records.
+    #[error("not the id of a conversation")]
+    NotAnId,
     /// The signature does not fit the message and the key.
     #[error("the signature does not verify")]
     Signature,

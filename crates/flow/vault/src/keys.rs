@@ -23,12 +23,13 @@ pub trait Keys: Send + Sync {
 /// With these, what stands for the values of a tenant, a person or a conversation means nothing once that is forgotten.
 impl Keys for DataKeys {
     fn conversation_key(&self, tenant: &str, subject: &str, conversation: &[u8]) -> Result<Secret<[u8; 32]>, NoKey> {
+        let conversation = Some(self.conversation(conversation));
         let key = self.key(&Scope { tenant, subject, conversation }).map_err(|_| NoKey)?;
         key.derive("stand-ins").map_err(|_| NoKey)
     }
 
     fn tenant_key(&self, tenant: &str, purpose: &'static str) -> Result<Secret<[u8; 32]>, NoKey> {
-        let key = self.key(&Scope { tenant, subject: "", conversation: b"" }).map_err(|_| NoKey)?;
+        let key = self.key(&Scope { tenant, subject: "", conversation: None }).map_err(|_| NoKey)?;
         key.derive(purpose).map_err(|_| NoKey)
     }
 }

@@ -29,21 +29,25 @@ fn ring(n: u8) -> KeyRing {
     KeyRing::from_bytes(Secret::new(vec![n; 32])).unwrap()
 }
 
-fn scope<'a>(tenant: &'a str, subject: &'a str, conversation: &'a str) -> Scope<'a> {
-    Scope { tenant, subject, conversation: conversation.as_bytes() }
+fn scope<'a>(keys: &DataKeys, tenant: &'a str, subject: &'a str, conversation: &str) -> Scope<'a> {
+    let conversation = (!conversation.is_empty()).then(|| keys.conversation(conversation.as_bytes()));
+    Scope { tenant, subject, conversation }
 }
 
 #[test]
 fn what_was_sealed_opens_only_as_it_was_sealed() {
     let keys = DataKeys::passing(&ring(1)).unwrap();
-    let ann = keys.key(&scope("bank", "ann", "")).unwrap();
+    let ann = keys.key(&scope(&keys, "bank", "ann", "")).unwrap();
     let sealed = ann.seal("audit", b"req_1", &[b"hel", b"lo"]).unwrap();
     assert_eq!(ann.open("audit", b"req_1", &sealed).unwrap(), b"hello");
     assert_eq!(ann.open("audit", b"req_2", &sealed), Err(SealError::Damaged));
     assert_eq!(ann.open("other", b"req_1", &sealed), Err(SealError::Damaged));
-    for other in
-        [scope("bank", "bob", ""), scope("bank", "ann", "c"), scope("ban", "kann", ""), scope("ann", "bank", "")]
-    {
+    for other in [
+        scope(&keys, "bank", "bob", ""),
+        scope(&keys, "bank", "ann", "c"),
+        scope(&keys, "ban", "kann", ""),
+        scope(&keys, "ann", "bank", ""),
+    ] {
         assert_eq!(keys.key(&other).unwrap().open("audit", b"req_1", &sealed), Err(SealError::Forgotten), "{other:?}");
     }
     for at in 0..sealed.len() {
@@ -55,7 +59,7 @@ fn what_was_sealed_opens_only_as_it_was_sealed() {
     assert_ne!(ann.seal("audit", b"req_1", &[b"hello"]).unwrap(), sealed, "no nonce comes twice");
     assert_eq!(
         ann.derive("a").unwrap().expose(),
-        keys.key(&scope("bank", "ann", "")).unwrap().derive("a").unwrap().expose()
+        keys.key(&scope(&keys, "bank", "ann", "")).unwrap().derive("a").unwrap().expose()
     );
     assert_ne!(ann.derive("a").unwrap().expose(), ann.derive("b").unwrap().expose());
 }
@@ -65,14 +69,14 @@ fn nodes_that_hold_the_same_rows_have_the_same_keys() {
     let ring = ring(1);
     let rows = DataKeys::begin(&ring).unwrap();
     let (one, two) = (DataKeys::open(&ring, &rows).unwrap(), DataKeys::open(&ring, &rows).unwrap());
-    let sealed = one.key(&scope("t", "s", "c")).unwrap().seal("p", b"", &[b"x"]).unwrap();
-    assert_eq!(two.key(&scope("t", "s", "c")).unwrap().open("p", b"", &sealed).unwrap(), b"x");
+    let sealed = one.key(&scope(&one, "t", "s", "c")).unwrap().seal("p", b"", &[b"x"]).unwrap();
+    assert_eq!(two.key(&scope(&two, "t", "s", "c")).unwrap().open("p", b"", &sealed).unwrap(), b"x");
     assert!(DataKeys::open(&self::ring(2), &rows).is_err());
     for at in 0..rows.len() {
         let mut fewer = rows.clone();
         fewer.remove(at);
         let opened = DataKeys::open(&ring, &fewer);
-        assert!(opened.is_err() || opened.is_ok_and(|keys| keys.key(&scope("t", "s", "c")).is_err()));
+        assert!(opened.is_err() || opened.is_ok_and(|keys| keys.key(&scope(&keys, "t", "s", "c")).is_err()));
     }
     let mut swapped = rows;
     let sealed = swapped[0].sealed.clone();
@@ -84,23 +88,25 @@ fn nodes_that_hold_the_same_rows_have_the_same_keys() {
 fn whom_is_forgotten_nobody_can_read_and_everybody_else_all_can() {
     let ring = ring(1);
     let everyone = [
-        scope("bank", "", ""),
-        scope("bank", "ann", ""),
-        scope("bank", "ann", "c1"),
-        scope("bank", "ann", "c2"),
-        scope("bank", "bob", ""),
-        scope("bank", "bob", "c1"),
-        scope("shop", "", ""),
-        scope("shop", "ann", "c1"),
+        ("bank", "", ""),
+        ("bank", "ann", ""),
+        ("bank", "ann", "c1"),
+        ("bank", "ann", "c2"),
+        ("bank", "bob", ""),
+        ("bank", "bob", "c1"),
+        ("shop", "", ""),
+        ("shop", "ann", "c1"),
     ];
-    for (forgotten, reach) in [
-        (scope("bank", "ann", "c1"), &[2][..]),
-        (scope("bank", "ann", ""), &[1, 2, 3]),
-        (scope("bank", "", ""), &[0, 1, 2, 3, 4, 5]),
-        (scope("nobody", "", ""), &[]),
+    for ((tenant, subject, name), reach) in [
+        (("bank", "ann", "c1"), &[2][..]),
+        (("bank", "ann", ""), &[1, 2, 3]),
+        (("bank", "", ""), &[0, 1, 2, 3, 4, 5]),
+        (("nobody", "", ""), &[]),
     ] {
         let mut rows = Rows::new(DataKeys::begin(&ring).unwrap());
         let keys = DataKeys::open(&ring, &rows.all()).unwrap();
+        let everyone = everyone.map(|(tenant, subject, name)| scope(&keys, tenant, subject, name));
+        let forgotten = scope(&keys, tenant, subject, name);
         let before = rows.clone();
         let seal = |s| keys.key(s).unwrap().seal("p", b"", &[b"x"]).unwrap();
         let sealed: Vec<_> = everyone.iter().map(seal).collect();
@@ -128,7 +134,7 @@ fn a_key_that_was_being_made_meanwhile_is_not_remembered() {
     let ring = ring(1);
     let mut rows = Rows::new(DataKeys::begin(&ring).unwrap());
     let keys = DataKeys::open(&ring, &rows.all()).unwrap();
-    let ann = scope("bank", "ann", "");
+    let ann = scope(&keys, "bank", "ann", "");
     let held = keys.key(&ann).unwrap();
     rows.write(keys.forget(&ring, &ann).unwrap());
     keys.load(&ring, &rows.all()).unwrap();
@@ -140,8 +146,8 @@ fn a_key_that_was_being_made_meanwhile_is_not_remembered() {
 #[test]
 fn the_memory_for_keys_is_bounded_and_losing_it_loses_nothing() {
     let keys = DataKeys::passing(&ring(1)).unwrap();
-    let first = keys.key(&scope("t", "first", "")).unwrap().seal("p", b"", &[b"x"]).unwrap();
-    let key = keys.key(&scope("t", "s", "")).unwrap();
+    let first = keys.key(&scope(&keys, "t", "first", "")).unwrap().seal("p", b"", &[b"x"]).unwrap();
+    let key = keys.key(&scope(&keys, "t", "s", "")).unwrap();
     {
         let mut held = keys.held.lock().unwrap();
         for n in 0..REMEMBERED {
@@ -150,8 +156,8 @@ fn the_memory_for_keys_is_bounded_and_losing_it_loses_nothing() {
             held.keys.insert(leaf, key.clone());
         }
     }
-    assert_eq!(keys.key(&scope("t", "first", "")).unwrap().open("p", b"", &first).unwrap(), b"x");
-    keys.key(&scope("t", "another", "")).unwrap();
+    assert_eq!(keys.key(&scope(&keys, "t", "first", "")).unwrap().open("p", b"", &first).unwrap(), b"x");
+    keys.key(&scope(&keys, "t", "another", "")).unwrap();
     assert!(keys.held.lock().unwrap().keys.len() <= REMEMBERED + 2);
 }
 
@@ -161,8 +167,8 @@ fn rows_are_sealed_again_and_hold_what_they_held() {
     let old = KeyRing::from_bytes(file.clone()).unwrap();
     let new = KeyRing::from_bytes(KeyRing::rotate(&file).unwrap()).unwrap();
     let rows = DataKeys::begin(&old).unwrap();
-    let sealed =
-        DataKeys::open(&old, &rows).unwrap().key(&scope("t", "s", "c")).unwrap().seal("p", b"", &[b"x"]).unwrap();
+    let keys = DataKeys::open(&old, &rows).unwrap();
+    let sealed = keys.key(&scope(&keys, "t", "s", "c")).unwrap().seal("p", b"", &[b"x"]).unwrap();
     // Stopped after any number of them, all of it is there.
     for done in 0..=rows.len() {
         let again = |(n, row): (usize, &DataKeyRow)| match n < done {
@@ -171,7 +177,7 @@ fn rows_are_sealed_again_and_hold_what_they_held() {
         };
         let mixed: Vec<_> = rows.iter().enumerate().map(again).collect();
         let keys = DataKeys::open(&new, &mixed).unwrap();
-        assert_eq!(keys.key(&scope("t", "s", "c")).unwrap().open("p", b"", &sealed).unwrap(), b"x");
+        assert_eq!(keys.key(&scope(&keys, "t", "s", "c")).unwrap().open("p", b"", &sealed).unwrap(), b"x");
         let left = mixed.iter().filter(|row| DataKeys::rewrap(&new, row).unwrap().is_some()).count();
         assert_eq!(left, rows.len() - done);
         assert_eq!(DataKeys::open(&old, &mixed).is_ok(), done == 0);
@@ -179,8 +185,22 @@ fn rows_are_sealed_again_and_hold_what_they_held() {
 }
 
 #[test]
+fn a_conversation_is_known_by_an_id_that_does_not_say_its_name() {
+    let ring = ring(1);
+    let rows = DataKeys::begin(&ring).unwrap();
+    let (one, two) = (DataKeys::open(&ring, &rows).unwrap(), DataKeys::open(&ring, &rows).unwrap());
+    let id = one.conversation(b"c-1");
+    assert_eq!(id.to_string().parse(), Ok(two.conversation(b"c-1")), "the same on all nodes");
+    assert_ne!(id, one.conversation(b"c-2"));
+    assert_ne!(id, DataKeys::passing(&ring).unwrap().conversation(b"c-1"), "and nowhere else");
+    for bad in ["", "c-1", "0011223344", "001122334455f", "001122334455ff", "00112233445G", "0011223344FF"] {
+        assert_eq!(bad.parse::<ConversationId>(), Err(SealError::NotAnId), "{bad}");
+    }
+}
+
+#[test]
 fn nothing_shows_a_key() {
     let keys = DataKeys::passing(&ring(1)).unwrap();
     assert_eq!(format!("{keys:?}"), "DataKeys { .. }");
-    assert!(format!("{:?}", keys.key(&scope("t", "s", "c")).unwrap()).starts_with("DataKey { id: ["));
+    assert!(format!("{:?}", keys.key(&scope(&keys, "t", "s", "c")).unwrap()).starts_with("DataKey { id: ["));
 }
