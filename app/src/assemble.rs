@@ -30,6 +30,7 @@ use crate::{
     cluster::Cluster,
     cmd::Failure,
     config::{self, Config, Key, Signing, Told},
+    feed::Feed,
     force::Force,
     issuers::{Issuers, askers},
     registered,
@@ -55,6 +56,7 @@ pub(crate) struct Assembly {
     shared: String,
     receivers: ArcSwap<Vec<Arc<Receiver>>>,
     polls: ArcSwap<Vec<Arc<Poll>>>,
+    feed: Arc<Feed>,
 }
 
 impl Assembly {
@@ -91,6 +93,7 @@ impl Assembly {
             None => Arc::new(Purse::new(book)),
         };
         let policy = Arc::new(policy.with_till(till));
+        let feed = Arc::<Feed>::default();
         let stages = Stages {
             desk: desk(config, &state, &force, &identity, &policy, &audit, &receivers),
             identity,
@@ -100,6 +103,7 @@ impl Assembly {
             audit,
             assessor: assessor(config),
             resource: config.resource.clone(),
+            onlooker: Some(feed.clone()),
         };
         let gateway = Gateway::new(stamps.speak, stages, Limits::default(), clock, Box::new(clock::random));
         force.tell(&gateway);
@@ -115,6 +119,7 @@ impl Assembly {
             shared: config.shared(),
             polls,
             receivers: ArcSwap::from_pointee(receivers),
+            feed,
         })
     }
 
@@ -131,6 +136,11 @@ impl Assembly {
     /// Where the keys of issuers come from.
     pub(crate) const fn issuers(&self) -> &Arc<Issuers> {
         &self.issuers
+    }
+
+    /// What goes on here.
+    pub(crate) const fn feed(&self) -> &Arc<Feed> {
+        &self.feed
     }
 
     /// What of the store is in force here.
@@ -203,6 +213,7 @@ impl Assembly {
             audit: old.audit.clone(),
             assessor: assessor(config),
             resource: config.resource.clone(),
+            onlooker: old.onlooker.clone(),
         });
         self.receivers.store(Arc::new(receivers));
         self.polls.store(Arc::new(polls));
@@ -372,6 +383,7 @@ pub(crate) async fn self_test(config: &Config) -> anyhow::Result<selftest::Repor
             assessor: None,
             resource: None,
             desk: None,
+            onlooker: None,
         };
         // Nobody is at the other end of a connection that is cut here.
         let limits = Limits { last_words: Duration::ZERO, ..Limits::default() };

@@ -12,6 +12,7 @@ mod cluster;
 mod cmd;
 mod config;
 mod demo;
+mod feed;
 mod fetch;
 mod files;
 mod force;

@@ -13,8 +13,8 @@ pub struct Event {
     pub at: Timestamp,
     /// When it was over.
     pub ended: Timestamp,
-    /// The caller's address.
-    pub from: IpAddr,
+    /// The caller's network address; none over a Unix socket.
+    pub from: Option<IpAddr>,
     /// Who asked, where that had been found out.
     pub who: Option<Arc<Principal>>,
     /// The route's name.

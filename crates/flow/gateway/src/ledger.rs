@@ -10,7 +10,7 @@ use countersign_audit::{
     record::{Answered, Judged},
 };
 use countersign_core::{
-    Call, Charge, Code, Finding, Format, Principal, Refusal, RequestId, Timestamp,
+    Call, Charge, Code, Event, Finding, Format, Onlooker, Principal, Refusal, RequestId, Side, Timestamp,
     charge::Ending,
     life::{Dispatched, Intended, Peer, Released},
     principal::Method,
@@ -19,7 +19,7 @@ use countersign_guard::Withheld;
 use countersign_policy::Stage as Policy;
 use countersign_wire::Usage;
 
-use crate::{Gateway, Route};
+use crate::{Gateway, Route, Stages};
 
 /// The account of one request.
 ///
@@ -28,6 +28,7 @@ pub(crate) struct Ledger(Option<Box<Account>>);
 
 struct Account {
     audit: Arc<Audit>,
+    onlooker: Option<Arc<dyn Onlooker>>,
     gateway: Arc<Gateway>,
     request: RequestId,
     at: Timestamp,
@@ -43,6 +44,9 @@ struct Account {
     left: bool,
     called: bool,
     target: Option<Arc<str>>,
+    /// What was found in a prompt that has left; its record holds it.
+    screened: Vec<Finding>,
+    /// What was found and is not on record yet: in the prompt, and after it has left, in the answer.
     findings: Vec<Finding>,
     /// What another model was asked about the prompt, and what it found.
     judged: Option<Judged>,
@@ -63,7 +67,7 @@ struct Account {
 
 impl Ledger {
     pub(crate) fn open(
-        audit: Arc<Audit>,
+        stages: &Stages,
         gateway: Arc<Gateway>,
         request: RequestId,
         at: Timestamp,
@@ -85,7 +89,8 @@ impl Ledger {
             "error.type" = tracing::field::Empty,
         );
         Self(Some(Box::new(Account {
-            audit,
+            audit: stages.audit.clone(),
+            onlooker: stages.onlooker.clone(),
             gateway,
             request,
             at,
@@ -98,6 +103,7 @@ impl Ledger {
             left: false,
             called: false,
             target: None,
+            screened: Vec::new(),
             findings: Vec::new(),
             judged: None,
             judged_findings: Vec::new(),
@@ -154,8 +160,7 @@ impl Ledger {
             // Known to be a configured model only now; before, it is whatever a caller wrote.
             a.span.record("gen_ai.request.model", &*intended.call().model);
             a.span.record("gen_ai.operation.name", operation(intended.call().format));
-            // The intent's record holds what was found in the prompt.
-            a.findings.clear();
+            a.screened = std::mem::take(&mut a.findings);
         });
     }
 
@@ -402,7 +407,30 @@ impl Account {
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.gateway.now())).unwrap_or(self.at)
     }
 
-    /// Metrics, trace and log line; none of them holds content.
+    /// What became of it, for those who look on.
+    fn event(&self, ended: Timestamp) -> Event {
+        let now = if self.record.is_some() { Side::Answer } else { Side::Prompt };
+        let sides = [(Side::Prompt, &self.screened), (Side::Prompt, &self.judged_findings), (now, &self.findings)];
+        Event {
+            request: self.request,
+            at: self.at,
+            ended,
+            from: self.peer.ip,
+            who: self.principal.clone(),
+            route: self.route,
+            call: self.call.clone(),
+            target: self.target.clone(),
+            refused: self.refusal.as_ref().map(|refusal| refusal.code),
+            complete: self.complete,
+            findings: sides.into_iter().flat_map(|(side, all)| all.iter().map(move |f| (side, f.clone()))).collect(),
+            input_tokens: self.usage.map(|usage| usage.input),
+            output_tokens: self.usage.map(|usage| usage.output),
+            bytes: self.bytes,
+            record: self.record,
+        }
+    }
+
+    /// Metrics, trace, log line and those who look on; none of them is told content.
     fn count(&self, now: Timestamp) {
         let outcome = match (&self.refusal, self.complete) {
             (Some(refusal), _) => refusal.code.slug(),
@@ -412,6 +440,9 @@ impl Account {
         let metrics = self.gateway.metrics();
         metrics.in_flight.dec();
         metrics.ended(self.route, outcome, now.since(self.at).as_secs_f64());
+        if let Some(onlooker) = &self.onlooker {
+            onlooker.saw(self.event(now));
+        }
         if let (Some(usage), Some(call)) = (self.usage, &self.call) {
             metrics.used(call.format, usage.input, usage.output);
             self.span.record("gen_ai.usage.input_tokens", usage.input);

@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use countersign_audit::{Audit, record};
 use countersign_core::{
-    Clock, Code, Format, Refusal, RequestId, Timestamp,
+    Clock, Code, Format, Onlooker, Refusal, RequestId, Timestamp,
     life::{Identified, Peer, Stamp, stage},
 };
 use countersign_guard::Guard;
@@ -48,6 +48,8 @@ pub struct Stages {
     pub resource: Option<Resource>,
     /// Who serves what is asked of the gateway itself, where that is served.
     pub desk: Option<Arc<dyn Desk>>,
+    /// Who is told of every request that is over.
+    pub onlooker: Option<Arc<dyn Onlooker>>,
 }
 
 /// Bounds on a single request.
@@ -179,7 +181,7 @@ impl Gateway {
         }));
         let Ok((now, id)) = named else {
             let id = RequestId::new(Timestamp::default(), [0; 10]);
-            let ledger = Ledger::open(stages.audit.clone(), self.clone(), id, Timestamp::default(), peer, route);
+            let ledger = Ledger::open(&stages, self.clone(), id, Timestamp::default(), peer, route);
             return self
                 .refuse(
                     &stages,
@@ -200,7 +202,7 @@ impl Gateway {
             }
             _ => {}
         }
-        let mut ledger = Ledger::open(stages.audit.clone(), self.clone(), id, now, peer.clone(), route);
+        let mut ledger = Ledger::open(&stages, self.clone(), id, now, peer.clone(), route);
         let arrival = Arrival { parts, body, peer, certificate, now, request: id };
         let life = self.clone().steps(&stages, found, arrival, &mut ledger);
         // A panic in any stage refuses like an error.

@@ -74,6 +74,7 @@ impl World {
             assessor: None,
             resource: None,
             desk: None,
+            onlooker: None,
         };
         let random = Box::new(|| {
             let mut bits = [0; 10];

@@ -48,6 +48,7 @@ fn world() -> World {
         assessor: None,
         resource: None,
         desk: Some(Arc::new(Echo)),
+        onlooker: None,
     });
     world
 }

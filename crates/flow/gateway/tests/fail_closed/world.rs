@@ -180,6 +180,7 @@ impl World {
             assessor: None,
             resource: None,
             desk: None,
+            onlooker: None,
         };
         let random = {
             let faults = faults.clone();

@@ -1,0 +1,91 @@
+//! What goes on here, as it happens: requests that are over and what the watch makes of them, for whoever subscribes.
+//!
+//! Nobody waits for a subscriber. One that is [`KEPT`] behind loses the oldest, and is told how many they were.
+
+use std::sync::Arc;
+
+use countersign_core::{Alert, Event, Onlooker};
+use tokio::sync::broadcast::{Receiver, Sender};
+
+/// Hands each subscriber everything from the moment it subscribed.
+pub(crate) struct Feed {
+    events: Sender<Arc<Event>>,
+    alerts: Sender<Arc<Alert>>,
+}
+
+impl Feed {
+    /// The requests that are over from now on.
+    pub(crate) fn events(&self) -> Receiver<Arc<Event>> {
+        self.events.subscribe()
+    }
+
+    /// The alerts that are raised from now on.
+    pub(crate) fn alerts(&self) -> Receiver<Arc<Alert>> {
+        self.alerts.subscribe()
+    }
+
+    /// The watch raises an alert.
+    pub(crate) fn raise(&self, alert: Alert) {
+        // An error says that nobody listens.
+        let _ = self.alerts.send(Arc::new(alert));
+    }
+}
+
+impl Default for Feed {
+    fn default() -> Self {
+        Self { events: Sender::new(KEPT), alerts: Sender::new(KEPT) }
+    }
+}
+
+impl Onlooker for Feed {
+    fn saw(&self, event: Event) {
+        if self.events.receiver_count() > 0 {
+            let _ = self.events.send(Arc::new(event));
+        }
+    }
+}
+
+/// How far a subscriber may be behind.
+const KEPT: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::{RequestId, Timestamp};
+    use tokio::sync::broadcast::error::TryRecvError;
+
+    use super::*;
+
+    fn event(n: u64) -> Event {
+        Event {
+            request: RequestId::new(Timestamp(n), [0; 10]),
+            at: Timestamp(n),
+            ended: Timestamp(n),
+            from: None,
+            who: None,
+            route: "chat",
+            call: None,
+            target: None,
+            refused: None,
+            complete: true,
+            findings: Vec::new(),
+            input_tokens: None,
+            output_tokens: None,
+            bytes: 0,
+            record: None,
+        }
+    }
+
+    #[test]
+    fn who_is_too_far_behind_is_told_and_holds_nobody_up() {
+        let feed = Feed::default();
+        // Nobody listens yet.
+        feed.saw(event(0));
+        let (mut quick, mut slow) = (feed.events(), feed.events());
+        for n in 1..=KEPT as u64 + 3 {
+            feed.saw(event(n));
+            assert_eq!(quick.try_recv().unwrap().at, Timestamp(n));
+        }
+        assert_eq!(slow.try_recv().err(), Some(TryRecvError::Lagged(3)));
+        assert_eq!(slow.try_recv().unwrap().at, Timestamp(4));
+    }
+}
