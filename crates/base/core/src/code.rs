@@ -68,6 +68,8 @@ codes! {
     AnswerNotPermitted = "CS0303", 403, "answer-not-permitted", "policy does not permit this answer";
     /// Policy asks for stronger or more recent authentication.
     StepUpNeeded = "CS0304", 401, "step-up-needed", "this needs stronger or more recent authentication; sign in as the www-authenticate header asks";
+    /// The caller is in quarantine.
+    Quarantined = "CS0305", 403, "quarantined", "your access is set aside until somebody has looked at it; ask your administrator and give them the number of this request";
     /// More requests than the caller's rate allows.
     RateLimited = "CS0401", 429, "rate-limited", "too many requests; slow down";
     /// More work than the gateway can hold.
@@ -86,6 +88,8 @@ codes! {
     ToolRefused = "CS0504", 403, "tool-refused", "a tool call was withheld: the context holds text that nobody vouches for, and policy wants a grant for such calls";
     /// No durable audit record could be made, so nothing was sent.
     AuditFailed = "CS0601", 503, "audit-failed", "the request could not be recorded";
+    /// A proof does not show what it should.
+    ProofFailed = "CS0602", 0, "proof-failed", "the proof does not hold";
     /// No provider serves the model.
     NoSuchModel = "CS0701", 404, "no-such-model", "no such model";
     /// The provider could not be reached or broke off.
@@ -120,6 +124,10 @@ codes! {
     ShuttingDown = "CS0902", 503, "shutting-down", "the gateway is shutting down; try again";
     /// The root keys cannot be unwrapped.
     KekUnusable = "CS0903", 0, "kek-unusable", "the key-encryption key cannot be used";
+    /// The caller may read and nothing else.
+    ReadOnly = "CS1101", 403, "read-only", "your access is limited to requests without tools and attachments for now; ask your administrator and give them the number of this request";
+    /// A playbook cannot be used as it is written.
+    PlaybookInvalid = "CS1102", 0, "playbook-invalid", "the playbook is not valid";
     /// The configuration does not hold.
     ConfigInvalid = "CS1001", 0, "config-invalid", "the configuration is not valid";
     /// The policy does not parse or validate.

@@ -29,7 +29,7 @@ use std::{any::Any, fmt, marker::PhantomData, net::IpAddr, ops::Deref, sync::Arc
 use bytes::Bytes;
 
 use crate::{
-    Call, Charge, Code, Finding, Judge, Principal, Quota, Refusal, RequestId, Timestamp, Warden,
+    Call, Charge, Finding, Judge, Principal, Quota, Refusal, RequestId, Timestamp, Warden,
     taint::{Context, Taint},
 };
 
@@ -370,16 +370,9 @@ impl Released {
     /// Only the guard stage can, and only while the caller's credential stands.
     ///
     /// # Errors
-    /// `CS0204` when the credential ended since the request was identified.
+    /// As [`Lease::allows`](crate::Lease::allows), when that changed since the request was identified.
     pub fn new(_: &Stamp<stage::Screen>, of: &Readmitted, bytes: Bytes, now: Timestamp) -> Result<Self, Refusal> {
-        if of.principal().lease.stands(now) {
-            Ok(Self(bytes))
-        } else {
-            Err(Refusal {
-                cut: true,
-                ..Refusal::new(Code::RevokedCredential, "the credential ended during the answer")
-            })
-        }
+        of.principal().lease.allows(now).map(|()| Self(bytes))
     }
 
     /// What the gateway itself says; holds nothing a provider wrote.

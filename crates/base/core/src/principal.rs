@@ -8,7 +8,11 @@ use std::{
     },
 };
 
-use crate::{Board, Claims, Confirmation, Target, Timestamp, access::Session};
+use crate::{
+    Board, Claims, Code, Confirmation, Refusal, Target, Timestamp,
+    access::Session,
+    restraint::{Measure, Restraint},
+};
 
 /// An authenticated caller.
 #[derive(Clone, Debug)]
@@ -142,9 +146,14 @@ struct Standing {
     board: Arc<Board>,
     covering: Box<[Target]>,
     issued: Timestamp,
-    /// Twice the board's epoch when it was asked last, and one more if it said that the credential is revoked.
+    /// Four times the board's epoch when it was asked last, and what it said then: [`REVOKED`], [`RESTRAINED`].
     seen: AtomicU64,
 }
+
+/// The credential is revoked.
+const REVOKED: u64 = 1;
+/// Something is laid upon whoever shows it.
+const RESTRAINED: u64 = 2;
 
 impl Lease {
     /// A standing lease that ends by itself at `expires`.
@@ -197,6 +206,31 @@ impl Lease {
         !self.ended() && self.expires.is_none_or(|end| now < end) && self.within.iter().all(|outer| outer.stands(now))
     }
 
+    /// What is laid upon whoever shows the credential. Nothing is looked up while that is nothing.
+    #[must_use]
+    pub fn restraints(&self) -> Vec<Restraint> {
+        let Some(standing) = self.standing.as_ref().filter(|s| s.said() & RESTRAINED != 0) else { return Vec::new() };
+        standing.board.laid_upon(&standing.covering)
+    }
+
+    /// Whether whoever shows the credential may go on: it stands, and nobody has set them aside.
+    ///
+    /// # Errors
+    /// `CS0204` when the credential ended, `CS0305` in quarantine. Both break an answer off.
+    pub fn allows(&self, now: Timestamp) -> Result<(), Refusal> {
+        if !self.stands(now) {
+            let ended = Refusal::new(Code::RevokedCredential, "the credential ended during the answer");
+            return Err(Refusal { cut: true, ..ended });
+        }
+        match self.restraints().into_iter().find(|restraint| restraint.measure == Measure::Quarantine) {
+            None => Ok(()),
+            Some(Restraint { case, .. }) => {
+                let refusal = Refusal::new(Code::Quarantined, format!("in quarantine, {case}"));
+                Err(Refusal { cut: true, case: Some(case), ..refusal })
+            }
+        }
+    }
+
     /// When the lease ends by itself.
     #[must_use]
     pub const fn expires(&self) -> Option<Timestamp> {
@@ -205,17 +239,22 @@ impl Lease {
 }
 
 impl Standing {
-    /// One load while nothing changes on the board.
     fn revoked(&self) -> bool {
+        self.said() & REVOKED != 0
+    }
+
+    /// One load while nothing changes on the board.
+    fn said(&self) -> u64 {
         let epoch = self.board.epoch();
         let seen = self.seen.load(Ordering::Acquire);
-        if seen >> 1 == epoch {
-            return seen & 1 == 1;
+        if seen >> 2 == epoch {
+            return seen & (REVOKED | RESTRAINED);
         }
-        let revoked = self.board.covers(&self.covering, self.issued);
+        let revoked = if self.board.covers(&self.covering, self.issued) { REVOKED } else { 0 };
+        let restrained = if self.board.laid_upon(&self.covering).is_empty() { 0 } else { RESTRAINED };
         // A change in between is seen the next time: what is remembered is the epoch from before.
-        self.seen.store(epoch << 1 | u64::from(revoked), Ordering::Release);
-        revoked
+        self.seen.store(epoch << 2 | revoked | restrained, Ordering::Release);
+        revoked | restrained
     }
 }
 
@@ -240,6 +279,35 @@ mod tests {
         outer.end();
         assert!(!other.stands(Timestamp(0)) && !other.ended());
     }
+
+    #[test]
+    fn a_restraint_reaches_a_lease_and_leaves_it_when_it_is_over() {
+        let board = Arc::new(Board::default());
+        let lease = Lease::new(None).under(board.clone(), [Target::Role("clerk".into())].into(), Timestamp(5));
+        assert!(lease.restraints().is_empty() && lease.allows(Timestamp(9)).is_ok());
+        let laid = |measure| Restraint { case: "qua_1".into(), measure, since: Timestamp(7) };
+        board.restrain(Target::Role("boss".into()), laid(Measure::Quarantine));
+        assert!(lease.allows(Timestamp(9)).is_ok(), "somebody else's");
+        board.restrain(Target::Role("clerk".into()), laid(Measure::ReadOnly));
+        assert_eq!(lease.restraints(), [laid(Measure::ReadOnly)]);
+        assert!(lease.allows(Timestamp(9)).is_ok());
+        board.restrain(Target::Role("clerk".into()), laid(Measure::Quarantine));
+        let refusal = lease.allows(Timestamp(9)).unwrap_err();
+        assert_eq!((refusal.code, refusal.cut, refusal.case.as_deref()), (Code::Quarantined, true, Some("qua_1")));
+        assert!(lease.stands(Timestamp(9)), "the credential is good");
+        board.revoke(Target::Everything, Timestamp(1));
+        assert_eq!(
+            lease.allows(Timestamp(9)).unwrap_err().code,
+            Code::Quarantined,
+            "revocations leave restraints alone"
+        );
+        board.replace([(Target::Role("clerk".into()), Timestamp::MAX)]);
+        assert_eq!(lease.allows(Timestamp(9)).unwrap_err().code, Code::RevokedCredential);
+        board.replace([]);
+        assert!(board.replace_restraints([]) && !board.replace_restraints([]));
+        assert!(lease.allows(Timestamp(9)).is_ok());
+    }
+
     #[test]
     fn a_lease_follows_the_board() {
         let board = Arc::new(Board::default());

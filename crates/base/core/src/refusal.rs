@@ -20,11 +20,21 @@ pub struct Refusal {
     pub quotas: Vec<Quota>,
     /// The authentication that would do, where that at hand does not.
     pub step_up: Option<Arc<StepUp>>,
+    /// The case that the caller can name to whoever decides on it.
+    pub case: Option<Arc<str>>,
 }
 
 impl Refusal {
     /// Refuses with `code`, for `reason`.
     pub fn new(code: Code, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, reason: reason.into(), retry_after: None, cut: false, quotas: Vec::new(), step_up: None }
+        Self {
+            code,
+            reason: reason.into(),
+            retry_after: None,
+            cut: false,
+            quotas: Vec::new(),
+            step_up: None,
+            case: None,
+        }
     }
 }

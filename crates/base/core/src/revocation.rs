@@ -1,4 +1,5 @@
-//! Which credentials are believed no more: what a revocation is of, and the board on which all that are in force stand.
+//! Which credentials are believed no more: what a revocation is of, and the board on which all that are in force stand, restraints
+//! among them.
 //!
 //! Threat: a credential outlives the trust that it was given for. A revocation says of everything it covers that what was issued
 //! before a moment is refused; what is issued later stands, so that a person who signs in again is let in. To shut somebody out, the
@@ -15,7 +16,7 @@ use std::{
 
 use ahash::AHashMap;
 
-use crate::{Claims, Timestamp};
+use crate::{Claims, Restraint, Timestamp};
 
 /// What a revocation is of. Its text, as in `role:operator`, is what commands, the admin API, the store and audit records say.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -141,7 +142,7 @@ impl FromStr for Target {
     }
 }
 
-/// Every revocation in force. Leases look at it, and notice a change by its epoch.
+/// Every revocation and every restraint in force. Leases look at it, and notice a change by its epoch.
 ///
 /// What reads all of them from a store and then replaces them must not run beside what adds one, or it could take away what was
 /// added in between; whoever owns the store sees to that.
@@ -149,6 +150,7 @@ impl FromStr for Target {
 pub struct Board {
     epoch: AtomicU64,
     cutoffs: RwLock<AHashMap<Target, Timestamp>>,
+    restraints: RwLock<AHashMap<Target, Vec<Restraint>>>,
 }
 
 impl Board {
@@ -172,6 +174,35 @@ impl Board {
             *cutoffs = after;
             self.epoch.fetch_add(1, Ordering::Release);
         }
+    }
+
+    /// Lays a restraint upon what the target covers.
+    pub fn restrain(&self, target: Target, restraint: Restraint) {
+        let mut restraints = self.restraints.write().unwrap_or_else(PoisonError::into_inner);
+        restraints.entry(target).or_default().push(restraint);
+        self.epoch.fetch_add(1, Ordering::Release);
+    }
+
+    /// Puts these restraints in place of all there were; whether that changed anything.
+    pub fn replace_restraints(&self, all: impl IntoIterator<Item = (Target, Restraint)>) -> bool {
+        let mut after = AHashMap::<_, Vec<_>>::new();
+        for (target, restraint) in all {
+            after.entry(target).or_default().push(restraint);
+        }
+        let mut restraints = self.restraints.write().unwrap_or_else(PoisonError::into_inner);
+        let changed = *restraints != after;
+        if changed {
+            *restraints = after;
+            self.epoch.fetch_add(1, Ordering::Release);
+        }
+        changed
+    }
+
+    /// All that is laid upon whatever any of `covering` covers.
+    #[must_use]
+    pub fn laid_upon(&self, covering: &[Target]) -> Vec<Restraint> {
+        let restraints = self.restraints.read().unwrap_or_else(PoisonError::into_inner);
+        covering.iter().filter_map(|target| restraints.get(target)).flatten().cloned().collect()
     }
 
     /// Grows with each change.

@@ -1,6 +1,6 @@
 //! Which authentication would do where the one at hand does not (RFC 9470).
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
 /// What a caller has to authenticate by, written `acr=VALUE VALUE, max_age=SECONDS`; either part may be left out. What it holds can
 /// stand in a quoted string of a header as it is.
@@ -28,6 +28,13 @@ impl StepUp {
     #[must_use]
     pub const fn max_age(&self) -> Option<u32> {
         self.max_age
+    }
+
+    /// A login within the last `span`, by one of the classes of `asked`.
+    #[must_use]
+    pub fn since(asked: Option<&Self>, span: Duration) -> Self {
+        let max_age = Some(u32::try_from(span.as_secs()).unwrap_or(u32::MAX));
+        Self { acr: asked.and_then(|asked| asked.acr.clone()), max_age }
     }
 
     /// What is asked for when `other` has to be satisfied as well. Where both name context classes those of `self` are asked for:

@@ -262,10 +262,7 @@ impl Pump {
                 _ = self.rechecks.changed() => None,
                 () = sleep(LEASE_CHECK) => None,
             };
-            if !lease.stands(self.gateway.now()) {
-                let ended = Refusal::new(Code::RevokedCredential, "the credential ended during the answer");
-                return Err(Refusal { cut: true, ..ended });
-            }
+            lease.allows(self.gateway.now())?;
             if let Some(chunk) = chunk {
                 return chunk;
             }

@@ -76,6 +76,9 @@ impl Speaker {
             // The SDKs retry some refusals by themselves unless they are told not to.
             headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
         }
+        if let Some(case) = refusal.case.as_deref().and_then(|case| HeaderValue::from_str(case).ok()) {
+            headers.insert(CASE, case);
+        }
         if refusal.cut {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
@@ -154,6 +157,8 @@ pub(crate) fn name_request(headers: &mut HeaderMap, format: Format, request: Req
 const OPENAI_ID: HeaderName = HeaderName::from_static("x-request-id");
 const ANTHROPIC_ID: HeaderName = HeaderName::from_static("request-id");
 const NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
+/// The case that a refused caller can name to whoever decides on it.
+const CASE: HeaderName = HeaderName::from_static("countersign-case");
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 #[cfg(test)]

@@ -64,12 +64,50 @@ actions! {
     SendSignals = "sendSignals";
     /// Reads the gateway's own security events.
     ReadSignals = "readSignals";
+    /// Reads what is on record, one request at a time, with proofs. Each look is on record itself.
+    ReadAudit = "readAudit";
     /// Has texts looked at by the guards, and learns what they find.
     Scan = "scan";
     /// Has the keys of a tenant, a person or a conversation destroyed.
     Forget = "forget";
+    /// Reads who is held back, why, and until when.
+    ListRestraints = "listRestraints";
+    /// Holds somebody back: throttles, asks for a login, leaves them reading, sets them aside.
+    Restrain = "restrain";
+    /// Releases somebody who is held back.
+    Release = "release";
+    /// Reads which playbooks there are and what they did.
+    ListRuns = "listRuns";
+    /// Approves or declines what a playbook may not do by itself.
+    DecideRun = "decideRun";
     /// Sees the value behind a stand-in that is the same everywhere in a tenant.
     Reveal = "reveal";
+}
+
+impl Administer {
+    /// Whether it changes nothing: what somebody may still do who is held to reading.
+    #[must_use]
+    pub const fn reads(self) -> bool {
+        use Administer::{
+            ListGrants, ListKeys, ListRequests, ListRestraints, ListRevocations, ListRuns, Observe, ReadAudit,
+            ReadPolicy, ReadSignals, ReportUnused, Scan,
+        };
+        matches!(
+            self,
+            Observe
+                | ListKeys
+                | ListRestraints
+                | ListRuns
+                | ListRevocations
+                | ReadPolicy
+                | ListRequests
+                | ListGrants
+                | ReportUnused
+                | ReadSignals
+                | ReadAudit
+                | Scan
+        )
+    }
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ mod cache;
 pub mod cases;
 mod error;
 mod facts;
+mod held;
 mod index;
 mod mentions;
 mod penalty;

@@ -15,6 +15,7 @@ use crate::{
     budget::{Purse, Till, Weight},
     cache::Cache,
     facts::{Facts, Kinds},
+    held,
     mentions::Mentions,
     policy::{Policy, names},
     rates::{Hold, Limiter, Rates},
@@ -106,8 +107,9 @@ impl Stage {
     ///
     /// # Errors
     /// `CS0301` when a scope of the credential, the policy or the rule on attachments says no; `CS0302` when a policy that decides
-    /// cannot be evaluated; `CS0304` when another authentication would do.
+    /// cannot be evaluated; `CS0304` when another authentication would do; `CS1101` when the caller may read and nothing else.
     pub fn permit(&self, who: Identified, call: Call) -> Result<Permitted, Refusal> {
+        held::from(who.principal(), &call, who.at())?;
         let facts = Facts::ask(who.principal(), who.peer(), &call, who.at());
         let permit = self.loaded.load().verdict(facts).into_permit()?;
         Ok(Permitted::new(&self.permit, who, call, permit))
@@ -116,12 +118,13 @@ impl Stage {
     /// Sets rate and capacity aside for a caller, whatever is asked for: before a body is read or anything is answered.
     ///
     /// # Errors
-    /// `CS0401` when the credential's share is used up, `CS0402` when everybody's is; both say when to try again.
+    /// `CS0305` in quarantine, `CS0401` when the credential's share is used up, `CS0402` when everybody's is; these two say when to
+    /// try again.
     pub fn share(&self, who: &Identified) -> Result<Share, Refusal> {
         let loaded = self.loaded.load();
         let principal = who.principal();
-        let (hold, quota) =
-            self.limiter.take(&principal.credential, loaded.rates.of(principal), loaded.rates.total, who.at())?;
+        let rate = held::rate(principal, loaded.rates.of(principal), who.at())?;
+        let (hold, quota) = self.limiter.take(&principal.credential, rate, loaded.rates.total, who.at())?;
         Ok(Share { hold, quota, of: who.request() })
     }
 
@@ -171,7 +174,7 @@ impl Stage {
     /// May the answer return? The policy is asked again, knowing what was found in the prompt and who answers.
     ///
     /// # Errors
-    /// `CS0203` or `CS0204` when the credential ended in between, `CS0303` when the policy says no, otherwise as
+    /// `CS0203`, `CS0204` or `CS0305` when the credential ended or the caller was set aside in between, `CS0303` when the policy says no, otherwise as
     /// [`Stage::permit`].
     pub fn readmit(&self, dispatched: Dispatched, now: Timestamp) -> Result<Readmitted, Refusal> {
         let who = dispatched.principal();
@@ -180,6 +183,8 @@ impl Stage {
             let code = if expired { Code::ExpiredCredential } else { Code::RevokedCredential };
             return Err(Refusal::new(code, "the credential ended before the answer"));
         }
+        who.lease.allows(now)?;
+        held::from(who, dispatched.call(), now)?;
         let loaded = self.loaded.load_full();
         let permit = loaded.verdict(returning(&dispatched, now)).into_permit()?;
         let tainted = dispatched.context().taint > Taint::None;
@@ -225,6 +230,7 @@ impl Stage {
     }
 
     fn deed(&self, who: &Identified, what: Administer) -> Result<Permit, Refusal> {
+        held::from_deed(who.principal(), what, who.at())?;
         let facts = Facts::administer(who.principal(), who.peer(), who.at(), what);
         self.loaded.load().verdict(facts).into_permit()
     }
