@@ -50,7 +50,7 @@ const KEPT: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests {
-    use countersign_core::{RequestId, Timestamp};
+    use countersign_core::{Glimpse, RequestId, Timestamp};
     use tokio::sync::broadcast::error::TryRecvError;
 
     use super::*;
@@ -68,6 +68,7 @@ mod tests {
             refused: None,
             complete: true,
             findings: Vec::new(),
+            glimpse: Glimpse::NONE,
             input_tokens: None,
             output_tokens: None,
             bytes: 0,

@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use crate::{Call, Code, Finding, Principal, RequestId, Side, Timestamp};
+use crate::{Call, Code, Finding, Glimpse, Principal, RequestId, Side, Timestamp};
 
 /// What became of one request.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub struct Event {
     pub complete: bool,
     /// What was found, and on which side.
     pub findings: Vec<(Side, Finding)>,
+    /// What the guard saw of the prompt in passing.
+    pub glimpse: Glimpse,
     /// Tokens of the prompt, as the provider counts.
     pub input_tokens: Option<u64>,
     /// Tokens of the answer, as the provider counts.

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::{Refusal, StandIns, Timestamp, life::Readmitted, spotlight::Marks};
+use crate::{Glimpse, Refusal, StandIns, Timestamp, life::Readmitted, spotlight::Marks};
 
 /// The worst that a prompt brought into the context of its answer, mildest first.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -41,6 +41,8 @@ pub struct Context {
     pub marks: Option<Marks>,
     /// What stands in for values; none where nothing does.
     pub stand_ins: Option<Arc<StandIns>>,
+    /// What the watch may know of it.
+    pub glimpse: Glimpse,
 }
 
 /// The texts of a prompt in the guard's own normal form.

@@ -14,6 +14,12 @@ pub trait Detector: Send + Sync {
 
     /// Reports what it notices in one view of a leaf. Called once for the plain view and once for each decoded one.
     fn inspect(&self, view: &Normal<'_>, out: &mut Vec<Found>);
+
+    /// The same, and how likely the view is to be an attack, 0 to 1, where the detector can tell; 0 where it cannot.
+    fn weigh(&self, view: &Normal<'_>, out: &mut Vec<Found>) -> f32 {
+        self.inspect(view, out);
+        0.0
+    }
 }
 
 /// One thing a detector noticed in one leaf.

@@ -64,7 +64,7 @@ pub(crate) fn context(
     let unseen = attachments > 0 || slots.iter().any(|s| s.trust == Trust::Untrusted && s.channel == Channel::Other);
     let sources = gathered.filter(|_| taint > Taint::None && !unseen);
     let sources = sources.map(|g| Sources { untrusted: g.untrusted.into(), own: g.own.into() });
-    Context { taint, sources, marks: None, stand_ins: None }
+    Context { taint, sources, ..Context::default() }
 }
 
 /// Whether anything in the document comes from nobody we know.

@@ -45,16 +45,20 @@ impl Detector for Learned {
     }
 
     fn inspect(&self, view: &Normal<'_>, out: &mut Vec<Found>) {
+        self.weigh(view, out);
+    }
+
+    fn weigh(&self, view: &Normal<'_>, out: &mut Vec<Found>) -> f32 {
         // Where it was said already, a second name for it helps nobody. A doubt about one view says nothing of the next.
         let said =
             |f: &Found| matches!(f.kind, Kind::Injection | Kind::Extraction | Kind::Exfiltration) && f.rule != DOUBTFUL;
         if out.iter().any(said) {
-            return;
+            return 0.0;
         }
-        let Some((question, rule)) = question(view.channel, view.trust) else { return };
+        let Some((question, rule)) = question(view.channel, view.trust) else { return 0.0 };
         let (point, doubt) = (self.points.of(question), self.doubts.of(question));
         if point.or(doubt).is_none() {
-            return;
+            return 0.0;
         }
         let verdict = ask(question, view);
         let (likely, point) = (verdict.probability, point.unwrap_or(1.0));
@@ -62,9 +66,10 @@ impl Detector for Learned {
         let (rule, confidence) = match doubt {
             _ if likely > point => (rule, 0.5 + 0.5 * (likely - point) / (1.0 - point)),
             Some(from) if likely > from => (DOUBTFUL, 0.5 * (likely - from) / (point - from)),
-            _ => return,
+            _ => return likely,
         };
         out.push(Found { kind: Kind::Injection, rule, span: view.origin(verdict.span), confidence });
+        likely
     }
 }
 

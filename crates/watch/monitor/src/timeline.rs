@@ -1,0 +1,375 @@
+//! One timeline: two sums of evidence, the events they rest on, and what is usual. Its size does not depend on how long it goes on.
+//!
+//! The sums are CUSUMs of a mixture: that of the turns since something went wrong a share are attacks and the rest are as before. The
+//! quick one takes that share for a third and forgets within hours, the slow one for three in a hundred and forgets within weeks.
+
+use std::sync::Arc;
+
+use countersign_core::{Alert, Event, Pattern, RequestId, Sketch, Target, Timestamp, alert::Reason};
+
+use crate::{
+    Risk, Shown,
+    evidence::{Evidence, What},
+    habits::Tally,
+    peers::grown,
+};
+
+pub(crate) struct Timeline {
+    key: u64,
+    of: Target,
+    tenant: Arc<str>,
+    first: Timestamp,
+    last: Timestamp,
+    events: u32,
+    quick: f32,
+    slow: f32,
+    /// Evidence by pattern, forgotten as the quick sum is.
+    patterns: [f32; Pattern::ALL.len()],
+    raised: (Timestamp, u8),
+    reasons: [Option<Because>; REASONS],
+    suspects: [Option<Sketch>; 4],
+    passed: [u32; 8],
+    previous: Option<Sketch>,
+    /// Requests in a row with the same words, and with almost the same.
+    same: u16,
+    alike: u16,
+    /// A busy time: since when, and how many requests.
+    window: (Timestamp, u32),
+    busy: (f32, f32),
+    sensitive: (f32, f32),
+    /// For what many share: attempts, with those of long ago fading.
+    attempts: (f32, f32),
+    hours: [u8; 24],
+    models: Tally<4>,
+    tools: Tally<4>,
+    places: Tally<4>,
+}
+
+#[derive(Clone, Copy)]
+struct Because {
+    request: RequestId,
+    weight: f32,
+    what: What,
+}
+
+/// Which of the evidence belongs on a timeline.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) enum Reach {
+    /// All of it.
+    All,
+    /// What was asked and answered; not the habits of whoever asked.
+    Content,
+}
+
+/// How an attempt stands among those of others.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) enum Wide {
+    Alone,
+    Joined,
+}
+
+impl Timeline {
+    pub(crate) fn new(key: u64, of: Target, tenant: Arc<str>, now: Timestamp) -> Self {
+        Self {
+            key,
+            of,
+            tenant,
+            first: now,
+            last: now,
+            events: 0,
+            quick: 0.0,
+            slow: 0.0,
+            patterns: [0.0; Pattern::ALL.len()],
+            raised: (Timestamp(0), 0),
+            reasons: [None; REASONS],
+            suspects: [None; 4],
+            passed: [0; 8],
+            previous: None,
+            same: 0,
+            alike: 0,
+            window: (now, 0),
+            busy: (0.0, 0.0),
+            sensitive: (0.0, 0.0),
+            attempts: (0.0, 0.0),
+            hours: [0; 24],
+            models: Tally::default(),
+            tools: Tally::default(),
+            places: Tally::default(),
+        }
+    }
+
+    /// Takes the evidence of an event up.
+    pub(crate) fn add(&mut self, event: &Event, evidence: &Evidence, reach: Reach) {
+        self.fade(event.at);
+        let share = |share: f32| (1.0 - share + share * evidence.ratio).ln();
+        let (mut quick, mut slow) = (share(QUICKLY), share(SLOWLY));
+        if quick > WORTH_NAMING {
+            self.because(event, evidence.what, quick);
+        }
+        for (what, weight) in evidence.points().filter(|(what, _)| reach == Reach::All || !what.is_habit()) {
+            quick += weight;
+            slow += weight * 0.3;
+            self.because(event, what, weight);
+        }
+        self.quick = (self.quick + quick).max(0.0);
+        self.slow = (self.slow + slow).max(0.0);
+        self.settle(event);
+    }
+
+    /// As [`Timeline::add`], for what many share: it is not the attempts that count but that there are more than usual.
+    pub(crate) fn add_wide(&mut self, event: &Event, evidence: &Evidence, wide: Wide) {
+        self.fade(event.at);
+        let (times, attempts) = self.attempts;
+        let usual = (attempts + 1.0) / (times + 200.0);
+        let more = (5.0 * usual + 0.02).min(0.6).max(usual);
+        let attempt = evidence.suspicious();
+        let weight = if attempt { more / usual } else { (1.0 - more) / (1.0 - usual).max(0.01) }.ln().clamp(-1.0, 2.0);
+        if attempt {
+            self.because(event, What::More, weight.max(0.0));
+        }
+        self.quick += weight;
+        if wide == Wide::Joined {
+            self.quick += 2.0;
+            self.because(event, What::Campaign, 2.0);
+        }
+        self.quick = self.quick.max(0.0);
+        self.attempts = grown(self.attempts, f32::from(u8::from(attempt)));
+        self.settle(event);
+    }
+
+    fn fade(&mut self, now: Timestamp) {
+        let silent = now.since(self.last).as_secs_f32();
+        if silent > 0.0 {
+            let quick = (-silent / QUICK_HALF).exp2();
+            self.quick *= quick;
+            self.patterns.iter_mut().for_each(|weight| *weight *= quick);
+            self.slow *= (-silent / SLOW_HALF).exp2();
+        }
+    }
+
+    fn settle(&mut self, event: &Event) {
+        self.last = self.last.max(event.at);
+        self.events = self.events.saturating_add(1);
+        if self.quick <= 0.0 && self.slow < 0.5 {
+            // What it rested on has been outweighed.
+            self.reasons = [None; REASONS];
+            self.patterns = [0.0; Pattern::ALL.len()];
+            self.raised.1 = 0;
+        }
+    }
+
+    fn because(&mut self, event: &Event, what: What, weight: f32) {
+        if weight <= 0.0 {
+            return;
+        }
+        self.patterns[what.pattern() as usize] += weight;
+        let lightest = self.reasons.iter_mut().min_by(|a, b| {
+            let weight = |reason: &Option<Because>| reason.map_or(0.0, |reason| reason.weight);
+            weight(a).total_cmp(&weight(b))
+        });
+        if let Some(place) = lightest
+            && place.is_none_or(|lightest| lightest.weight <= weight)
+        {
+            *place = Some(Because { request: event.request, weight, what });
+        }
+    }
+
+    /// Learns what is usual.
+    pub(crate) fn learn(&mut self, event: &Event, evidence: &Evidence) {
+        evidence.habits(&mut self.hours, &mut self.models, &mut self.tools, &mut self.places);
+        if let Some(values) = evidence.sensitive {
+            self.sensitive = grown(self.sensitive, values);
+        }
+        if let Some(requests) = evidence.busy_before {
+            self.busy = grown(self.busy, requests);
+            self.window = (event.at, 0);
+        }
+        self.window.1 = self.window.1.saturating_add(1);
+        let (same, alike) = self.streaks(evidence.sketch);
+        (self.same, self.alike) = (same.min(60_000) as u16, alike.min(60_000) as u16);
+        self.previous = evidence.sketch;
+        if evidence.suspicious()
+            && let Some(sketch) = evidence.sketch
+        {
+            self.suspects.rotate_right(1);
+            self.suspects[0] = Some(sketch);
+        }
+        if event.refused.is_none() {
+            for which in evidence.passed.into_iter().filter(|which| *which != 0) {
+                if !self.has_passed(which) {
+                    self.passed.rotate_right(1);
+                    self.passed[0] = which as u32;
+                }
+            }
+        }
+    }
+
+    /// What nobody was told yet.
+    pub(crate) fn alert(&mut self, event: &Event) -> Option<Alert> {
+        let score = self.score(event.at);
+        let (at, told) = self.raised;
+        let news =
+            told == 0 || score >= told.saturating_add(STEP) || (score > told && event.at.since(at).as_secs() > AGAIN);
+        if score < ALERT || !news {
+            return None;
+        }
+        self.raised = (event.at, score);
+        let Risk { score, because } = self.risk(event.at);
+        Some(Alert {
+            at: event.at,
+            pattern: self.pattern()?,
+            of: self.of.clone(),
+            tenant: self.tenant.clone(),
+            risk: score,
+            because,
+        })
+    }
+
+    /// How far it has gone, as a share of what raises an alert.
+    pub(crate) fn level(&self, now: Timestamp) -> f32 {
+        let silent = now.since(self.last).as_secs_f32();
+        let quick = self.quick * (-silent / QUICK_HALF).exp2() / QUICK_ALERT;
+        let slow = self.slow * (-silent / SLOW_HALF).exp2() / SLOW_ALERT;
+        quick.max(slow)
+    }
+
+    pub(crate) fn score(&self, now: Timestamp) -> u8 {
+        (f32::from(ALERT) * self.level(now)).clamp(0.0, 100.0) as u8
+    }
+
+    pub(crate) fn risk(&self, now: Timestamp) -> Risk {
+        let score = self.score(now);
+        let mut because: Vec<Because> = self.reasons.iter().flatten().copied().collect();
+        because.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+        let reason = |b: Because| Reason {
+            request: b.request,
+            // An id begins with the milliseconds of its request's arrival.
+            at: Timestamp((b.request.bits() >> 80) as u64 * 1000),
+            what: b.what.as_str(),
+            weight: (b.weight * 1000.0) as i32,
+        };
+        Risk { score, because: because.into_iter().map(reason).collect() }
+    }
+
+    pub(crate) fn shown(&self, now: Timestamp) -> Shown {
+        Shown {
+            of: self.of.clone(),
+            tenant: self.tenant.clone(),
+            since: self.first,
+            last: self.last,
+            events: self.events,
+            pattern: self.pattern(),
+            risk: self.risk(now),
+        }
+    }
+
+    /// What it looks like most. That somebody is not who they were, or that others do the same, is a weaker sign than what they ask,
+    /// and says more about it.
+    fn pattern(&self) -> Option<Pattern> {
+        let weight = |pattern: &Pattern| {
+            let weight = self.patterns[*pattern as usize];
+            let tells = matches!(pattern, Pattern::AccountTakeover | Pattern::Campaign);
+            if tells { weight * 2.0 } else { weight }
+        };
+        let most = Pattern::ALL.into_iter().max_by(|a, b| weight(a).total_cmp(&weight(b)))?;
+        (weight(&most) > 0.0).then_some(most)
+    }
+
+    pub(crate) fn calm(&mut self) {
+        (self.quick, self.slow, self.raised) = (0.0, 0.0, (Timestamp(0), 0));
+        self.patterns = [0.0; Pattern::ALL.len()];
+        self.reasons = [None; REASONS];
+        self.suspects = [None; 4];
+    }
+
+    pub(crate) const fn key(&self) -> u64 {
+        self.key
+    }
+
+    pub(crate) const fn of(&self) -> &Target {
+        &self.of
+    }
+
+    pub(crate) const fn last(&self) -> Timestamp {
+        self.last
+    }
+
+    pub(crate) const fn events(&self) -> u32 {
+        self.events
+    }
+
+    pub(crate) fn suspects(&self) -> impl Iterator<Item = Sketch> {
+        self.suspects.iter().flatten().copied()
+    }
+
+    pub(crate) fn has_passed(&self, which: u64) -> bool {
+        which != 0 && self.passed.contains(&(which as u32))
+    }
+
+    pub(crate) const fn hours(&self) -> &[u8; 24] {
+        &self.hours
+    }
+
+    pub(crate) const fn models(&self) -> &Tally<4> {
+        &self.models
+    }
+
+    pub(crate) const fn tools(&self) -> &Tally<4> {
+        &self.tools
+    }
+
+    pub(crate) const fn places(&self) -> &Tally<4> {
+        &self.places
+    }
+
+    pub(crate) const fn sensitive(&self) -> (f32, f32) {
+        self.sensitive
+    }
+
+    pub(crate) const fn busy(&self) -> (f32, f32) {
+        self.busy
+    }
+
+    /// Requests of the busy time that is over, where one is.
+    pub(crate) fn busy_before(&self, now: Timestamp) -> Option<f32> {
+        (now.since(self.window.0).as_secs() >= BUSY).then_some(self.window.1 as f32)
+    }
+
+    /// Requests of this busy time, with the one that comes now.
+    pub(crate) fn busy_with(&self, now: Timestamp) -> u32 {
+        if now.since(self.window.0).as_secs() >= BUSY { 1 } else { self.window.1.saturating_add(1) }
+    }
+
+    /// Requests in a row with the same words, and with almost the same, with one that has these.
+    pub(crate) fn streaks(&self, sketch: Option<Sketch>) -> (u32, u32) {
+        let shares = self.previous.zip(sketch).map_or(0, |(one, two)| one.shares(two));
+        match shares {
+            Sketch::SAMPLES => (u32::from(self.same) + 1, u32::from(self.alike)),
+            TEMPLATE.. => (0, u32::from(self.alike) + 1),
+            _ => (0, 0),
+        }
+    }
+}
+
+/// From which score on an alert is raised.
+pub(crate) const ALERT: u8 = 50;
+/// How much further it must have gone for another alert.
+const STEP: u8 = 20;
+/// Seconds after which going further at all is news.
+const AGAIN: u64 = 3600;
+const REASONS: usize = 8;
+/// Share of a session's turns that are attacks once it has gone wrong, for each of the two sums.
+const QUICKLY: f32 = 0.3;
+const SLOWLY: f32 = 0.03;
+/// Seconds in which half of the evidence is forgotten.
+const QUICK_HALF: f32 = 2.0 * 3600.0;
+const SLOW_HALF: f32 = 7.0 * 86_400.0;
+/// The sums that one harmless session in a thousand comes to, measured by `cargo xtask bench watch`.
+const QUICK_ALERT: f32 = 7.0;
+const SLOW_ALERT: f32 = 7.0;
+/// Evidence below this is no reason that anybody would want to read.
+const WORTH_NAMING: f32 = 0.3;
+/// Seconds.
+const BUSY: u64 = 300;
+/// Samples that two questions of one template share.
+const TEMPLATE: u32 = 11;
