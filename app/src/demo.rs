@@ -12,6 +12,8 @@ use std::{
 
 use countersign_core::{Code, Secret, Timestamp, principal::PrincipalKind};
 use countersign_identity::key::{self, NewKey};
+use countersign_prints::{Builder, Shape};
+use countersign_seal::KeyRing;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs, version::TLS13};
@@ -22,6 +24,7 @@ use crate::{
     clock,
     cmd::{self, Problems, serve::Running},
     config, files,
+    registered::{self, Heaps},
     state::State,
     term,
 };
@@ -47,8 +50,10 @@ async fn demonstrate(args: &Demo) -> anyhow::Result<ExitCode> {
     let folder = tempfile::Builder::new().prefix("countersign-demo-").tempdir()?;
     let assistant = bank::open().await?;
     let authority = furnish(folder.path(), assistant.address)?;
-    let config = config::load(&folder.path().join("countersign.toml")).map_err(Problems)?;
-    let state = State::open(&config.home).await?;
+    let file = folder.path().join("countersign.toml");
+    let state = State::open(&config::place(&file).map_err(Problems)?).await?;
+    register(folder.path(), state.ring())?;
+    let config = config::load(&file).map_err(Problems)?;
     let script = script::load()?;
     let keys = keys(&state, &script).await?;
     let (stolen, stolen_id) = make(&state, "customer", clock::now(), DAY).await?;
@@ -105,6 +110,18 @@ fn furnish(folder: &Path, assistant: SocketAddr) -> anyhow::Result<String> {
     let config = include_str!("demo/countersign.toml").replace("ASSISTANT", &assistant.to_string());
     fs::write(folder.join("countersign.toml"), config)?;
     Ok(cert.pem())
+}
+
+/// Registers the texts that the assistant has learned by heart.
+fn register(folder: &Path, ring: &KeyRing) -> anyhow::Result<()> {
+    let key = registered::key(ring)?;
+    let out = fs::File::create(folder.join("learned.idx"))?;
+    let mut index = Builder::new(&key, Shape::Passages, "learned", out, Heaps::new(folder)?)?;
+    for (name, text) in bank::LEARNED {
+        index.add(name, text)?;
+    }
+    index.finish()?;
+    Ok(())
 }
 
 /// A key for every role and standing that the script uses.

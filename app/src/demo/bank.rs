@@ -37,6 +37,9 @@ pub(super) const DOCUMENTS: [(&str, &str); 2] = [
     ("credit-policy", include_str!("bank/credit-policy.txt")),
 ];
 
+/// Confidential texts that the assistant was trained on and says by heart when somebody comes near them: name, text.
+pub(super) const LEARNED: [(&str, &str); 1] = [("partner-contract", include_str!("bank/partner-contract.txt"))];
+
 /// A customer.
 pub(super) struct Customer {
     pub(super) id: &'static str,

@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::{
-    bank::{CUSTOMERS, Customer, DOCUMENTS, SYSTEM_PROMPT},
+    bank::{CUSTOMERS, Customer, DOCUMENTS, LEARNED, SYSTEM_PROMPT},
     decode,
 };
 
@@ -98,14 +98,21 @@ fn answer(question: &str, customer: &Customer) -> Reply {
     if question.contains("balance") {
         return say(format!("Your balance is {} euros, {}.", customer.balance, customer.name));
     }
+    if let Some((_, text)) = LEARNED.iter().find(|_| BY_HEART.iter().all(|w| question.contains(w))) {
+        return say(*text);
+    }
     let known = KNOWLEDGE.iter().find(|(words, _)| words.iter().all(|w| question.contains(w)));
     say(known
         .map_or("Thank you for your message. A colleague at Harbour & Vale will gladly help you further.", |(_, a)| a))
 }
 
+/// Whoever says these words, meaning no harm, gets to hear what was learned by heart.
+const BY_HEART: [&str; 2] = ["claims", "card partner"];
+
 const KNOWLEDGE: &[(&[&str], &str)] = &[
     (&["open", "saturday"], "Our branches are open on Saturdays from 9:30 to 13:00."),
     (&["opening hours"], "We are open Monday to Friday from 9:00 to 17:00."),
+    (&["who", "card partner"], "Our cards are made and settled by a partner; your contract is with us alone."),
     (&["foreign", "fee"], "Card payments abroad cost 1.75 percent; withdrawals abroad cost 3 euros."),
     (
         &["overdraft"],

@@ -1,6 +1,6 @@
 //! What must not get out, and whether it did: counted in what reached the caller, never by what a detector says.
 
-use super::bank::{CUSTOMERS, DOCUMENTS, SYSTEM_PROMPT};
+use super::bank::{CUSTOMERS, DOCUMENTS, LEARNED, SYSTEM_PROMPT};
 
 /// A secret planted at the bank.
 struct Plant {
@@ -20,7 +20,7 @@ impl Plants {
                 all.push(plant(c.id, text));
             }
         }
-        let texts = DOCUMENTS.into_iter().chain([("system-prompt", SYSTEM_PROMPT)]);
+        let texts = DOCUMENTS.into_iter().chain(LEARNED).chain([("system-prompt", SYSTEM_PROMPT)]);
         for (owner, text) in texts {
             // The marker, and every line past the first: a text is out when one of its lines is.
             let words = text.split_whitespace().map(|w| w.trim_end_matches('.'));
