@@ -1,21 +1,22 @@
-//! Prints which pieces of source code the rules for credentials flag, wrongly for the most part.
+//! Prints which pieces of source code the rules for credentials flag, wrongly for the most part; or those that `--rule` names.
 //!
-//! `cargo run --release -p countersign-guard --example code_flagged [--chunks N] FOLDER...`: N pieces of 2 KB (475 if not said) are taken
-//! from the source files below the folders, read in place, evenly and always the same.
+//! `cargo run --release -p countersign-guard --example code_flagged [--chunks N] [--rule PREFIX] FOLDER...`: N pieces of 2 KB (475
+//! if not said) are taken from the source files below the folders, read in place, evenly and always the same.
 #![expect(clippy::print_stdout, reason = "its output is what it is for")]
 
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use countersign_core::{Channel, Document, Kind, Side, Slot, SlotKind, Trust, life::Stamps};
+use countersign_core::{Channel, Document, Side, Slot, SlotKind, Trust, life::Stamps};
 use countersign_guard::{Config, Guard};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let (mut folders, mut wanted) = (Vec::new(), 475);
+    let (mut folders, mut wanted, mut rule) = (Vec::new(), 475, String::from("secret/"));
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--chunks" => wanted = args.next().unwrap_or_default().parse()?,
+            "--rule" => rule = args.next().unwrap_or_default(),
             _ => folders.push(PathBuf::from(arg)),
         }
     }
@@ -43,7 +44,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let document = Document::new(Bytes::copy_from_slice(chunk.as_bytes()), vec![slot])?;
         let found = guard.scan(Side::Prompt, &document);
         (chunks, bytes) = (chunks + 1, bytes + chunk.len());
-        let mut found = found.iter().filter(|f| f.kind == Kind::Secret).peekable();
+        let mut found = found.iter().filter(|f| f.rule.starts_with(&rule)).peekable();
         flagged += u32::from(found.peek().is_some());
         for f in found {
             let line = chunk[..f.span.start].rfind('\n').map_or(0, |i| i + 1);
