@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use countersign_audit::record::Members;
-use countersign_core::{Code, Refusal};
+use countersign_core::{Code, ConversationName, Refusal};
 use countersign_policy::Administer;
 use countersign_seal::{DataKeys, Scope, SealError};
 use data_encoding::HEXLOWER;
@@ -39,8 +39,8 @@ pub(crate) struct Whom {
     /// The subject of a person, service or agent; all of the tenant when absent.
     #[schemars(length(min = 1, max = 1024))]
     pub(crate) person: Option<String>,
-    /// One conversation of that person; all of the person when absent.
-    #[schemars(length(min = 1, max = 256))]
+    /// One conversation of that person, by the name that the caller gave it; all of the person when absent.
+    #[schemars(length(min = 1, max = 128))]
     pub(crate) conversation: Option<String>,
 }
 
@@ -61,18 +61,19 @@ impl Whom {
     /// # Errors
     /// What is wrong with it, in words for whoever asks.
     pub(crate) fn scope(&self, data: &DataKeys) -> Result<Scope<'_>, &'static str> {
-        let fits = |text: &Option<String>, most| text.as_ref().is_none_or(|text| (1..=most).contains(&text.len()));
-        if !(1..=256).contains(&self.tenant.len()) || !fits(&self.person, 1024) || !fits(&self.conversation, 256) {
+        let too_long = self.person.as_ref().is_some_and(|person| !(1..=1024).contains(&person.len()));
+        if !(1..=256).contains(&self.tenant.len()) || too_long {
             return Err("a name is empty or too long");
         }
-        let (person, conversation) = (self.person.as_deref(), self.conversation.as_deref());
-        if person.is_none() && conversation.is_some() {
+        let named = self.conversation.as_ref().map(|name| ConversationName::parse(name.as_bytes())).transpose();
+        let named = named.map_err(|_| "a conversation has a name of 1 to 128 printable characters without spaces")?;
+        if self.person.is_none() && named.is_some() {
             return Err("a conversation is somebody's: say whose");
         }
         Ok(Scope {
             tenant: &self.tenant,
-            subject: person.unwrap_or_default(),
-            conversation: conversation.map(|name| data.conversation(name.as_bytes())),
+            subject: self.person.as_deref().unwrap_or_default(),
+            conversation: named.map(|name| data.conversation(name.as_bytes())),
         })
     }
 

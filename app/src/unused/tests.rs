@@ -45,6 +45,8 @@ fn asked(at: u64, who: Who, model: &str, permit: &'static str) -> Record {
         taint: None,
         spotlight: None,
         charge: Default::default(),
+        conversation: None,
+        values: 0,
         body: None,
     })
 }

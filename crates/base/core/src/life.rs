@@ -29,7 +29,7 @@ use std::{any::Any, fmt, marker::PhantomData, net::IpAddr, ops::Deref, sync::Arc
 use bytes::Bytes;
 
 use crate::{
-    Call, Charge, Finding, Judge, Principal, Quota, Refusal, RequestId, Timestamp, Warden,
+    Call, Charge, ConversationName, Finding, Glimpse, Judge, Principal, Quota, Refusal, RequestId, Timestamp, Warden,
     taint::{Context, Taint},
 };
 
@@ -236,6 +236,7 @@ pub struct Screened {
     body: Bytes,
     findings: Vec<Finding>,
     system: Fingerprint,
+    conversation: Option<ConversationName>,
     context: Context,
 }
 
@@ -254,7 +255,14 @@ impl Screened {
             body,
             findings,
             system,
-            context: Context { taint: Taint::None, sources: None, marks: None, stand_ins: None },
+            conversation: None,
+            context: Context {
+                taint: Taint::None,
+                sources: None,
+                marks: None,
+                stand_ins: None,
+                glimpse: Glimpse::NONE,
+            },
         }
     }
 
@@ -262,6 +270,18 @@ impl Screened {
     #[must_use]
     pub fn within(self, _: &Stamp<stage::Screen>, context: Context) -> Self {
         Self { context, ..self }
+    }
+
+    /// Only the guard stage can: as a part of the conversation that its caller named.
+    #[must_use]
+    pub fn in_conversation(self, _: &Stamp<stage::Screen>, conversation: Option<ConversationName>) -> Self {
+        Self { conversation, ..self }
+    }
+
+    /// The conversation that it is a part of, where its caller named one.
+    #[must_use]
+    pub const fn conversation(&self) -> Option<&ConversationName> {
+        self.conversation.as_ref()
     }
 
     /// The body that may leave.

@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, fmt};
 
-use crate::{Document, Entity, Principal, Refusal, Secret};
+use crate::{ConversationName, Document, Entity, Principal, Refusal, Secret};
 
 /// What kind of stand-in is made.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -65,12 +65,12 @@ pub trait Vault: Send + Sync {
     /// way it is one of this caller's, in this tenant.
     ///
     /// # Errors
-    /// When the name is not one, or there is no key for it.
+    /// When there is no key for it.
     fn conversation(
         &self,
         principal: &Principal,
         document: &Document,
-        named: Option<&[u8]>,
+        named: Option<&ConversationName>,
     ) -> Result<Box<dyn Mint>, Refusal>;
 }
 
@@ -83,6 +83,8 @@ pub struct StandIns {
     alike: Vec<(Box<str>, Secret<String>)>,
     /// The caller may see values that come back in the answer.
     shown: bool,
+    /// What they stand for is kept, sealed, for those who may have it revealed.
+    kept: bool,
 }
 
 /// A value and its type.
@@ -96,6 +98,13 @@ impl StandIns {
     #[must_use]
     pub fn new(shown: bool) -> Self {
         Self { shown, ..Self::default() }
+    }
+
+    /// The same, of which it is to be kept what they stand for.
+    #[must_use]
+    pub const fn keeping(mut self) -> Self {
+        self.kept = true;
+        self
     }
 
     /// Takes in one that is recognised by its `tag`; false where the tag stands for another value already.
@@ -123,6 +132,14 @@ impl StandIns {
     #[must_use]
     pub fn tagged(&self, tag: &str) -> Option<(Entity, &str)> {
         self.tagged.get(tag).map(|value| (value.entity, value.text.expose().as_str()))
+    }
+
+    /// Those that are to be kept, by their tags, with types and values.
+    pub fn kept(&self) -> impl Iterator<Item = (&str, Entity, &str)> {
+        let all = self
+            .kept
+            .then(|| self.tagged.iter().map(|(tag, value)| (&**tag, value.entity, value.text.expose().as_str())));
+        all.into_iter().flatten()
     }
 
     /// Those that look like a value, with the values.
@@ -187,6 +204,10 @@ mod tests {
         assert_eq!(many + 1, MOST_ALIKE);
         assert_eq!(all.tagged("k7f3qab"), Some((Entity::Person, "Ann Smith")));
         assert_eq!(all.entities(), [Entity::Person]);
+        assert_eq!(all.kept().count(), 0, "unless that is asked for");
+        let mut kept = StandIns::new(true).keeping();
+        assert!(kept.add("k7f3qab", Entity::Person, "Ann Smith"));
+        assert_eq!(kept.kept().collect::<Vec<_>>(), [("k7f3qab", Entity::Person, "Ann Smith")]);
         assert_eq!(all.values().count(), 1 + MOST_ALIKE);
         assert!(!format!("{all:?}").contains("Ann"));
     }

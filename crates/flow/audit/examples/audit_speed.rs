@@ -130,6 +130,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                             record: intended.record(),
                             tenant: principal.tenant.clone(),
                             subject: principal.subject.clone(),
+                            conversation: None,
                             at: now(),
                             status: 200,
                             code: None,

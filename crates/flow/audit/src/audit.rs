@@ -11,11 +11,11 @@ use std::{
 
 use bytes::Bytes;
 use countersign_core::{
-    Call, Clock, Code, Finding, Principal, Refusal, RequestId, Taint, Timestamp,
+    Call, Clock, Code, ConversationName, Finding, Principal, Refusal, RequestId, Taint, Timestamp,
     life::{Intended, Peer, Screened, Stamp, stage},
     taint::Context,
 };
-use countersign_seal::{DataKeys, KeyRing, Scope, SealError};
+use countersign_seal::{ConversationId, DataKeys, KeyRing, Scope, SealError};
 
 use crate::{
     AuditError, Dir, frame,
@@ -27,6 +27,7 @@ use crate::{
     record::{self, ANSWER, Opened, PROMPT, Record, Sealed, VERSION, bound_to, clip, micros},
     spending::{self, Spending, Tally},
     tiles::{Tile, Tiles, WIDTH},
+    values,
     witness::WITNESSED,
     writer::Writer,
 };
@@ -50,8 +51,10 @@ pub struct Outcome {
     pub record: u64,
     /// Whose key seals the answer: the tenant,
     pub tenant: Arc<str>,
-    /// and the principal.
+    /// the principal,
     pub subject: Arc<str>,
+    /// and the conversation, where its caller named one.
+    pub conversation: Option<ConversationName>,
     /// When it ended.
     pub at: Timestamp,
     /// The HTTP status that the caller saw.
@@ -172,7 +175,10 @@ impl Audit {
     pub async fn refused(&self, refused: Refused) -> Result<(), Refusal> {
         let Refused { request, at, peer, who, call, code, reason, findings, body } = refused;
         let sealed = match (&who, body) {
-            (Some(who), Some(body)) => self.seal(&who.tenant, &who.subject, request, PROMPT, &[&body])?,
+            (Some(who), Some(body)) => {
+                let scope = Scope { tenant: &who.tenant, subject: &who.subject, conversation: None };
+                self.seal(&scope, request, PROMPT, &[&body])?
+            }
             _ => Vec::new(),
         };
         let item = item_with(sealed, |body| {
@@ -282,9 +288,11 @@ impl Audit {
 
     fn intent(&self, screened: &Screened) -> Result<Item, Refusal> {
         let principal = screened.principal();
-        let Context { taint, marks, .. } = screened.context();
-        let sealed =
-            self.seal(&principal.tenant, &principal.subject, screened.request(), PROMPT, &[screened.body()])?;
+        let Context { taint, marks, stand_ins, .. } = screened.context();
+        let conversation = self.conversation(screened.conversation());
+        let scope = Scope { tenant: &principal.tenant, subject: &principal.subject, conversation };
+        let values = values::write(stand_ins.as_deref())?;
+        let sealed = self.seal(&scope, screened.request(), PROMPT, &[screened.body(), values.expose()])?;
         item_with(sealed, |body| {
             Record::Intent(record::Intent {
                 request: screened.request(),
@@ -297,17 +305,21 @@ impl Audit {
                 taint: (*taint > Taint::None).then(|| taint.as_str().into()),
                 spotlight: marks.as_ref().map(|marks| marks.how.as_str().into()),
                 charge: screened.charge().amounts().collect(),
+                conversation,
+                values: values.expose().len() as u64,
                 body,
             })
         })
     }
 
     fn outcome(&self, outcome: Outcome) -> Result<Item, Refusal> {
+        let conversation = self.conversation(outcome.conversation.as_ref());
+        let scope = Scope { tenant: &outcome.tenant, subject: &outcome.subject, conversation };
         let sealed = match (&outcome.answer_sha256, &outcome.answer) {
             (None, None) => Vec::new(),
             (sha256, answer) => {
                 let parts: [&[u8]; 2] = [&sha256.unwrap_or_default(), answer.as_deref().unwrap_or_default()];
-                self.seal(&outcome.tenant, &outcome.subject, outcome.request, ANSWER, &parts)?
+                self.seal(&scope, outcome.request, ANSWER, &parts)?
             }
         };
         item_with(sealed, |answer| {
@@ -317,6 +329,7 @@ impl Audit {
                 at: micros(outcome.at),
                 tenant: outcome.tenant,
                 subject: outcome.subject,
+                conversation,
                 status: outcome.status,
                 code: outcome.code.map(|c| c.id().into()),
                 reason: outcome.reason.map(short),
@@ -334,17 +347,14 @@ impl Audit {
         })
     }
 
-    /// Under the key of the one whose text it is, so that they can be forgotten by themselves.
-    fn seal(
-        &self,
-        tenant: &str,
-        subject: &str,
-        request: RequestId,
-        kind: &str,
-        parts: &[&[u8]],
-    ) -> Result<Vec<u8>, Refusal> {
+    fn conversation(&self, named: Option<&ConversationName>) -> Option<ConversationId> {
+        named.map(|name| self.keys.data.conversation(name.as_bytes()))
+    }
+
+    /// Under the key of the one whose text it is, and of the conversation, so that they can be forgotten by themselves.
+    fn seal(&self, scope: &Scope<'_>, request: RequestId, kind: &str, parts: &[&[u8]]) -> Result<Vec<u8>, Refusal> {
         let aad = bound_to(&self.keys.origin, request, kind);
-        let key = self.keys.data.key(&Scope { tenant, subject, conversation: None });
+        let key = self.keys.data.key(scope);
         let sealed = key.and_then(|key| key.seal(PURPOSE, &aad, parts));
         sealed.map_err(|cause| Refusal::new(Code::AuditFailed, format!("the body cannot be sealed: {cause}")))
     }

@@ -17,6 +17,7 @@ pub mod record;
 pub mod show;
 mod spending;
 mod tiles;
+mod values;
 pub mod verify;
 mod walk;
 pub mod witness;

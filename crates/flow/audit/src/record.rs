@@ -8,7 +8,7 @@ use std::{borrow::Cow, collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use countersign_core::{Call, Finding, Principal, RequestId, Timestamp, life::Peer};
-use countersign_seal::Scope;
+use countersign_seal::{ConversationId, Scope};
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 
@@ -100,6 +100,12 @@ pub struct Intent {
     /// What is set aside of budgets. It counts as spent unless an outcome gives it back.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub charge: Amounts,
+    /// The conversation, where its caller named one. Its key seals the body.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "text::conversation")]
+    pub conversation: Option<ConversationId>,
+    /// Bytes at the end of the sealed text that are not of the body: what its stand-ins stand for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub values: u64,
     /// The body as it leaves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Sealed>,
@@ -117,9 +123,12 @@ pub struct Outcome {
     pub at: Micros,
     /// Whose key seals the answer: the tenant,
     pub tenant: Arc<str>,
-    /// and the principal.
+    /// the principal,
     #[serde(default, skip_serializing_if = "str::is_empty")]
     pub subject: Arc<str>,
+    /// and the conversation, where its caller named one.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "text::conversation")]
+    pub conversation: Option<ConversationId>,
     /// The HTTP status that the caller saw.
     pub status: u16,
     /// The code of the refusal, if it was one.
@@ -395,6 +404,10 @@ pub enum BadEntry {
     Newer(u64),
 }
 
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 impl Entry {
     /// Reads an entry.
     ///
@@ -445,14 +458,14 @@ impl Record {
     /// The sealed text beside it: whose key, what kind of text, and the reference.
     #[must_use]
     pub fn sealed(&self) -> Option<(Scope<'_>, &'static str, &Sealed)> {
-        fn of<'a>(tenant: &'a str, subject: &'a str) -> Scope<'a> {
-            Scope { tenant, subject, conversation: None }
+        fn of<'a>(tenant: &'a str, subject: &'a str, conversation: Option<ConversationId>) -> Scope<'a> {
+            Scope { tenant, subject, conversation }
         }
         match self {
-            Self::Intent(r) => r.body.as_ref().map(|b| (of(&r.who.tenant, &r.who.subject), PROMPT, b)),
-            Self::Outcome(r) => r.answer.as_ref().map(|b| (of(&r.tenant, &r.subject), ANSWER, b)),
+            Self::Intent(r) => r.body.as_ref().map(|b| (of(&r.who.tenant, &r.who.subject, r.conversation), PROMPT, b)),
+            Self::Outcome(r) => r.answer.as_ref().map(|b| (of(&r.tenant, &r.subject, r.conversation), ANSWER, b)),
             Self::Refused(r) => {
-                r.who.as_ref().zip(r.body.as_ref()).map(|(w, b)| (of(&w.tenant, &w.subject), PROMPT, b))
+                r.who.as_ref().zip(r.body.as_ref()).map(|(w, b)| (of(&w.tenant, &w.subject, None), PROMPT, b))
             }
             Self::Opened(_) | Self::Answered(_) | Self::Changed(_) | Self::Strangers(_) | Self::Gap(_) => None,
         }

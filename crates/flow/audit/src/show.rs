@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use countersign_core::{Entity, Secret};
 use countersign_seal::{DataKeys, SealError};
 use data_encoding::HEXLOWER;
 use serde::Serialize;
@@ -12,6 +13,7 @@ use crate::{
     journal::segments,
     merkle::{self, Hash},
     record::{ANSWER, Entry, Record, bound_to},
+    values,
     walk::{Step, Walk},
 };
 
@@ -42,16 +44,45 @@ impl Shown {
     /// # Errors
     /// [`SealError::Forgotten`] when its key was destroyed; others when it is damaged, or the log has another name.
     pub fn text(&self, origin: &str, keys: &DataKeys) -> Result<Option<Text>, SealError> {
-        let Some(((scope, kind, _), request)) = self.record.sealed().zip(self.record.request()) else {
-            return Ok(None);
-        };
-        let mut bytes = keys.key(&scope)?.open(PURPOSE, &bound_to(origin, request, kind), &self.sealed)?;
+        let Some((mut bytes, kind)) = self.open(origin, keys)? else { return Ok(None) };
         if kind != ANSWER {
+            bytes.truncate(self.values_at(bytes.len()));
             return Ok(Some(Text { sha256: merkle::sha256(&bytes), bytes }));
         }
         let sha256 = *bytes.first_chunk::<32>().ok_or(SealError::NotAnEnvelope)?;
         bytes.drain(..sha256.len());
         Ok(Some(Text { bytes, sha256 }))
+    }
+
+    /// The type and the value of which a stand-in with this tag was made for this request; none where none was, or it was not kept.
+    ///
+    /// # Errors
+    /// As [`Shown::text`].
+    pub fn value(
+        &self,
+        tag: &str,
+        origin: &str,
+        keys: &DataKeys,
+    ) -> Result<Option<(Entity, Secret<String>)>, SealError> {
+        let Some((bytes, _)) = self.open(origin, keys)? else { return Ok(None) };
+        let bytes = Secret::new(bytes);
+        let kept = bytes.expose().get(self.values_at(bytes.expose().len())..).unwrap_or_default();
+        values::find(kept, tag)
+    }
+
+    /// All that is sealed, and what kind of text it is.
+    fn open(&self, origin: &str, keys: &DataKeys) -> Result<Option<(Vec<u8>, &'static str)>, SealError> {
+        let Some(((scope, kind, _), request)) = self.record.sealed().zip(self.record.request()) else {
+            return Ok(None);
+        };
+        let opened = keys.key(&scope)?.open(PURPOSE, &bound_to(origin, request, kind), &self.sealed)?;
+        Ok(Some((opened, kind)))
+    }
+
+    /// Where, in a text of this length, the values behind its stand-ins begin.
+    fn values_at(&self, length: usize) -> usize {
+        let values = if let Record::Intent(intent) = &self.record { intent.values } else { 0 };
+        length.saturating_sub(usize::try_from(values).unwrap_or(usize::MAX))
     }
 }
 

@@ -105,6 +105,7 @@ pub(crate) fn outcome(n: u64, record: u64, answer: &str) -> Outcome {
         record,
         tenant: "acme".into(),
         subject: "u-1".into(),
+        conversation: None,
         at: clock().now(),
         status: 200,
         code: None,

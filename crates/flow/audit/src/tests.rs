@@ -2,7 +2,8 @@
 
 mod crash;
 
-use countersign_core::Code;
+use countersign_core::{Code, ConversationName, Entity, StandIns, taint::Context};
+use countersign_seal::{DataKeyRow, Scope};
 
 use crate::{
     Checkpoint, Dir, DiskDir, MemoryDir, find, merkle,
@@ -231,12 +232,87 @@ fn a_remembered_checkpoint_finds_a_rewritten_history() {
     });
 }
 
+/// Forgets `whom` in these keys.
+fn forget(
+    ring: &countersign_seal::KeyRing,
+    data: &countersign_seal::DataKeys,
+    rows: &mut Vec<DataKeyRow>,
+    whom: &Scope<'_>,
+) {
+    let forgetting = data.forget(ring, whom).unwrap();
+    rows.retain(|row| !forgetting.gone.contains(&row.place));
+    rows.extend(forgetting.come);
+    data.load(ring, rows).unwrap();
+}
+
+#[test]
+fn a_conversation_is_forgotten_by_itself_and_with_its_person() {
+    run(async {
+        let dir = MemoryDir::default();
+        let ring = ring();
+        let mut rows = countersign_seal::DataKeys::begin(&ring).unwrap();
+        let data = std::sync::Arc::new(countersign_seal::DataKeys::open(&ring, &rows).unwrap());
+        let keys = crate::Keys { ring: ring.clone(), data: data.clone(), origin: ORIGIN.to_owned() };
+        let stamp = countersign_core::life::Stamps::issue().intend;
+        let audit = crate::Audit::open(stamp, std::sync::Arc::new(dir.clone()), keys, clock()).unwrap();
+        let stamps = countersign_core::life::Stamps::issue();
+        for (n, name) in [None, Some("one"), Some("two")].into_iter().enumerate() {
+            let n = n as u64;
+            let name = name.map(|name| ConversationName::parse(name.as_bytes()).unwrap());
+            let mut made = StandIns::new(true).keeping();
+            assert!(made.add("k7f3qab", Entity::Email, &format!("ann-{n}@bank.example")));
+            let context = Context { stand_ins: Some(std::sync::Arc::new(made)), ..Context::default() };
+            let asked = screened(n, "mail [EMAIL_1:k7f3qab]").within(&stamps.screen, context);
+            let intended = audit.intend(asked.in_conversation(&stamps.screen, name.clone())).await.unwrap();
+            let ended = crate::Outcome { conversation: name, ..outcome(n, intended.record(), "it is sent") };
+            audit.settle(ended).await.unwrap();
+        }
+        audit.close().await;
+        let readable = || {
+            let mut all = Vec::new();
+            for shown in show::records(&dir).unwrap().map(Result::unwrap).filter(|s| s.record.sealed().is_some()) {
+                let value =
+                    shown.value("k7f3qab", ORIGIN, &data).map(|found| found.map(|(_, value)| value.expose().clone()));
+                match shown.text(ORIGIN, &data) {
+                    // What stand-ins stand for is no part of the text that is shown.
+                    Ok(Some(text)) if text.bytes == b"mail [EMAIL_1:k7f3qab]" => all.extend(value.unwrap()),
+                    Ok(Some(text)) => assert!(text.bytes == b"it is sent" && value == Ok(None)),
+                    other => {
+                        assert_eq!(other.err(), Some(countersign_seal::SealError::Forgotten));
+                        assert_eq!(value, Err(countersign_seal::SealError::Forgotten));
+                    }
+                }
+            }
+            let verifiers = ring.verifiers(ORIGIN).unwrap();
+            let against =
+                crate::verify::Against { origin: ORIGIN, keys: &verifiers, data: Some(&data), remembered: None };
+            let report = crate::verify::verify(&dir, &against);
+            assert!(report.is_whole());
+            assert_eq!((report.opened, report.forgotten), (2 * all.len() as u64, 6 - 2 * all.len() as u64));
+            all
+        };
+        assert_eq!(readable(), ["ann-0@bank.example", "ann-1@bank.example", "ann-2@bank.example"]);
+        let entries =
+            dir.list("journal").unwrap().into_iter().flat_map(|path| dir.read(&path).unwrap()).collect::<Vec<_>>();
+        let clear = String::from_utf8_lossy(&entries);
+        assert!(
+            !clear.contains("bank.example") && !clear.contains("\"one\""),
+            "neither a value nor a name is in the clear"
+        );
+        let person = Scope { tenant: "acme", subject: "u-1", conversation: None };
+        forget(&ring, &data, &mut rows, &Scope { conversation: Some(data.conversation(b"one")), ..person });
+        assert_eq!(readable(), ["ann-0@bank.example", "ann-2@bank.example"]);
+        forget(&ring, &data, &mut rows, &person);
+        assert_eq!(readable(), [""; 0]);
+    });
+}
+
 #[test]
 fn who_is_forgotten_leaves_a_log_that_verifies() {
     run(async {
         let dir = MemoryDir::default();
         let ring = ring();
-        let rows = countersign_seal::DataKeys::begin(&ring).unwrap();
+        let mut rows = countersign_seal::DataKeys::begin(&ring).unwrap();
         let data = std::sync::Arc::new(countersign_seal::DataKeys::open(&ring, &rows).unwrap());
         let keys = crate::Keys { ring: ring.clone(), data: data.clone(), origin: ORIGIN.to_owned() };
         let stamp = countersign_core::life::Stamps::issue().intend;
@@ -253,11 +329,7 @@ fn who_is_forgotten_leaves_a_log_that_verifies() {
             crate::verify::verify(&dir, &against)
         };
         assert_eq!((verified().opened, verified().forgotten), (6, 0));
-        let scope = countersign_seal::Scope { tenant: "acme", subject: "u-1", conversation: None };
-        let forgetting = data.forget(&ring, &scope).unwrap();
-        let kept = rows.into_iter().filter(|row| !forgetting.gone.contains(&row.place));
-        let rows: Vec<_> = kept.chain(forgetting.come).collect();
-        data.load(&ring, &rows).unwrap();
+        forget(&ring, &data, &mut rows, &Scope { tenant: "acme", subject: "u-1", conversation: None });
         let report = verified();
         assert!(report.is_whole());
         assert_eq!((report.opened, report.forgotten), (0, 6));

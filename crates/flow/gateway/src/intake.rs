@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use countersign_core::{Code, Refusal};
+use countersign_core::{Code, ConversationName, Refusal};
 use http::{HeaderMap, header};
 use http_body::Body;
 use http_body_util::BodyExt;
@@ -28,6 +28,16 @@ pub(crate) fn announced(headers: &HeaderMap, limits: &Limits) -> Result<(), Refu
         return Err(Refusal::new(Code::TooLarge, "the announced length is over the limit"));
     }
     Ok(())
+}
+
+/// The conversation that the caller says it belongs to.
+pub(crate) fn conversation(headers: &HeaderMap) -> Result<Option<ConversationName>, Refusal> {
+    let mut names = headers.get_all(CONVERSATION).iter();
+    match (names.next(), names.next()) {
+        (None, _) => Ok(None),
+        (Some(name), None) => ConversationName::parse(name.as_bytes()).map(Some),
+        (Some(_), Some(_)) => Err(Refusal::new(Code::Malformed, "the conversation is named twice")),
+    }
 }
 
 /// Reads the whole body, of `most` bytes and within `time`.
@@ -79,6 +89,9 @@ fn is_json(kind: &[u8]) -> bool {
         && (charset.is_empty() || charset.eq_ignore_ascii_case("charset=utf-8"))
 }
 
+/// The header by which a caller names the conversation that a request belongs to.
+const CONVERSATION: &str = "countersign-conversation";
+
 #[cfg(test)]
 mod tests {
     use std::{convert::Infallible, io};
@@ -113,6 +126,22 @@ mod tests {
         assert_eq!(refused(&[JSON, ("content-encoding", "gzip")]), Some(Code::UnsupportedMedia));
         assert_eq!(refused(&[JSON, ("content-encoding", "identity")]), None);
         assert_eq!(refused(&[JSON, ("content-length", "99999999999")]), Some(Code::TooLarge));
+    }
+
+    #[test]
+    fn a_conversation_is_named_once_or_not_at_all() {
+        let named = |names: &[&'static [u8]]| {
+            let mut headers = HeaderMap::new();
+            for name in names {
+                headers.append(CONVERSATION, HeaderValue::from_bytes(name).unwrap());
+            }
+            conversation(&headers).map_err(|refusal| refusal.code)
+        };
+        assert_eq!(named(&[]), Ok(None));
+        assert_eq!(named(&[b"c-1"]).unwrap().unwrap().as_bytes(), b"c-1");
+        for bad in [&[&b""[..]][..], &[b"a b"], &[b"\xe9"], &[b"c-1", b"c-2"], &[b"c-1", b"c-1"]] {
+            assert_eq!(named(bad), Err(Code::Malformed), "{bad:?}");
+        }
     }
 
     const TIME: Duration = Duration::from_secs(30);

@@ -10,7 +10,7 @@ use countersign_audit::{
     record::{Answered, Judged},
 };
 use countersign_core::{
-    Call, Charge, Code, Event, Finding, Format, Onlooker, Principal, Refusal, RequestId, Side, Timestamp,
+    Call, Charge, Code, ConversationName, Event, Finding, Format, Onlooker, Principal, Refusal, RequestId, Side, Timestamp,
     charge::Ending,
     life::{Dispatched, Intended, Peer, Released},
     principal::Method,
@@ -38,6 +38,7 @@ struct Account {
     call: Option<Call>,
     /// Index of the intent's record, once there is one.
     record: Option<u64>,
+    conversation: Option<ConversationName>,
     /// What budgets have set aside, to be settled whatever happens.
     charge: Option<(Arc<Policy>, Arc<Charge>)>,
     /// Whether any of the request may have reached a provider, as far as budgets are concerned: from the moment it may leave.
@@ -99,6 +100,7 @@ impl Ledger {
             principal: None,
             call: None,
             record: None,
+            conversation: None,
             charge: None,
             left: false,
             called: false,
@@ -155,6 +157,7 @@ impl Ledger {
     pub(crate) fn intended(&mut self, intended: &Intended) {
         self.note(|a| {
             a.record = Some(intended.record());
+            a.conversation = intended.conversation().cloned();
             // Whoever goes away from now on cannot say that nothing was sent.
             a.left = true;
             // Known to be a configured model only now; before, it is whatever a caller wrote.
@@ -361,6 +364,7 @@ impl Account {
             record: self.record.unwrap_or_default(),
             tenant: self.principal.as_ref().map_or_else(|| "".into(), |p| p.tenant.clone()),
             subject: self.principal.as_ref().map_or_else(|| "".into(), |p| p.subject.clone()),
+            conversation: self.conversation.take(),
             at: now,
             status,
             code: self.refusal.as_ref().map(|r| r.code),

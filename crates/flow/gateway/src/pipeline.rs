@@ -276,6 +276,7 @@ impl Gateway {
             Route::Health | Route::Ready => return Err(Refusal::new(Code::Internal, "answered before")),
         };
         intake::announced(&parts.headers, &self.limits)?;
+        let named = intake::conversation(&parts.headers)?;
         let body = intake::read(body, self.limits.wire.body, self.limits.body_time).await?;
         let bytes = body.len() as u64;
         let ask = Ask::read(format, body, &self.limits.wire).map_err(|e| Refusal::new(e.code(), e.to_string()))?;
@@ -296,9 +297,10 @@ impl Gateway {
         let quotas = reserved.quotas().to_vec();
 
         // Is the prompt safe.
-        let named = parts.headers.get(CONVERSATION).map(HeaderValue::as_bytes);
-        let screened =
-            stages.guard.screen(reserved, &ask.document, spotlit.as_ref(), named).map_err(|w| ledger.withheld(w))?;
+        let screened = stages
+            .guard
+            .screen(reserved, &ask.document, spotlit.as_ref(), named.as_ref())
+            .map_err(|w| ledger.withheld(w))?;
         ledger.saw(screened.findings());
 
         // On record before anything leaves.
@@ -514,7 +516,5 @@ fn typed(body: AnswerBody, kind: &'static str) -> Response<AnswerBody> {
     response
 }
 
-/// The header by which a caller names the conversation that a request belongs to.
-const CONVERSATION: &str = "countersign-conversation";
 const JSON: &str = "application/json";
 const EVENTS: &str = "text/event-stream; charset=utf-8";

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use countersign_core::{
-    Action, Channel, Code, Document, Finding, Kind, Leaf, Mint, Refusal, Side,
+    Action, Channel, Code, ConversationName, Document, Finding, Kind, Leaf, Mint, Refusal, Side,
     life::{Fingerprint, Reserved, Screened},
     taint::Context,
 };
@@ -21,18 +21,18 @@ impl Guard {
     /// wants stand-ins for has those of the conversation that the caller `named`, or of the one that began with these words.
     ///
     /// # Errors
-    /// `CS0501` when policy refuses a finding, `CS0107` when a limit is passed, `CS0503` when a mask or a stand-in cannot be made,
-    /// `CS0101` when what the caller named is no name.
+    /// `CS0501` when policy refuses a finding, `CS0107` when a limit is passed, `CS0503` when a mask or a stand-in cannot be made.
     pub fn screen(
         &self,
         reserved: Reserved,
         document: &Document,
         spotlit: Option<&Spotlit<'_>>,
-        named: Option<&[u8]>,
+        named: Option<&ConversationName>,
     ) -> Result<Screened, Withheld> {
         let mint = self.vault.as_ref().map(|vault| vault.conversation(reserved.principal(), document, named));
         let mint = mint.transpose().map_err(|refusal| Withheld { refusal, findings: Vec::new() })?;
-        self.screen_minting(reserved, document, spotlit, mint)
+        let screened = self.screen_minting(reserved, document, spotlit, mint)?;
+        Ok(screened.in_conversation(&self.stamp, named.cloned()))
     }
 
     /// As [`Guard::screen`]. Without a `mint`, what would have a stand-in is masked.

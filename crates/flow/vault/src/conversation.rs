@@ -43,7 +43,7 @@ impl Conversation {
         // Tags of two values are the same once in 2^34 pairs; the second one then has its next tag.
         for attempt in 0..ATTEMPTS {
             let hash = self.hash(&[b"tag", entity.as_str().as_bytes(), value.as_bytes(), &[attempt]]);
-            let tag = tag(&hash);
+            let tag = drawn(&hash);
             if self.all.add(&tag, entity, value) {
                 return Some(format!("[{}_{}:{tag}]", entity.as_str(), self.number(entity, value)));
             }
@@ -97,8 +97,18 @@ impl fmt::Debug for Conversation {
     }
 }
 
+/// The type and the tag of a stand-in of some conversation, as it stands in a text; none where it does not read as one.
+#[must_use]
+pub fn tag(token: &str) -> Option<(Entity, String)> {
+    let (name, tag) = token.trim().trim_start_matches('[').trim_end_matches(']').split_once(':')?;
+    let (entity, number) = name.rsplit_once('_')?;
+    let plain = |text: &str, fits: fn(&u8) -> bool| !text.is_empty() && text.as_bytes().iter().all(fits);
+    (plain(number, u8::is_ascii_digit) && plain(tag, u8::is_ascii_alphanumeric)).then_some(())?;
+    Some((Entity::parse(&entity.to_ascii_uppercase())?, tag.to_ascii_lowercase()))
+}
+
 /// Seven characters, the first a letter, so that no tag reads as a number.
-fn tag(hash: &[u8; 32]) -> String {
+fn drawn(hash: &[u8; 32]) -> String {
     let mut bits = hash.iter().take(8).fold(0_u64, |all, byte| all << 8 | u64::from(*byte));
     let mut out = String::with_capacity(TAG);
     for place in 0..TAG {

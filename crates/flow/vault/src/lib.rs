@@ -10,11 +10,14 @@ mod siv;
 
 use std::{fmt, sync::Arc};
 
-use countersign_core::{Channel, Code, Document, Entity, Mint, Principal, Refusal, Secret, StandIns, Vault};
+use countersign_core::{
+    Channel, Code, ConversationName, Document, Entity, Mint, Principal, Refusal, Secret, StandIns, Vault,
+};
 
 use conversation::Conversation;
 use lasting::Lasting;
 
+pub use conversation::tag;
 pub use keys::Keys;
 
 /// Makes the stand-ins of a deployment. Used behind an `Arc` by every request at once.
@@ -22,6 +25,8 @@ pub struct Tokens {
     keys: Arc<dyn Keys>,
     /// The roles of those who get values back; empty for everyone.
     shown_to: Vec<String>,
+    /// What stand-ins stand for is kept, sealed.
+    kept: bool,
 }
 
 impl Tokens {
@@ -29,11 +34,15 @@ impl Tokens {
     /// prompts; all of them do where it is empty.
     #[must_use]
     pub fn new(keys: Arc<dyn Keys>, shown_to: Vec<String>) -> Self {
-        Self { keys, shown_to }
+        Self { keys, shown_to, kept: false }
     }
-}
 
-impl Tokens {
+    /// The same, whose stand-ins can be revealed later: what they stand for goes along with the request, to be kept sealed.
+    #[must_use]
+    pub fn keeping(self) -> Self {
+        Self { kept: true, ..self }
+    }
+
     /// The type and the value behind a stand-in that is the same everywhere in `tenant`, as it stands in a text; none where it is not
     /// one of theirs.
     #[must_use]
@@ -54,14 +63,10 @@ impl Vault for Tokens {
         &self,
         principal: &Principal,
         document: &Document,
-        named: Option<&[u8]>,
+        named: Option<&ConversationName>,
     ) -> Result<Box<dyn Mint>, Refusal> {
         let id = match named {
-            Some(name) if name.is_empty() || name.len() > MOST_NAME || !name.iter().all(u8::is_ascii_graphic) => {
-                let reason = "the name of the conversation is not 1 to 128 printable characters without spaces";
-                return Err(Refusal::new(Code::Malformed, reason));
-            }
-            Some(name) => name.to_vec(),
+            Some(name) => name.as_bytes().to_vec(),
             // No name holds a zero.
             None => [b"\0", beginning(document).as_slice()].concat(),
         };
@@ -69,7 +74,9 @@ impl Vault for Tokens {
         let shown = self.shown_to.is_empty()
             || principal.roles.iter().any(|role| self.shown_to.iter().any(|shown| **shown == **role));
         let lasting = Lasting::new(Arc::clone(&self.keys), Arc::clone(&principal.tenant));
-        Ok(Box::new(Conversation::new(&key, lasting, StandIns::new(shown))))
+        let all = StandIns::new(shown);
+        let all = if self.kept { all.keeping() } else { all };
+        Ok(Box::new(Conversation::new(&key, lasting, all)))
     }
 }
 
@@ -115,9 +122,6 @@ fn beginning(document: &Document) -> Vec<u8> {
     }
     all
 }
-
-/// Bytes of the name that a caller gives a conversation.
-const MOST_NAME: usize = 128;
 
 #[cfg(test)]
 mod tests;

@@ -42,7 +42,8 @@ fn said(turns: &[(Channel, &str)]) -> Document {
 }
 
 fn first(vault: &Tokens, who: &Principal, document: &Document, named: Option<&[u8]>) -> String {
-    let mut conversation = vault.conversation(who, document, named).unwrap();
+    let named = named.map(|name| ConversationName::parse(name).unwrap());
+    let mut conversation = vault.conversation(who, document, named.as_ref()).unwrap();
     conversation.mint(Entity::Person, Form::Conversation, "Ann Smith").unwrap()
 }
 
@@ -90,12 +91,33 @@ fn another_tenant_caller_or_conversation_has_other_stand_ins() {
 }
 
 #[test]
-fn a_name_is_short_and_plain() {
-    let (vault, ann, document) = (vault(&[]), caller("bank", "ann"), said(&[]));
-    for bad in [&b""[..], b"a b", b"a\n", "\u{e9}".as_bytes(), &[b'x'; 129]] {
-        assert_eq!(vault.conversation(&ann, &document, Some(bad)).err().unwrap().code, Code::Malformed);
+fn what_they_stand_for_is_kept_where_that_is_asked_for_and_found_by_the_tag() {
+    let (ann, document) = (caller("bank", "ann"), said(&[]));
+    for (vault, kept) in [(vault(&[]), 0), (vault(&[]).keeping(), 1)] {
+        let mut conversation = vault.conversation(&ann, &document, None).unwrap();
+        let token = conversation.mint(Entity::Email, Form::Conversation, "a@b.example").unwrap();
+        let all = conversation.done();
+        assert_eq!(all.kept().count(), kept);
+        for spelled in
+            [token.clone(), token.to_ascii_uppercase(), token[1..token.len() - 1].into(), format!(" {token}\n")]
+        {
+            let (entity, tag) = tag(&spelled).unwrap();
+            assert_eq!(entity, Entity::Email);
+            assert!(all.kept().all(|one| one == (&*tag, Entity::Email, "a@b.example")), "{tag}");
+        }
     }
-    assert!(vault.conversation(&ann, &document, Some(&[b'x'; 128])).is_ok());
+    for other in [
+        "",
+        "[",
+        "[EMAIL_1]",
+        "[EMAIL:k7f3qab]",
+        "[PET_1:k7f3qab]",
+        "[EMAIL_1:]",
+        "[EMAIL_x:k7f3qab]",
+        "[EMAIL_1:k7 qab]",
+    ] {
+        assert_eq!(tag(other), None, "{other}");
+    }
 }
 
 #[test]

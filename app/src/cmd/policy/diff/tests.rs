@@ -45,6 +45,8 @@ fn intent(subject: &str, model: &str, found: &'static str) -> Record {
         spotlight: None,
         charge: Default::default(),
         findings: if found.is_empty() { Findings::default() } else { Findings { count: 1, first: vec![first] } },
+        conversation: None,
+        values: 0,
         body: None,
     })
 }
@@ -68,6 +70,7 @@ fn outcome(intent: u64, target: &str) -> Record {
         at: (4 * 86_400 + 43_260) * 1_000_000,
         tenant: "bank".into(),
         subject: "".into(),
+        conversation: None,
         status: 200,
         code: None,
         reason: None,

@@ -28,6 +28,26 @@ pub(super) mod hex {
     }
 }
 
+/// Ids of conversations in their text form.
+pub(super) mod conversation {
+    use countersign_seal::ConversationId;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(in super::super) fn serialize<S: Serializer>(id: &Option<ConversationId>, to: S) -> Result<S::Ok, S::Error> {
+        match id {
+            Some(id) => to.collect_str(id),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<ConversationId>, D::Error> {
+        let text = Option::<std::borrow::Cow<'_, str>>::deserialize(from)?;
+        text.map(|text| text.parse().map_err(D::Error::custom)).transpose()
+    }
+}
+
 /// Request ids in their text form.
 pub(super) mod id {
     use countersign_core::RequestId;

@@ -15,7 +15,7 @@ use countersign_audit::{
     verify::{self, Against},
 };
 use countersign_core::{
-    Call, Code, Document, Format, Refusal, Secret, Timestamp,
+    Call, Code, ConversationName, Document, Format, Refusal, Secret, Timestamp,
     life::{Dispatched, Identified, Peer, Permitted, Readmitted, Reserved, Screened, Stamps},
 };
 use countersign_guard::{Guard, Spotlit, Withheld};
@@ -231,7 +231,8 @@ async fn a_damaged_log_is_not_written_to() {
     assert!(matches!(opened, Err(AuditError::Damaged { .. })));
 }
 
-type Screen = fn(&Guard, Reserved, &Document, Option<&Spotlit<'_>>, Option<&[u8]>) -> Result<Screened, Withheld>;
+type Screen =
+    fn(&Guard, Reserved, &Document, Option<&Spotlit<'_>>, Option<&ConversationName>) -> Result<Screened, Withheld>;
 
 /// The stages that cannot be waited for, because what they give is no future. The first is one for what is shared or asked of
 /// elsewhere alone; the tests of its crate hold that it waits for nothing else.
