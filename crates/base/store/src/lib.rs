@@ -1,5 +1,5 @@
 //! The durable state of a deployment: API keys and session credentials as records and hashes, access granted for a time,
-//! revocations, and what keeps changes and signals from being
+//! revocations, restraints, runs of playbooks, and what keeps changes and signals from being
 //! made twice, in SQLite or PostgreSQL.
 //!
 //! It never sees a key or any other secret, decides nothing about who may do what, and is never asked while a request waits.
@@ -18,7 +18,9 @@ mod data_keys;
 mod directory;
 mod keys;
 mod postgres;
+mod restraints;
 mod revocations;
+mod runs;
 mod signals;
 mod sqlite;
 mod standings;
@@ -39,7 +41,9 @@ pub use data_keys::SealedSeed;
 pub use directory::{GroupRecord, MemberRecord, UserRecord, Written};
 pub use keys::KeyRecord;
 pub use postgres::Postgres;
+pub use restraints::RestraintRecord;
 pub use revocations::RevocationRecord;
+pub use runs::{Begun, RunRecord, StepRecord, Vote};
 pub use standings::StandingRecord;
 
 /// The store.
@@ -224,6 +228,7 @@ fn migrations() -> Vec<Migration> {
         up(8, "data keys", include_str!("../migrations/0008_data_keys.sql")),
         up(9, "signing keys", include_str!("../migrations/0009_signing_keys.sql")),
         up(10, "unrecorded", include_str!("../migrations/0010_unrecorded.sql")),
+        up(11, "restraints", include_str!("../migrations/0011_restraints.sql")),
     ]
 }
 
