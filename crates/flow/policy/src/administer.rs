@@ -66,6 +66,12 @@ actions! {
     ReadSignals = "readSignals";
     /// Reads what is on record, one request at a time, with proofs. Each look is on record itself.
     ReadAudit = "readAudit";
+    /// Signs in at the console.
+    OpenConsole = "openConsole";
+    /// Reads who asked what of models and what was decided, request by request; never a text.
+    ReadTraffic = "readTraffic";
+    /// Says whether a verdict of the guards was right.
+    GiveFeedback = "giveFeedback";
     /// Has texts looked at by the guards, and learns what they find.
     Scan = "scan";
     /// Has the keys of a tenant, a person or a conversation destroyed.
@@ -90,7 +96,7 @@ impl Administer {
     pub const fn reads(self) -> bool {
         use Administer::{
             ListGrants, ListKeys, ListRequests, ListRestraints, ListRevocations, ListRuns, Observe, ReadAudit,
-            ReadPolicy, ReadSignals, ReportUnused, Scan,
+            OpenConsole, ReadPolicy, ReadSignals, ReadTraffic, ReportUnused, Scan,
         };
         matches!(
             self,
@@ -105,6 +111,8 @@ impl Administer {
                 | ReportUnused
                 | ReadSignals
                 | ReadAudit
+                | OpenConsole
+                | ReadTraffic
                 | Scan
         )
     }
