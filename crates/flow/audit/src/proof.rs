@@ -23,6 +23,7 @@ use crate::{
     AuditError, Checkpoint, Dir,
     merkle::{self, BadProof, Hash, leaf_hash},
     note::{self, BadNote},
+    publisher::CHECKPOINT,
     reader::{Reader, wanting},
     record::{BadEntry, Entry},
     witness::{Cosigner, WITNESSED},
@@ -166,15 +167,23 @@ impl Growth {
     /// # Errors
     /// When the log has fewer, or a tile cannot be read.
     pub fn of(dir: &dyn Dir, old: u64) -> Result<Self, AuditError> {
+        Self::under(dir, old, &String::from_utf8_lossy(&dir.read(CHECKPOINT).map_err(AuditError::Directory)?))
+    }
+
+    /// As [`Growth::of`], up to a checkpoint that need not be the newest.
+    ///
+    /// # Errors
+    /// As [`Growth::of`].
+    pub fn under(dir: &dyn Dir, old: u64, note: &str) -> Result<Self, AuditError> {
+        let size = Checkpoint::peek(note.as_bytes())?.size;
         Reader::steady(dir, |reader| {
-            let size = reader.checkpoint().size;
             let hashes = match old {
                 // Of nothing there is nothing to show.
                 0 => Some(Vec::new()),
+                _ if size > reader.checkpoint().size => None,
                 _ => merkle::prove_consistency(old, size, &mut |level, number| reader.node(level, number)),
             };
-            let note = reader.note().to_owned();
-            Ok(Self { old, hashes: hashes.ok_or_else(|| wanting(old.saturating_sub(1)))?, note })
+            Ok(Self { old, hashes: hashes.ok_or_else(|| wanting(old.saturating_sub(1)))?, note: note.to_owned() })
         })
     }
 

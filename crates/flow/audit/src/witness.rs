@@ -112,16 +112,29 @@ pub struct Witness {
     name: String,
     signer: Signer,
     logs: Vec<Known>,
-    memory: Arc<dyn Dir>,
-    /// What was cosigned last is read, compared and replaced by one at a time.
+    memory: Arc<Memory>,
+}
+
+/// What a witness has cosigned last of each log. It outlives the configuration, and a witness has only one.
+pub struct Memory {
+    dir: Arc<dyn Dir>,
+    /// It is read, compared and replaced by one at a time.
     turn: Mutex<()>,
 }
 
-impl Witness {
-    /// A witness that keeps what it has seen in `memory`, a directory of its own.
+impl Memory {
+    /// A memory in a directory of its own.
     #[must_use]
-    pub fn new(name: String, signer: Signer, logs: Vec<Known>, memory: Arc<dyn Dir>) -> Self {
-        Self { name, signer, logs, memory, turn: Mutex::new(()) }
+    pub fn new(dir: Arc<dyn Dir>) -> Self {
+        Self { dir, turn: Mutex::new(()) }
+    }
+}
+
+impl Witness {
+    /// A witness of `logs`, by the name and with the key that its readers know.
+    #[must_use]
+    pub const fn new(name: String, signer: Signer, logs: Vec<Known>, memory: Arc<Memory>) -> Self {
+        Self { name, signer, logs, memory }
     }
 
     /// Takes what a log hands in (`add-checkpoint`); gives the line with the cosignature, once what it says is kept.
@@ -137,7 +150,7 @@ impl Witness {
         if growth.old > newer.size {
             return Err(Objection::Form);
         }
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.memory.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let path = place(&log.origin);
         let last = self.last(&path, &log.origin)?;
         let (size, root) = last.map_or((0, [0; 32]), |last| (last.size, last.root));
@@ -149,13 +162,13 @@ impl Witness {
         let mut signature = key_id(&self.name, COSIGNATURE, &self.signer.public_key()).to_vec();
         signature.extend_from_slice(&time.to_be_bytes());
         signature.extend_from_slice(&self.signer.sign(&said(time, note.text))?);
-        self.memory.put(&[(path, growth.note.clone().into_bytes())]).map_err(AuditError::Directory)?;
+        self.memory.dir.put(&[(path, growth.note.clone().into_bytes())]).map_err(AuditError::Directory)?;
         Ok(format!("{DASH}{} {}\n", self.name, BASE64.encode(&signature)))
     }
 
     /// What was cosigned last. A memory that cannot be read is not taken for an empty one.
     fn last(&self, path: &str, origin: &str) -> Result<Option<Checkpoint>, AuditError> {
-        match self.memory.read(path) {
+        match self.memory.dir.read(path) {
             Ok(note) => {
                 let last = Checkpoint::peek(&note)?;
                 if last.origin == origin { Ok(Some(last)) } else { Err(BadNote::Origin.into()) }

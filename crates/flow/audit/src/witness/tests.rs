@@ -17,7 +17,12 @@ fn own() -> KeyRing {
 
 fn witness(memory: &MemoryDir) -> Witness {
     let known = Known { origin: ORIGIN.to_owned(), keys: ring().verifiers(ORIGIN).unwrap() };
-    Witness::new(NAME.to_owned(), own().signer(NAME).unwrap(), vec![known], Arc::new(memory.clone()))
+    Witness::new(
+        NAME.to_owned(),
+        own().signer(NAME).unwrap(),
+        vec![known],
+        Arc::new(Memory::new(Arc::new(memory.clone()))),
+    )
 }
 
 fn cosigner() -> Cosigner {
