@@ -2,7 +2,7 @@
 
 use std::{ops::Range, sync::LazyLock};
 
-use aws_lc_rs::{hmac, rand::SystemRandom};
+use aws_lc_rs::{digest, rand};
 use countersign_core::{Channel, Finding, Kind};
 
 use crate::Normal;
@@ -45,12 +45,25 @@ impl Found {
     }
 }
 
-/// First eight bytes of the HMAC-SHA256 of `evidence` under a key that this process alone knows and forgets: findings can be
-/// told apart, and nobody who reads the record can try card numbers until one fits.
+/// First eight bytes of the SHA-256 of a key that this process alone knows and forgets, and `evidence`: findings can be told apart,
+/// and nobody who reads the record can try card numbers until one fits. So much of it is cut off that none can be made from another.
 #[must_use]
 pub fn evidence(evidence: &[u8]) -> [u8; 8] {
+    let keyed = |text: &mut [u8]| {
+        if let Some((key, rest)) = text.split_first_chunk_mut() {
+            *key = *EVIDENCE;
+            rest.copy_from_slice(evidence);
+        }
+        digest::digest(&digest::SHA256, text)
+    };
+    let len = KEY + evidence.len();
+    // Most of what is found fits into one or two blocks of the hash, and needs no memory.
+    let mut blocks = [0; 2 * 64];
+    let hash = match blocks.get_mut(..len) {
+        Some(text) => keyed(text),
+        None => keyed(&mut vec![0; len]),
+    };
     let mut out = [0; 8];
-    let hash = hmac::sign(&EVIDENCE, evidence);
     for (to, from) in out.iter_mut().zip(hash.as_ref()) {
         *to = *from;
     }
@@ -58,6 +71,27 @@ pub fn evidence(evidence: &[u8]) -> [u8; 8] {
 }
 
 // Without randomness nothing may be served; a panic in a stage refuses.
-static EVIDENCE: LazyLock<hmac::Key> = LazyLock::new(|| {
-    hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).expect("the system's random source works")
+static EVIDENCE: LazyLock<[u8; KEY]> = LazyLock::new(|| {
+    let mut key = [0; KEY];
+    rand::fill(&mut key).expect("the system's random source works");
+    key
 });
+
+/// Bytes of the key.
+const KEY: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evidence_tells_findings_apart_and_depends_on_all_of_them() {
+        let long = vec![b'x'; 500];
+        for len in [0, 1, 95, 96, 97, 128, 499] {
+            assert_eq!(evidence(&long[..len]), evidence(&long[1..=len]), "{len}");
+            assert_ne!(evidence(&long[..len]), evidence(&long[..=len]), "{len}");
+        }
+        let plain = digest::digest(&digest::SHA256, &long[..16]);
+        assert_ne!(evidence(&long[..16]), plain.as_ref()[..8]);
+    }
+}

@@ -179,7 +179,7 @@ impl Sweep<'_, '_> {
         let bytes = view.get(run.clone()).unwrap_or_default();
         let Some(&lead) = bytes.first() else { return run.end };
         let addressed = (flags & JOIN != 0 || flags & DIGIT != 0 && flags & (OTHER | DASH) != 0 || lead == b'w')
-            && network::addresses(bytes, run.start, self.text, self.out);
+            && network::addresses(bytes, flags, run.start, self.text, self.out);
         if flags & DIGIT != 0 && !addressed {
             if lead.is_ascii_digit()
                 && let Some(end) = self.read(run.start, date::probe).or_else(|| self.read(run.start, place::numbered))
@@ -248,7 +248,7 @@ impl Sweep<'_, '_> {
                     links.bare(bytes, run.start, self.text, self.out);
                 }
             }
-            if !addressed {
+            if !addressed && flags & DIGIT != 0 {
                 number::parts(bytes, run.start, self.text, self.out);
             }
         }

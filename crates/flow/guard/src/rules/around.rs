@@ -1,25 +1,10 @@
-//! The words before a number. One automaton looks for all words that any rule asks about, once for each number.
+//! The words before a number. All words that any rule asks about are looked for at once, once for each number.
 
+mod index;
 mod words;
 
-use std::sync::LazyLock;
-
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
-
-use words::WORDS;
+use index::INDEX;
 pub(super) use words::topic;
-
-/// Finds the words; none if it cannot be built, which a test rules out.
-static AUTOMATON: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).prefilter(false).build(words().map(|w| w.1)).ok()
-});
-
-/// What each word speaks of, in the order of [`words`].
-static TOPICS: LazyLock<Vec<u64>> = LazyLock::new(|| words().map(|w| w.0).collect());
-
-fn words() -> impl Iterator<Item = (u64, &'static str)> {
-    WORDS.iter().flat_map(|(topic, words)| words.split('|').map(|word| (*topic, word)))
-}
 
 /// How far a word may stand before a number.
 const REACH: usize = 48;
@@ -40,23 +25,15 @@ impl Around {
         let mut it = Self::default();
         let window = Window::before(view, start);
         let text = window.text();
-        let Some(automaton) = &*AUTOMATON else { return it };
-        let ends = named(text);
-        for found in automaton.find_overlapping_iter(text) {
-            let Some(topic) = TOPICS.get(found.pattern().as_usize()) else { continue };
-            let letter = |c: Option<&u8>| c.is_some_and(u8::is_ascii_alphanumeric);
-            let alone = !letter(found.start().checked_sub(1).and_then(|i| text.get(i)));
-            // Short words are parts of too many others.
-            if found.len() < 5 && (!alone || letter(text.get(found.end()))) {
-                continue;
-            }
-            if *topic != topic::PHONE || found.end() + NEAR >= text.len() {
+        let mut ends = None;
+        INDEX.find(window.with_margin(), |topic, place, alone| {
+            if topic != topic::PHONE || place.end + NEAR >= text.len() {
                 it.says |= topic;
             }
-            if alone && ends.contains(&found.end()) {
+            if alone && ends.get_or_insert_with(|| named(text)).contains(&place.end) {
                 it.names |= topic;
             }
-        }
+        });
         it
     }
 
@@ -108,32 +85,34 @@ fn without_signs(mut text: &[u8]) -> &[u8] {
     text
 }
 
-/// The text before a place, in lower case and with spaces for what joins words in names.
+/// The text before a place in its line, in lower case and with spaces for what joins words in names.
 struct Window {
-    bytes: [u8; REACH],
+    /// The text stands at the end, before some spaces.
+    bytes: [u8; REACH + index::MARGIN],
     from: usize,
-    to: usize,
 }
 
 impl Window {
     fn before(view: &[u8], start: usize) -> Self {
         let before = view.get(start.saturating_sub(REACH)..start).unwrap_or_default();
-        let mut it = Self { bytes: [b' '; REACH], from: 0, to: before.len() };
-        for (i, (to, from)) in it.bytes.iter_mut().zip(before).enumerate() {
-            *to = match from {
-                b'_' => b' ',
-                b'\n' => {
-                    it.from = i + 1;
-                    b' '
-                }
-                c => c.to_ascii_lowercase(),
-            };
+        let before = memchr::memrchr(b'\n', before).and_then(|at| before.get(at + 1..)).unwrap_or(before);
+        let mut it = Self { bytes: [b' '; REACH + index::MARGIN], from: REACH - before.len() };
+        if let Some(to) = it.bytes.get_mut(it.from..REACH) {
+            to.copy_from_slice(before);
+        }
+        for byte in &mut it.bytes {
+            *byte = if *byte == b'_' { b' ' } else { byte.to_ascii_lowercase() };
         }
         it
     }
 
     fn text(&self) -> &[u8] {
-        self.bytes.get(self.from..self.to).unwrap_or_default()
+        self.bytes.get(self.from..REACH).unwrap_or_default()
+    }
+
+    /// The text and the spaces behind it.
+    fn with_margin(&self) -> &[u8] {
+        self.bytes.get(self.from..).unwrap_or_default()
     }
 }
 
@@ -143,7 +122,8 @@ fn named(text: &[u8]) -> [usize; 3] {
     [(); 3].map(|()| {
         text = without_signs(text);
         let end = text.len();
-        if let Some(head) = FILLERS.iter().find_map(|f| text.strip_suffix(*f)) {
+        let last = text.last();
+        if let Some(head) = FILLERS.iter().filter(|f| f.last() == last).find_map(|f| text.strip_suffix(*f)) {
             text = head;
         }
         end
@@ -177,8 +157,8 @@ const fn place(last: &[u8; 3]) -> usize {
 static LASTS: [u64; 512] = {
     let mut bits = [0; 512];
     let mut i = 0;
-    while i < WORDS.len() {
-        let words = WORDS[i].1.as_bytes();
+    while i < words::WORDS.len() {
+        let words = words::WORDS[i].1.as_bytes();
         let mut end = 1;
         while end <= words.len() {
             if end == words.len() || words[end] == b'|' {
@@ -204,7 +184,7 @@ static LASTS: [u64; 512] = {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{words::words, *};
 
     #[test]
     fn every_word_that_names_passes_the_cheap_look() {

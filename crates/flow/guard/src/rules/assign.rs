@@ -129,7 +129,7 @@ pub(super) fn ends_like_name(view: &[u8], end: usize) -> bool {
 }
 
 /// How names end, in lower case: by three letters, and by four where three end too many words.
-const ENDS: ([&[u8; 3]; 14], [&[u8; 4]; 17]) = (
+pub(super) const ENDS: ([&[u8; 3]; 14], [&[u8; 4]; 17]) = (
     [b"ord", b"swd", b"ase", b"ort", b"pwd", b"psw", b"mdp", b"ret", b"key", b"ken", b"rer", b"ial", b"als", b"pat"],
     [
         b"pass", b"asse", b"enha", b"sena", b"sana", b"aslo", b"eslo", b"rola", b"andi", b"lave", b"auth", b"asic",
@@ -391,10 +391,25 @@ const WIDE: usize = 24;
 /// No value is longer.
 const LONGEST: usize = 512;
 
+/// Whether what ends in these four letters or more can promise anything: a cheap look before the real one.
+fn may_promise(name: &[u8]) -> bool {
+    ends_like_name(name, name.len())
+        || name.last_chunk().is_some_and(|last: &[u8; 4]| {
+            last.eq_ignore_ascii_case(b"tion") || matches!(last, [_, _, b'p' | b'P', b'w' | b'W'])
+        })
+}
+
 /// What the end of a name promises. Up to two digits may follow the name.
 fn promise(name: &[u8]) -> Option<Promise> {
     let numbered = name.iter().rev().take(2).take_while(|c| c.is_ascii_digit()).count();
     let name = name.get(..name.len() - numbered)?;
+    // Most are told so at once: their last four are letters.
+    if let Some(four) = name.last_chunk::<4>()
+        && four.iter().all(u8::is_ascii_alphabetic)
+        && !may_promise(name)
+    {
+        return None;
+    }
     let mut spelt =
         name.iter().rev().filter(|c| !matches!(c, b'_' | b'-' | b'.' | b'*' | b'#')).map(u8::to_ascii_lowercase);
     // Most names are told by their last letters not to promise anything.
@@ -403,11 +418,12 @@ fn promise(name: &[u8]) -> Option<Promise> {
     while let (true, Some(c)) = (from > 0, spelt.next()) {
         from -= 1;
         *letters.get_mut(from)? = c;
-        if from == letters.len() - 4
-            && !(ends_like_name(&letters, letters.len()) || letters.ends_with(b"tion") || letters.ends_with(b"pw"))
-        {
+        if from == letters.len() - 4 && !may_promise(&letters) {
             return None;
         }
+    }
+    if !may_promise(&letters) {
+        return None;
     }
     let letters = letters.get(from..)?;
     NAMES

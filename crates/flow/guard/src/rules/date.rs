@@ -200,7 +200,10 @@ fn word<'a>(cur: &mut Cursor<'a>) -> &'a [u8] {
 }
 
 fn is_one_of(word: &[u8], months: &[&str]) -> bool {
-    word.len() > 2 && months.iter().any(|month| month.as_bytes().eq_ignore_ascii_case(word))
+    let first = |word: &[u8]| word.first().map(u8::to_ascii_lowercase);
+    let begins = first(word);
+    let is = |month: &[u8]| first(month) == begins && month.eq_ignore_ascii_case(word);
+    word.len() > 2 && months.iter().any(|month| is(month.as_bytes()))
 }
 
 fn is_date(year: u32, month: u32, day: u32, years: RangeInclusive<u32>) -> bool {

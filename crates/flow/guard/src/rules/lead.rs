@@ -34,14 +34,13 @@ pub(super) fn may_lead(view: &[u8], run: &Range<usize>, flags: u8) -> bool {
 #[inline]
 pub(super) fn ends_like_lead(view: &[u8], end: usize) -> bool {
     let Some(four) = end.checked_sub(3).and_then(|at| view.get(at..)?.first_chunk::<4>()) else { return true };
-    let place = sieve(u32::from_le_bytes(*four));
-    four[3] >= 0x80 || SIEVE[place >> 6] >> (place & 63) & 1 == 1
+    four[3] >= 0x80 || is_in_sieve(u32::from_le_bytes(*four))
 }
 
 /// The value that the run leads.
 pub(super) fn value(cur: &mut Cursor<'_>, text: &Text<'_>, run: &Range<usize>, flags: u8) -> Option<Hit> {
     let bytes = text.view.get(run.clone()).unwrap_or_default();
-    if let Some(hit) = user(cur, bytes, run) {
+    if let Some(hit) = user(cur, bytes, run, flags) {
         return Some(hit);
     }
     if cur.starved() || flags & (DIGIT | JOIN) != 0 {
@@ -77,9 +76,14 @@ pub(super) fn value(cur: &mut Cursor<'_>, text: &Text<'_>, run: &Range<usize>, f
 }
 
 /// What stands behind `username:`, `user=` and their like.
-fn user(cur: &mut Cursor<'_>, run: &[u8], place: &Range<usize>) -> Option<Hit> {
-    let sign = run.iter().position(|c| matches!(c, b'=' | b':'));
+fn user(cur: &mut Cursor<'_>, run: &[u8], place: &Range<usize>, flags: u8) -> Option<Hit> {
+    let sign = if flags & JOIN == 0 { None } else { run.iter().position(|c| matches!(c, b'=' | b':')) };
     let name = run.get(..sign.unwrap_or(run.len()))?;
+    // Most words end like no such name.
+    let &[a, b, c] = name.last_chunk()?;
+    if !is_in_sieve(u32::from_le_bytes([a, b, c, 0])) {
+        return None;
+    }
     let from = name.iter().rposition(|c| !(c.is_ascii_alphabetic() || matches!(c, b'_' | b'-'))).map_or(0, |i| i + 1);
     let name = name.get(from..)?;
     let (_, sure) = USERS.iter().find(|(user, _)| user.as_bytes().eq_ignore_ascii_case(name))?;
@@ -176,7 +180,7 @@ const PLACEHOLDERS: [&str; 22] = [
 ];
 
 /// The last three letters of words that lead a value whatever follows, in lower case.
-const ENDS: [&[u8; 3]; 47] = [
+pub(super) const ENDS: [&[u8; 3]; 47] = [
     b"ame", b"ser", b"rid", b"_id", b"gin", b"aam", b"eur", b"rio", b"nte", b"dle", b"lle", b"ida", b"vda", b"aza",
     b"seo", b"ino", b"era", b"nda", b"via", b"ale", b"zza", b"rso", b"ada", b"olo", b"rgo", b"rua", b"ssa", b"ica",
     b"lac", b"eja", b"rue", b"nue", b"ard", b"tra", b"min", b"sse", b"tto", b"eda", b"ul.", b"av.", b"da.", b".o.",
@@ -195,6 +199,13 @@ static SIEVE: [u64; 16] = {
     }
     bits
 };
+
+/// Whether words that lead a value may end in the first three bytes.
+#[inline]
+const fn is_in_sieve(four: u32) -> bool {
+    let place = sieve(four);
+    SIEVE[place >> 6] >> (place & 63) & 1 == 1
+}
 
 /// Ten bits that depend on the first three bytes, case aside.
 #[inline]

@@ -5,19 +5,22 @@ use std::{net::Ipv6Addr, ops::Range};
 use countersign_core::Kind;
 
 use super::{
-    Hit, Text,
+    Hit, JOIN, OTHER, SLASH, Text,
     around::{Around, topic},
 };
 
-/// Addresses inside one run that is whole; whether there were any.
-pub(super) fn addresses(run: &[u8], start: usize, text: &Text<'_>, out: &mut Vec<Hit>) -> bool {
+/// Addresses inside one run that is whole and has `flags`; whether there were any.
+pub(super) fn addresses(run: &[u8], flags: u8, start: usize, text: &Text<'_>, out: &mut Vec<Hit>) -> bool {
     let before = out.len();
     let mut push = |rule, span: Range<usize>, confidence| {
         out.push(Hit::new(Kind::PersonalData, rule, start + span.start..start + span.end, confidence));
     };
-    if let Some(span) = url(run) {
+    if let Some(span) = url(run, flags) {
         push("personal/url", span, 0.9);
         return true;
+    }
+    if !has_signs_of_address(run) {
+        return false;
     }
     let mut at = 0;
     while let Some(skip) = run.get(at..).and_then(|rest| rest.iter().position(|c| is_part(*c))) {
@@ -51,9 +54,21 @@ pub(super) fn addresses(run: &[u8], start: usize, text: &Text<'_>, out: &mut Vec
     out.len() > before
 }
 
+/// Whether there are as many signs in a run as the shortest address has: a cheap look before the real one.
+fn has_signs_of_address(run: &[u8]) -> bool {
+    let (mut dots, mut colons, mut dashes) = (0_usize, 0_usize, 0_usize);
+    for c in run {
+        dots += usize::from(*c == b'.');
+        colons += usize::from(*c == b':');
+        dashes += usize::from(*c == b'-');
+    }
+    dots > 2 || colons > 1 || dashes > 4
+}
+
 /// A web address: with a scheme, or with `www`.
-fn url(run: &[u8]) -> Option<Range<usize>> {
-    let start = match memchr::memmem::find(run, b"://") {
+fn url(run: &[u8], flags: u8) -> Option<Range<usize>> {
+    let scheme = || run.windows(3).position(|three| three == b"://");
+    let start = match (flags & JOIN != 0 && flags & SLASH != 0).then(scheme).flatten() {
         Some(sign) => {
             let scheme = run.get(..sign)?.iter().rev().take_while(|c| c.is_ascii_alphanumeric()).count();
             let scheme = run.get(sign - scheme..sign)?;
@@ -61,7 +76,7 @@ fn url(run: &[u8]) -> Option<Range<usize>> {
             known.iter().any(|k| k.eq_ignore_ascii_case(scheme)).then(|| sign - scheme.len())?
         }
         None => {
-            let www = memchr::memmem::find(run, b"www.")?;
+            let www = (flags & OTHER != 0).then(|| run.windows(4).position(|four| four == b"www.")).flatten()?;
             let host = run.get(www + 4..)?;
             let first = host.iter().take_while(|c| c.is_ascii_alphanumeric() || **c == b'-').count();
             let alone = www.checked_sub(1).and_then(|i| run.get(i)).is_none_or(|c| matches!(c, b'=' | b':'));

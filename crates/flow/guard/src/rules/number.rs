@@ -475,7 +475,7 @@ pub(super) fn proven(cur: &mut Cursor<'_>, run: &[u8]) -> Option<Hit> {
         .then(|| Hit::new(Kind::PersonalData, "personal/passport", start..cur.at, 0.98))
 }
 
-/// Values after `=` or `:` inside one run, as in `card=4111111111111111`.
+/// Values after `=` or `:` inside one run that holds a digit, as in `card=4111111111111111`.
 pub(super) fn parts(run: &[u8], start: usize, text: &Text<'_>, out: &mut Vec<Hit>) {
     let mut at = 0;
     while let Some(skip) = run.get(at..).and_then(|r| r.iter().position(|c| b"=:&/?".contains(c))) {

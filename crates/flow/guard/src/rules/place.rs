@@ -46,6 +46,9 @@ pub(super) fn led(cur: &mut Cursor<'_>, text: &Text<'_>) -> Option<Hit> {
         return None;
     }
     let first = word(cur);
+    if !may_lead(first) {
+        return None;
+    }
     let capital = first.first().is_some_and(u8::is_ascii_uppercase);
     if capital && ends_like_street(first) {
         cur.eat(b'.');
@@ -67,7 +70,7 @@ pub(super) fn led(cur: &mut Cursor<'_>, text: &Text<'_>) -> Option<Hit> {
         // A French street is one without a number, too.
         return (!capital && is(first, FRENCH) && !cur.starved()).then(|| hit(start, end));
     }
-    if is(first, &["Flat", "Studio", "Unit", "Apartment", "Apt", "H.No", "House"]) {
+    if is(first, HOMES) {
         cur.eat(b'.');
         cur.eat(b' ').then_some(())?;
         (cur.eat_while(4, |c| c.is_ascii_digit()) > 0).then_some(())?;
@@ -81,7 +84,7 @@ pub(super) fn led(cur: &mut Cursor<'_>, text: &Text<'_>) -> Option<Hit> {
         }
         return street(cur, 3).map(|end| hit(start, end));
     }
-    if is(first, &["PO", "P.O", "P.O.", "Postfach", "BP"]) {
+    if is(first, BOXES) {
         cur.eat_while(1, |c| c == b'.');
         cur.eat(b' ').then_some(())?;
         if first.first() == Some(&b'P') && first.len() < 5 {
@@ -273,12 +276,63 @@ fn word<'a>(cur: &mut Cursor<'a>) -> &'a [u8] {
 }
 
 fn is(word: &[u8], list: &[&str]) -> bool {
-    list.iter().any(|w| w.as_bytes() == word)
+    let first = word.first();
+    list.iter().any(|w| w.as_bytes().first() == first && w.as_bytes() == word)
 }
+
+/// Whether a word may lead an address: a cheap look before it is compared with all that do.
+fn may_lead(word: &[u8]) -> bool {
+    let has = |bits: &[u64; 16], place: usize| bits.get(place >> 6).is_some_and(|bits| bits >> (place & 63) & 1 == 1);
+    has(&LEADS, outline(word)) || word.last_chunk().is_some_and(|last| has(&LASTS, last_three(*last)))
+}
+
+/// Ten bits that depend on a word's length, its first and its last letter.
+const fn outline(word: &[u8]) -> usize {
+    match word {
+        [first, .., last] => (word.len() & 15) << 6 ^ (*first as usize & 31) << 5 ^ *last as usize & 63,
+        _ => 0,
+    }
+}
+
+/// One bit for the [`outline`] of each word that leads an address by itself.
+static LEADS: [u64; 16] = {
+    let mut bits = [0; 16];
+    let lists = [BEFORE, HOMES, BOXES, &["C"]];
+    let mut list = 0;
+    while list < lists.len() {
+        let mut i = 0;
+        while i < lists[list].len() {
+            let place = outline(lists[list][i].as_bytes());
+            bits[place >> 6] |= 1 << (place & 63);
+            i += 1;
+        }
+        list += 1;
+    }
+    bits
+};
+
+/// Ten bits that depend on three letters.
+const fn last_three([a, b, c]: [u8; 3]) -> usize {
+    (u32::from_le_bytes([a, b, c, 0]).wrapping_mul(0x9e37_79b1) >> 22) as usize
+}
+
+/// One bit for the last three letters of each of [`ENDS`].
+static LASTS: [u64; 16] = {
+    let mut bits = [0; 16];
+    let mut i = 0;
+    while i < ENDS.len() {
+        let [.., a, b, c] = ENDS[i].as_bytes() else { panic!("an end has three letters") };
+        let place = last_three([*a, *b, *c]);
+        bits[place >> 6] |= 1 << (place & 63);
+        i += 1;
+    }
+    bits
+};
 
 /// Whether a word is the name of a street with what it is at its end.
 fn ends_like_street(word: &[u8]) -> bool {
-    ENDS.iter().any(|end| word.strip_suffix(end.as_bytes()).is_some_and(|name| name.len() > 1))
+    let last = word.last();
+    ENDS.iter().any(|end| end.as_bytes().last() == last && word.len() > end.len() + 1 && word.ends_with(end.as_bytes()))
 }
 
 /// Ends of German, Dutch and Nordic streets that ordinary words do not have.
@@ -364,6 +418,12 @@ const BEFORE: &[&str] = &[
     "pl",
     "Stretto",
 ];
+
+/// Words that stand before the number of a flat or a house.
+const HOMES: &[&str] = &["Flat", "Studio", "Unit", "Apartment", "Apt", "H.No", "House"];
+
+/// Words that stand before the number of a box.
+const BOXES: &[&str] = &["PO", "P.O", "P.O.", "Postfach", "BP"];
 
 /// French streets, which are written small.
 const FRENCH: &[&str] =
@@ -626,3 +686,18 @@ const UNITS: &[&str] = &[
     "Appartamento",
     "Apto",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_that_leads_passes_the_cheap_look() {
+        for word in [BEFORE, HOMES, BOXES, &["C"]].concat() {
+            assert!(may_lead(word.as_bytes()), "{word}");
+        }
+        for end in ENDS {
+            assert!(may_lead(format!("Park{end}").as_bytes()), "{end}");
+        }
+    }
+}

@@ -16,24 +16,28 @@ use super::{
 /// No token with a prefix is shorter; shorter runs are not looked at.
 pub(super) const SHORTEST: usize = 16;
 
-/// Where a token can begin or hold its mark, web tokens among them, by two bytes, and the tokens by their first, longest prefix first.
+/// Where a token can begin or hold its mark, web tokens among them, by three bytes, and the tokens by their first, longest prefix first.
 struct Index {
-    pairs: Vec<u64>,
+    sieve: Vec<u64>,
     by_lead: Vec<Vec<&'static Token>>,
 }
 
 static INDEX: LazyLock<Index> = LazyLock::new(|| {
-    let mut index = Index { pairs: vec![0; 1024], by_lead: vec![Vec::new(); 256] };
-    let mut begins = |[a, b]: [u8; 2]| {
-        let pair = usize::from(a) << 8 | usize::from(b);
-        if let Some(word) = index.pairs.get_mut(pair >> 6) {
-            *word |= 1 << (pair & 63);
+    let mut index = Index { sieve: vec![0; 1 << 10], by_lead: vec![Vec::new(); 256] };
+    let mut begins = |text: &[u8]| {
+        // What is told by two bytes may have any third.
+        let &[a, b, ref rest @ ..] = text else { return };
+        let third = rest.first().map_or(0..=u8::MAX, |c| *c..=*c);
+        for place in third.map(|c| sieve([a, b, c])) {
+            if let Some(word) = index.sieve.get_mut(place >> 6) {
+                *word |= 1 << (place & 63);
+            }
         }
     };
-    begins(*b"ey");
-    DISCORD.iter().for_each(|pair| begins(**pair));
-    TOKENS.iter().filter_map(|token| token.1.first_chunk()).for_each(|pair| begins(*pair));
-    MARKED.iter().filter_map(|token| token.1.first_chunk()).for_each(|pair| begins(*pair));
+    begins(b"eyJ");
+    DISCORD.iter().for_each(|pair| begins(*pair));
+    TOKENS.iter().for_each(|token| begins(token.1));
+    MARKED.iter().for_each(|token| begins(token.1));
     for token in TOKENS {
         let [a, ..] = token.1 else { continue };
         if let Some(tokens) = index.by_lead.get_mut(usize::from(*a)) {
@@ -44,17 +48,23 @@ static INDEX: LazyLock<Index> = LazyLock::new(|| {
     index
 });
 
+/// Sixteen bits that depend on three bytes.
+#[inline]
+const fn sieve([a, b, c]: [u8; 3]) -> usize {
+    (u32::from_le_bytes([a, b, c, 0]).wrapping_mul(0x9e37_79b1) >> 16) as usize
+}
+
 /// Tokens inside one run.
 pub(super) fn tokens(run: &[u8], start: usize, out: &mut Vec<Hit>) {
     let index = &*INDEX;
-    let known = |pair: &[u8]| {
-        let &[a, b] = pair else { return false };
-        let key = usize::from(a) << 8 | usize::from(b);
-        index.pairs.get(key >> 6).is_some_and(|w| w >> (key & 63) & 1 == 1)
+    let known = |three: &[u8]| {
+        let &[a, b, c] = three else { return false };
+        let place = sieve([a, b, c]);
+        index.sieve.get(place >> 6).is_some_and(|w| w >> (place & 63) & 1 == 1)
     };
     let mut done = 0;
-    for (at, pair) in run.windows(2).enumerate().filter(|(_, pair)| known(pair)) {
-        let &[a, _] = pair else { continue };
+    for (at, three) in run.windows(3).enumerate().filter(|(_, three)| known(three)) {
+        let &[a, ..] = three else { continue };
         if at < done {
             continue;
         }
@@ -64,7 +74,7 @@ pub(super) fn tokens(run: &[u8], start: usize, out: &mut Vec<Hit>) {
         let tokens = index.by_lead.get(usize::from(a)).into_iter().flatten();
         // Letters put before a token must not hide it, where its beginning cannot be the middle of a word.
         let hit = tokens
-            .filter(|t| begins || unlike_words(t.1))
+            .filter(|t| rest.starts_with(t.1) && (begins || unlike_words(t.1)))
             .find_map(|t| token(t, rest))
             .or_else(|| if begins { dotted(rest) } else { None })
             .map(|(rule, len, confidence)| (rule, at..at + len, confidence))

@@ -76,7 +76,9 @@ impl<'a> Skip<'a> {
         // Words that names end in.
         for place in places(ends) {
             let end = self.start + place + 1;
-            looks |= u64::from(assign::ends_like_name(self.view, end) || lead::ends_like_lead(self.view, end)) << place;
+            let name = may_end(self.view, end)
+                && (assign::ends_like_name(self.view, end) || lead::ends_like_lead(self.view, end));
+            looks |= u64::from(name) << place;
         }
         // A run at the end of the block may go on in the next one, and one at the end of the view may do so when more arrives.
         looks |= runs & 1 << 63;
@@ -97,6 +99,44 @@ fn may_begin(view: &[u8], at: usize) -> bool {
         None => false,
     }
 }
+
+/// Whether what ends at `end` may end like a name or like a word that leads: a cheap look before the two.
+#[inline]
+fn may_end(view: &[u8], end: usize) -> bool {
+    match end.checked_sub(3).and_then(|at| view.get(at..)?.first_chunk()) {
+        Some(&[a, b, c, next]) => {
+            let place = sieve([a, b, c]);
+            next >= 0x80 || ENDS[place >> 6] >> (place & 63) & 1 == 1
+        }
+        None => true,
+    }
+}
+
+/// Twelve bits that depend on three letters, case aside.
+#[inline]
+const fn sieve([a, b, c]: [u8; 3]) -> usize {
+    ((u32::from_le_bytes([a, b, c, 0]) | 0x20_2020).wrapping_mul(0x9e37_79b1) >> 20) as usize
+}
+
+/// One bit for each three letters that names and words that lead end in.
+static ENDS: [u64; 64] = {
+    let mut bits = [0; 64];
+    let (three, four, leads) = (&assign::ENDS.0, &assign::ENDS.1, &lead::ENDS);
+    let mut i = 0;
+    while i < three.len() + four.len() + leads.len() {
+        let place = sieve(if i < three.len() {
+            *three[i]
+        } else if i < three.len() + four.len() {
+            let [_, a, b, c] = *four[i - three.len()];
+            [a, b, c]
+        } else {
+            *leads[i - three.len() - four.len()]
+        });
+        bits[place >> 6] |= 1 << (place & 63);
+        i += 1;
+    }
+    bits
+};
 
 /// How far beyond a run's beginning rules that pass it by may have looked.
 const AHEAD: usize = 7;

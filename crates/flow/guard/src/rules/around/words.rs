@@ -74,6 +74,11 @@ use topic::{
     RESIDENT, RFC, RODNE, ROUTING, RRN, RUT, RVNR, SIN, SSN, STEUER, SWIFT, TAX, TCKN, TFN, VEHICLE, VERSION,
 };
 
+/// Each word and its topic.
+pub(super) fn words() -> impl Iterator<Item = (u64, &'static str)> {
+    WORDS.iter().flat_map(|(topic, words)| words.split('|').map(|word| (*topic, word)))
+}
+
 /// Words, lower case, with spaces where names have underscores, with bars between them.
 pub(super) const WORDS: &[(u64, &str)] = &[
     (SSN, "ssn|ssns|social security|social-security|soc sec|itin"),
