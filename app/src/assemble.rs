@@ -450,7 +450,8 @@ fn with_vault(guard: Guard, config: &Config, state: &State) -> Guard {
     if !config.tokenizes() {
         return guard;
     }
-    guard.with_vault(Arc::new(Tokens::new(state.data().clone(), config.values_shown_to.clone())))
+    let tokens = Tokens::new(state.data().clone(), config.values_shown_to.clone());
+    guard.with_vault(Arc::new(if config.values_kept { tokens.keeping() } else { tokens }))
 }
 
 fn dialer(targets: &[Target]) -> anyhow::Result<Arc<dyn Dial>> {

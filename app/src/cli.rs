@@ -239,9 +239,9 @@ pub(crate) enum VaultCommand {
         #[command(flatten)]
         config: WithConfig,
     },
-    /// Show the value behind a stand-in that is the same everywhere in a tenant, and put on record that it was shown
+    /// Show the value behind a stand-in, and put on record that it was shown
     Reveal {
-        /// The stand-in, as in `[EMAIL_v1:...]`, or a number that stands in for another one
+        /// The stand-in, as in `[EMAIL_v1:...]` or `[EMAIL_1:k7f3qab]`, or a number that stands in for another one
         token: String,
         /// The tenant in whose prompts it stood
         #[arg(long)]
@@ -249,6 +249,9 @@ pub(crate) enum VaultCommand {
         /// The type of what a number stands for, as in `CREDIT_CARD`
         #[arg(long, value_name = "TYPE")]
         number_of: Option<String>,
+        /// A request that the stand-in of a conversation was made for, where `[guard] values_kept` says that its values are kept
+        #[arg(long, value_name = "ID", conflicts_with = "number_of")]
+        request: Option<String>,
         #[command(flatten)]
         config: WithConfig,
     },

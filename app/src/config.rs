@@ -43,6 +43,8 @@ pub(crate) struct Config {
     pub(crate) registered: Vec<PathBuf>,
     /// The roles of those who get values back for stand-ins; everyone when empty.
     pub(crate) values_shown_to: Vec<String>,
+    /// Whether what stand-ins stand for is kept.
+    pub(crate) values_kept: bool,
     /// Who else is asked about what the guards doubt.
     pub(crate) judge: Option<Judge>,
     /// How certificates map to principals.

@@ -112,6 +112,11 @@ pub(super) fn choices(config: &Config) -> Vec<Choice> {
         },
         advice: None,
     }));
+    all.extend((config.tokenizes() && config.values_kept).then(|| Choice {
+        about: "stand-ins",
+        what: "what they stand for is kept in the audit log, sealed, for those who may `reveal` it".into(),
+        advice: None,
+    }));
     all.extend(profiles);
     all
 }

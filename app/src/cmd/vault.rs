@@ -10,7 +10,7 @@ use countersign_policy::Administer;
 use crate::{
     admin::{
         forget::{Whom, key, receipt},
-        reveal::Reveal,
+        reveal::{Reveal, Unanswered},
     },
     beside,
     cli::VaultCommand,
@@ -24,8 +24,8 @@ pub(crate) async fn run(command: VaultCommand) -> anyhow::Result<ExitCode> {
         VaultCommand::Forget { tenant, person, conversation, config } => {
             forget(&State::existing(&config).await?, &Whom { tenant, person, conversation }).await
         }
-        VaultCommand::Reveal { token, tenant, number_of, config } => {
-            reveal(&State::existing(&config).await?, &Reveal { tenant, token, number_of }).await
+        VaultCommand::Reveal { token, tenant, number_of, request, config } => {
+            reveal(&State::existing(&config).await?, &Reveal { tenant, token, number_of, request }).await
         }
     }
 }
@@ -36,8 +36,12 @@ async fn reveal(state: &State, asked: &Reveal) -> anyhow::Result<ExitCode> {
         what: what.to_owned(),
         fix: "see `countersign vault reveal --help`",
     };
-    let found = asked.value(state.data()).map_err(unusable)?;
-    let (entity, value) = found.ok_or_else(|| unusable("it is no stand-in of the tenant's"))?;
+    let found = asked.value(state).map_err(|why| match why {
+        Unanswered::Asked(what) => unusable(what).into(),
+        Unanswered::Log(what) => anyhow::anyhow!("the audit log cannot be read: {what}"),
+    })?;
+    let (entity, value) =
+        found.ok_or_else(|| unusable("it is no stand-in of the tenant's, or what it stood for is not kept"))?;
     let was = Members::from([("entity".into(), entity.as_str().to_owned())]);
     beside::note(state, Administer::Reveal, &asked.what(), was, Members::new()).await?;
     term::say(format_args!("{}", value.expose()));

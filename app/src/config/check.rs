@@ -148,6 +148,7 @@ impl Check<'_> {
                 registered,
                 judge,
                 values_shown_to: raw.guard.values_shown_to,
+                values_kept: raw.guard.values_kept,
                 profiles,
                 certificates,
                 issuers,

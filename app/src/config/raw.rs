@@ -317,6 +317,9 @@ pub(crate) struct RawGuard {
     pub(crate) spotlight: Option<Spanned<String>>,
     /// Roles of those who get values back for the stand-ins of their prompts; everyone when empty.
     pub(crate) values_shown_to: Vec<String>,
+    /// Whether what the stand-ins of a conversation stand for is kept, sealed under its key in the audit log, so that those whom policy
+    /// permits may have it revealed.
+    pub(crate) values_kept: bool,
     /// Where the learned detector begins to report, as `countersign guard calibrate` found it on your own traffic.
     #[schemars(with = "Option<RawThresholds>")]
     pub(crate) thresholds: Option<Spanned<RawThresholds>>,
