@@ -139,8 +139,8 @@ impl Store {
         rows.into_iter().map(record).collect()
     }
 
-    /// Says that a step is about to be taken. One that harms is counted by whom it is done to: where `most` others have been harmed
-    /// by playbooks since `since`, it does not begin, unless `most` is none.
+    /// Says that a step is about to be taken. One that harms is counted by whom it is done to: where `most` have been harmed by playbooks
+    /// since `since`, and they are not among them, it does not begin, unless `most` is none.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -164,14 +164,9 @@ impl Store {
             return Ok(Begun::Go);
         }
         if let Some(most) = most.filter(|_| step.harms) {
-            let others: i64 = sqlx::query_scalar(
-                "SELECT COUNT(DISTINCT target) FROM playbook_step WHERE harms = 1 AND at > $1 AND target <> $2",
-            )
-            .bind(to_sql(since))
-            .bind(&step.target)
-            .fetch_one(&mut *transaction)
-            .await?;
-            if others >= most {
+            let (all, mine): (i64, i64) =
+                sqlx::query_as(HARMED).bind(to_sql(since)).bind(&step.target).fetch_one(&mut *transaction).await?;
+            if mine == 0 && all >= most {
                 return Ok(Begun::Over);
             }
         }
@@ -353,6 +348,8 @@ fn record(row: Row) -> Result<RunRecord, StoreError> {
 }
 
 const PART: &str = "playbooks";
+const HARMED: &str = "SELECT COUNT(DISTINCT target), COUNT(DISTINCT CASE WHEN target = $2 THEN target END) \
+                      FROM playbook_step WHERE harms = 1 AND at > $1";
 const ONE: &str =
     "SELECT id, slot, playbook, target, alert, began, step, standing, wants, dry FROM playbook_run WHERE id = $1";
 const PAGE: &str = "SELECT id, slot, playbook, target, alert, began, step, standing, wants, dry FROM playbook_run \
@@ -401,7 +398,7 @@ mod tests {
                 !store.begin_run(&RunRecord { id: "run_9".into(), ..one.clone() }, Timestamp(10), 9).await.unwrap()
             );
             assert!(store.take_runs(Timestamp(9), Timestamp(20), 5).await.unwrap().is_empty(), "held");
-            assert_eq!(store.take_runs(Timestamp(10), Timestamp(20), 5).await.unwrap(), [one.clone()]);
+            assert_eq!(store.take_runs(Timestamp(10), Timestamp(20), 5).await.unwrap(), std::slice::from_ref(&one));
             assert_eq!(store.begin_step("run_1", &step(&one), Timestamp(0), Some(1)).await.unwrap(), Begun::Go);
             assert_eq!(
                 store.begin_step("run_1", &step(&one), Timestamp(0), Some(0)).await.unwrap(),
