@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use countersign_audit::{Audit, DiskDir, Keys, MemoryDir};
+use countersign_audit::{Audit, DiskDir, Keys, MemoryDir, witness::Witness};
 use countersign_core::{
     Action, Code, Secret,
     life::{Stamp, Stamps, stage},
@@ -30,6 +30,7 @@ use crate::{
     cluster::Cluster,
     cmd::Failure,
     config::{self, Config, Key, Signing, Told},
+    console::Console,
     feed::Feed,
     force::Force,
     issuers::{Issuers, askers},
@@ -42,6 +43,7 @@ use crate::{
     spending::Accounts,
     state::State,
     unused::Given,
+    witness::{Asked, Own},
 };
 
 /// The running whole: the gateway, what it was configured with, and the state that outlives both.
@@ -56,7 +58,10 @@ pub(crate) struct Assembly {
     shared: String,
     receivers: ArcSwap<Vec<Arc<Receiver>>>,
     polls: ArcSwap<Vec<Arc<Poll>>>,
+    witnesses: ArcSwap<Vec<Asked>>,
+    witness: Own,
     feed: Arc<Feed>,
+    console: Arc<Console>,
 }
 
 impl Assembly {
@@ -94,8 +99,14 @@ impl Assembly {
         };
         let policy = Arc::new(policy.with_till(till));
         let feed = Arc::<Feed>::default();
+        let console = Arc::<Console>::default();
+        if config.listeners.iter().any(|listener| listener.admin) {
+            console.begin(&feed, &audit);
+        }
+        let witness = Own::default();
+        let cosigning = witness.by(config, &state)?;
         let stages = Stages {
-            desk: desk(config, &state, &force, &identity, &policy, &audit, &receivers),
+            desk: desk(config, &state, &force, &identity, &policy, &audit, (&receivers, cosigning, &console)),
             identity,
             policy,
             guard: Arc::new(with_vault(guards(stamps.screen, with_registered(config, &state).await?)?, config, &state)),
@@ -118,8 +129,11 @@ impl Assembly {
             cluster,
             shared: config.shared(),
             polls,
+            witnesses: ArcSwap::from_pointee(config.witnesses.clone()),
+            witness,
             receivers: ArcSwap::from_pointee(receivers),
             feed,
+            console,
         })
     }
 
@@ -143,6 +157,11 @@ impl Assembly {
         &self.feed
     }
 
+    /// What the console shows.
+    pub(crate) const fn console(&self) -> &Arc<Console> {
+        &self.console
+    }
+
     /// What of the store is in force here.
     pub(crate) const fn force(&self) -> &Arc<Force> {
         &self.force
@@ -156,6 +175,11 @@ impl Assembly {
     /// The issuers that are asked for their events.
     pub(crate) fn polls(&self) -> Arc<Vec<Arc<Poll>>> {
         self.polls.load_full()
+    }
+
+    /// Who cosigns the checkpoints of the audit log.
+    pub(crate) fn witnesses(&self) -> Arc<Vec<Asked>> {
+        self.witnesses.load_full()
     }
 
     /// What is shared with other nodes, where there are any.
@@ -199,13 +223,22 @@ impl Assembly {
         let guard = guards(stamps.screen, with_registered(config, &self.state).await?)?;
         let guard = Arc::new(with_vault(guard, config, &self.state));
         let provider = Provider::new(stamps.dispatch, targets.clone(), dialer(&targets)?, clock::system())?;
+        let cosigning = self.witness.by(config, &self.state)?;
         let old = self.gateway.stages();
         self.issuers.set(old.identity.tokens(), &config.issuers, askers(config, &self.state)?)?;
         old.identity.set_rules(config.certificates.clone());
         self.force.provision(config.directory());
         old.policy.replace(config.policy.clone());
         self.gateway.replace(Stages {
-            desk: desk(config, &self.state, &self.force, &old.identity, &old.policy, &old.audit, &receivers),
+            desk: desk(
+                config,
+                &self.state,
+                &self.force,
+                &old.identity,
+                &old.policy,
+                &old.audit,
+                (&receivers, cosigning, &self.console),
+            ),
             identity: old.identity.clone(),
             policy: old.policy.clone(),
             guard,
@@ -217,6 +250,7 @@ impl Assembly {
         });
         self.receivers.store(Arc::new(receivers));
         self.polls.store(Arc::new(polls));
+        self.witnesses.store(Arc::new(config.witnesses.clone()));
         Ok(())
     }
 }
@@ -229,7 +263,7 @@ fn desk(
     identity: &Arc<Identity>,
     policy: &Arc<Stage>,
     audit: &Arc<Audit>,
-    receivers: &[Arc<Receiver>],
+    (receivers, witness, console): (&[Arc<Receiver>], Option<Arc<Witness>>, &Arc<Console>),
 ) -> Option<Arc<dyn Desk>> {
     let listeners: Vec<_> = config.listeners.iter().filter(|l| l.admin).map(|l| l.name.clone()).collect();
     if listeners.is_empty() {
@@ -246,6 +280,8 @@ fn desk(
         given: Given::by(config),
         receivers: receivers.to_vec(),
         signals: config.issuers.iter().filter_map(|issuer| issuer.signals.clone()).collect(),
+        witness,
+        console: console.clone(),
         origin: config.resource.as_ref().map(|resource| resource.origin().into()),
     }))))
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The zero-trust layer for AI: nothing passes on trust, in either direction.
@@ -528,7 +529,7 @@ pub(crate) struct Feedback {
 }
 
 /// What somebody says of a verdict.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Verdict {
     /// Something harmless was found
@@ -571,6 +572,37 @@ pub(crate) enum AuditCommand {
         /// A checkpoint kept elsewhere, which the log must contain: finds what the holder of its key rewrote
         #[arg(long)]
         remembered: Option<PathBuf>,
+        #[command(flatten)]
+        config: WithConfig,
+    },
+    /// Prove what is on record about a request, or that the log only grew; in files that stand alone
+    Prove {
+        /// The request's id, as in the `x-request-id` of its answer
+        #[arg(required_unless_present = "since")]
+        request: Option<String>,
+        /// Prove that the log only grew since this checkpoint, kept elsewhere
+        #[arg(long, conflicts_with = "request")]
+        since: Option<PathBuf>,
+        /// Directory to write the files to
+        #[arg(long, default_value = ".")]
+        to: PathBuf,
+        #[command(flatten)]
+        config: WithConfig,
+    },
+    /// Check proofs offline, with nothing but the log's public key
+    VerifyProof {
+        /// Files that `audit prove` wrote
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// The log's public key in note form; the configuration's own when absent
+        #[arg(long)]
+        key: Vec<String>,
+        /// The public key in note form of a witness that has to have cosigned the checkpoint
+        #[arg(long)]
+        witness: Vec<String>,
+        /// The older checkpoint, for a proof that the log only grew
+        #[arg(long)]
+        since: Option<PathBuf>,
         #[command(flatten)]
         config: WithConfig,
     },

@@ -7,14 +7,14 @@ use countersign_core::Code;
 use crate::{cli::Command, config::Problem, demo, term};
 
 mod access;
-mod audit;
+pub(crate) mod audit;
 mod budget;
 mod calibrate;
 mod check;
 mod doctor;
 mod documents;
 mod explain;
-mod feedback;
+pub(crate) mod feedback;
 mod guard;
 pub(crate) mod init;
 mod key;
@@ -85,7 +85,7 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
         Some(
             Code::ConfigInvalid | Code::PolicyInvalid | Code::SelfTestFailed | Code::InputUnusable | Code::TooFewTexts,
         ) => USAGE,
-        Some(Code::StateUnusable | Code::AuditDamaged | Code::KekUnusable) => IO,
+        Some(Code::StateUnusable | Code::AuditDamaged | Code::ProofFailed | Code::KekUnusable) => IO,
         _ => 1,
     }
 }

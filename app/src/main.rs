@@ -11,6 +11,7 @@ mod clock;
 mod cluster;
 mod cmd;
 mod config;
+mod console;
 mod demo;
 mod feed;
 mod fetch;
@@ -24,9 +25,11 @@ mod root;
 mod signals;
 mod spending;
 mod state;
+mod story;
 mod telemetry;
 mod term;
 mod unused;
+mod witness;
 
 use std::process::ExitCode;
 

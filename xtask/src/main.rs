@@ -2,6 +2,7 @@
 
 mod audit;
 mod bench;
+mod console;
 mod detect;
 mod fuzz;
 mod generate;
@@ -45,6 +46,8 @@ enum Task {
     Bench(Bench),
     /// Teach the classifier: learn the weights that the product ships
     Train,
+    /// Fetch what the console's pages are made with and write `console/vendor` anew
+    Console,
     /// Run every fuzz target for a while
     Fuzz {
         /// Only this target
@@ -74,6 +77,8 @@ enum Bench {
         #[arg(long)]
         others: bool,
     },
+    /// How soon the watch sees a life go wrong, side by side with what else could be done with the same scores
+    Watch,
     /// How long what is revoked goes on, on one node or on several
     Revocation {
         /// Revocations by each way
@@ -123,8 +128,10 @@ fn run() -> anyhow::Result<()> {
         }
         Task::Bench(Bench::Adapt { tries, seed }) => bench::adapt(tries, seed),
         Task::Bench(Bench::Data) => bench::data(),
+        Task::Bench(Bench::Watch) => detect::watch(),
         Task::Bench(Bench::Detect { others }) => detect::bench(others),
         Task::Train => detect::train(),
+        Task::Console => console::vendor(),
         Task::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
     }
 }

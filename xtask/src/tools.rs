@@ -1,5 +1,5 @@
 //! What the tests need besides Rust, by the ordinary package managers: Python and Node with the official SDKs, PostgreSQL,
-//! Redis, a hardware module in software, a key service, and a small language model with what runs it.
+//! Redis, a browser, a hardware module in software, a key service, and a small language model with what runs it.
 
 use std::{path::Path, process::Command};
 
@@ -9,6 +9,7 @@ use crate::shell;
 pub(crate) fn install() -> anyhow::Result<()> {
     debian(&[
         ("python3", "python3"),
+        ("chromium", "chromium"),
         ("npm", "npm"),
         ("node", "nodejs"),
         ("cc", "build-essential"),

@@ -183,7 +183,7 @@ fn decoded(value: &str) -> Option<String> {
 }
 
 /// For the audit record to be durable.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {

@@ -49,12 +49,10 @@ pub(crate) async fn answer(ask: &Ask<'_>, key: &HeaderValue) -> Result<Reply, Re
         }
     }
     let reply = (ask.route.run)(ask).await;
-    let kept = match &reply {
-        Ok(reply) if reply.kept().0 < 300 => {
-            let (status, body) = reply.kept();
-            state.store().keep_answer(&asked, status, &String::from_utf8_lossy(body)).await
-        }
-        _ => state.store().forget_answer(&asked).await,
+    let answer = reply.as_ref().ok().map(|reply| reply.kept()).filter(|(status, _)| *status < 300);
+    let kept = match answer.map(|(status, body)| (status, String::from_utf8_lossy(body).into_owned())) {
+        Some((status, body)) => state.store().keep_answer(&asked, status, &body).await,
+        None => state.store().forget_answer(&asked).await,
     };
     // The change is made and on record. Without the answer a repeated request is told to look.
     if let Err(error) = kept {

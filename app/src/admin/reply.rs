@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use countersign_core::{Code, Refusal, RequestId};
+use countersign_gateway::Pieces;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -9,7 +10,6 @@ use serde::Serialize;
 use super::{Words, schema};
 
 /// An answer.
-#[derive(Debug)]
 pub(crate) struct Reply {
     status: u16,
     kind: &'static str,
@@ -17,6 +17,8 @@ pub(crate) struct Reply {
     headers: Vec<(HeaderName, HeaderValue)>,
     /// What a repeated request gets instead, where the body holds a secret.
     kept: Option<Bytes>,
+    /// What follows the body, as it comes.
+    then: Option<Pieces>,
 }
 
 /// Why a request was refused.
@@ -41,7 +43,7 @@ struct Problem {
 impl Reply {
     /// A value.
     pub(crate) fn json<T: Serialize>(status: u16, value: &T) -> Result<Self, Refusal> {
-        Ok(Self { status, kind: JSON, body: json(value)?, headers: Vec::new(), kept: None })
+        Ok(Self { status, kind: JSON, body: json(value)?, headers: Vec::new(), kept: None, then: None })
     }
 
     /// A value that is told once: a repeated request gets `kept`.
@@ -51,12 +53,18 @@ impl Reply {
 
     /// Nothing but a status.
     pub(crate) const fn empty(status: u16) -> Self {
-        Self { status, kind: "", body: Bytes::new(), headers: Vec::new(), kept: None }
+        Self { status, kind: "", body: Bytes::new(), headers: Vec::new(), kept: None, then: None }
     }
 
     /// Bytes of another type.
     pub(crate) const fn of(status: u16, kind: &'static str, body: Bytes) -> Self {
-        Self { status, kind, body, headers: Vec::new(), kept: None }
+        Self { status, kind, body, headers: Vec::new(), kept: None, then: None }
+    }
+
+    /// And more, as it comes.
+    pub(crate) fn then(mut self, then: Pieces) -> Self {
+        self.then = Some(then);
+        self
     }
 
     /// With one more header.
@@ -70,7 +78,7 @@ impl Reply {
         (self.status, self.kept.as_ref().unwrap_or(&self.body))
     }
 
-    pub(crate) fn into_response(self, request: RequestId) -> Result<Response<Bytes>, Refusal> {
+    pub(crate) fn into_response(self, request: RequestId) -> Result<(Response<Bytes>, Option<Pieces>), Refusal> {
         let wrong = |_| Refusal::new(Code::Internal, "an answer could not be written");
         let mut response = Response::new(self.body);
         *response.status_mut() =
@@ -83,7 +91,7 @@ impl Reply {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert("x-request-id", HeaderValue::try_from(request.to_string()).map_err(wrong)?);
         headers.extend(self.headers);
-        Ok(response)
+        Ok((response, self.then))
     }
 }
 

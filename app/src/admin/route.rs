@@ -39,6 +39,7 @@ pub(crate) enum Permit {
 }
 
 /// A parameter of the query.
+#[derive(Clone, Copy)]
 pub(crate) struct Param {
     pub(crate) name: &'static str,
     pub(crate) what: &'static str,
@@ -106,7 +107,7 @@ impl Route {
             let is = |kind: &str| essence.trim_ascii().eq_ignore_ascii_case(kind.as_bytes());
             plain && (is(kind) || kind.ends_with("+json") && is("application/json"))
         };
-        let fits = matches!((kinds.next(), kinds.next()), (Some(one), None) if essence(one.as_bytes()));
+        let fits = kind == ANY || matches!((kinds.next(), kinds.next()), (Some(one), None) if essence(one.as_bytes()));
         let plain = headers.get_all(header::CONTENT_ENCODING).iter().all(|c| c.as_bytes() == b"identity");
         if !fits || !plain {
             return Err(Refusal::new(Code::UnsupportedMedia, "the body is compressed or of another type"));
@@ -118,5 +119,7 @@ impl Route {
     }
 }
 
+/// A body of whatever type: of a protocol that names none.
+pub(crate) const ANY: &str = "*/*";
 /// Bytes of a body.
 const MAX_BODY: usize = 64 << 10;

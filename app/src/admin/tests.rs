@@ -2,7 +2,7 @@ use std::fs;
 
 use countersign_audit::{DiskDir, record::Record, show};
 use countersign_core::{life::Peer, principal::PrincipalKind};
-use countersign_gateway::Gateway;
+use countersign_gateway::{AnswerBody, Gateway};
 use countersign_identity::key::{self, NewKey};
 use countersign_policy::Administer;
 use http::{HeaderMap, Request, StatusCode};
@@ -94,6 +94,35 @@ impl World {
     pub(crate) async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
         let (status, _, value) = self.ask(posting(path, &self.root, &body)).await;
         (status, value)
+    }
+
+    /// Asks, and leaves the answer's body to be read as it comes.
+    pub(crate) async fn open(&self, request: Request<String>) -> (http::response::Parts, AnswerBody) {
+        let peer = Peer { ip: None, listener: "inside".into() };
+        self.gateway().handle(request.map(|text| Full::new(Bytes::from(text))), peer, None).await.into_parts()
+    }
+
+    /// Gets `path` until what it gives is as it will be.
+    pub(crate) async fn until(&self, path: &str, there: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let (_, value) = self.get(path).await;
+            if there(&value) {
+                return value;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// The id of a request that is on record.
+    pub(crate) async fn known_request(&self) -> String {
+        let request = Request::get("/v1/models").header("authorization", format!("Bearer {}", self.root));
+        let (_, headers, _) = self.ask(request.body(String::new()).unwrap()).await;
+        headers["x-request-id"].to_str().unwrap().to_owned()
+    }
+
+    /// A file of its folder.
+    pub(crate) fn file(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.path().join(name)).unwrap()
     }
 
     /// What is on record so far.

@@ -14,6 +14,7 @@ use anyhow::Context;
 use countersign_audit::{
     DiskDir, find,
     record::{Findings, Record},
+    show::Shown,
 };
 use countersign_core::RequestId;
 use serde::{Deserialize, Serialize};
@@ -28,7 +29,7 @@ use crate::{
 
 /// A line of the file.
 #[derive(Debug, Deserialize, Serialize)]
-struct Line {
+pub(crate) struct Line {
     /// When it was said, in RFC 3339.
     at: String,
     request: String,
@@ -52,26 +53,37 @@ fn give(state: &State, args: &Feedback) -> anyhow::Result<ExitCode> {
     let request: RequestId = request.parse()?;
     let found = find(&DiskDir::read_only(state.audit_dir())?, request)?;
     anyhow::ensure!(!found.is_empty(), "no record of {request} in this log");
-    let rules = found.iter().filter_map(|shown| findings(&shown.record)).flat_map(|findings| &findings.first);
-    let line = Line {
-        at: clock::rfc3339(clock::now()),
-        request: request.to_string(),
-        verdict,
-        rules: rules.map(|found| found.rule.to_string()).collect(),
-        note: args.note.clone(),
-    };
-    let path = state.dir().join(FILE);
-    let mut text = serde_json::to_string(&line)?;
-    text.push('\n');
-    let write = || -> std::io::Result<()> {
-        // In one piece, so that two who write at once do not mix.
-        let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    };
-    write().with_context(|| format!("cannot write `{}`", path.display()))?;
+    Line::of(request, &found, verdict, args.note.clone()).keep(state)?;
     term::say(format_args!("kept: {request} {}", verdict.as_str()));
     Ok(ExitCode::SUCCESS)
+}
+
+impl Line {
+    /// What is said now of a request, by what is on record about it.
+    pub(crate) fn of(request: RequestId, found: &[Shown], verdict: Verdict, note: String) -> Self {
+        let rules = found.iter().filter_map(|shown| findings(&shown.record)).flat_map(|findings| &findings.first);
+        Self {
+            at: clock::rfc3339(clock::now()),
+            request: request.to_string(),
+            verdict,
+            rules: rules.map(|found| found.rule.to_string()).collect(),
+            note,
+        }
+    }
+
+    /// Puts it at the file's end.
+    pub(crate) fn keep(&self, state: &State) -> anyhow::Result<()> {
+        let path = state.dir().join(FILE);
+        let mut text = serde_json::to_string(self)?;
+        text.push('\n');
+        let write = || -> std::io::Result<()> {
+            // In one piece, so that two who write at once do not mix.
+            let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        };
+        write().with_context(|| format!("cannot write `{}`", path.display()))
+    }
 }
 
 const fn findings(record: &Record) -> Option<&Findings> {

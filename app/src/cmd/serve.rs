@@ -128,6 +128,8 @@ impl Running {
     /// revoked cut it.
     pub(crate) async fn stop(mut self) {
         self.stop.send_replace(true);
+        // Whoever follows the requests would be waited for.
+        self.assembly.console().ring.close();
         while self.serving.join_next().await.is_some() {}
         self.reloading.abort();
         self.assembly.gateway().account_for_strangers(true).await;

@@ -13,6 +13,7 @@ pub mod proof;
 mod publisher;
 mod queue;
 mod reader;
+mod recent;
 pub mod record;
 pub mod show;
 mod spending;
@@ -37,6 +38,7 @@ pub use note::Checkpoint;
 pub use publisher::Signed;
 pub use queue::Settled;
 pub use reader::Reader;
+pub use recent::recent;
 pub use spending::{Spending, endings};
 
 /// The log cannot be opened.

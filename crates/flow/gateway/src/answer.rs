@@ -13,7 +13,7 @@ use countersign_core::{Code, Format, Refusal, RequestId, life::Released};
 use countersign_guard::Watch;
 use countersign_provider::Body as Upstream;
 use countersign_wire::stream::Events;
-use futures_util::FutureExt;
+use futures_util::{FutureExt, Stream};
 use http_body::{Body, Frame, SizeHint};
 use tokio::{sync::watch, time::sleep};
 
@@ -25,6 +25,7 @@ pub struct AnswerBody(Kind);
 enum Kind {
     Whole(Option<Bytes>),
     Stream { first: Option<Released>, turn: Turn },
+    Told { first: Option<Bytes>, then: Pin<Box<dyn Stream<Item = Released> + Send>> },
 }
 
 /// A stream between two pieces, being read, or over.
@@ -52,6 +53,11 @@ impl AnswerBody {
         Self(Kind::Whole(Some(bytes.into_bytes())))
     }
 
+    /// What a desk says now, and what it goes on telling.
+    pub(crate) fn told(first: Released, then: Pin<Box<dyn Stream<Item = Released> + Send>>) -> Self {
+        Self(Kind::Told { first: Some(first.into_bytes()), then })
+    }
+
     const fn stream(first: Option<Released>, pump: Box<Pump>) -> Self {
         Self(Kind::Stream { first, turn: Turn::Ready(pump) })
     }
@@ -64,6 +70,13 @@ impl Body for AnswerBody {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         let (first, turn) = match &mut self.get_mut().0 {
             Kind::Whole(bytes) => return Poll::Ready(bytes.take().map(|b| Ok(Frame::data(b)))),
+            Kind::Told { first, then } => {
+                if let Some(first) = first.take() {
+                    return Poll::Ready(Some(Ok(Frame::data(first))));
+                }
+                let piece = ready!(then.as_mut().poll_next(cx));
+                return Poll::Ready(piece.map(|released| Ok(Frame::data(released.into_bytes()))));
+            }
             Kind::Stream { first, turn } => (first, turn),
         };
         if let Some(first) = first.take() {
@@ -94,7 +107,7 @@ impl Body for AnswerBody {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Kind::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
-            Kind::Stream { .. } => SizeHint::default(),
+            Kind::Stream { .. } | Kind::Told { .. } => SizeHint::default(),
         }
     }
 

@@ -13,6 +13,8 @@ use countersign_core::{
 };
 use http::{Request, Response};
 
+use crate::told::Pieces;
+
 /// Serves what is asked of the gateway itself.
 pub trait Desk: Send + Sync {
     /// Whether it serves this path to those who come in by this listener, and whom.
@@ -53,6 +55,8 @@ pub struct Asked {
 pub struct Said {
     /// The answer. Of its headers, those that say where its body ends are the listener's.
     pub response: Response<Bytes>,
+    /// What follows its body, as it comes, for as long as the caller's credential stands. Nobody's at an open door.
+    pub then: Option<Pieces>,
     /// What was done, for the record, as in `listKeys`.
     pub what: Cow<'static, str>,
 }

@@ -67,6 +67,7 @@
 
 mod answer;
 mod assess;
+pub mod cookie;
 mod desk;
 mod inspect;
 mod intake;
@@ -82,6 +83,7 @@ mod speak;
 #[cfg(test)]
 mod support;
 pub mod tls;
+mod told;
 
 pub use answer::AnswerBody;
 pub use assess::{Assessor, OnFailure};
@@ -90,3 +92,4 @@ pub use ledger::CLIENT_CLOSED;
 pub use pipeline::{Gateway, Limits, Stages};
 pub use resource::Resource;
 pub use route::{ROUTES, Route};
+pub use told::Pieces;

@@ -22,12 +22,13 @@ use tokio::sync::watch;
 use crate::{
     AnswerBody, Asked, Assessor, Desk, Door, Resource, Route,
     answer::Pump,
-    desk, intake,
+    cookie, desk, intake,
     ledger::Ledger,
     metrics::Metrics,
     quota,
     resource::Scheme,
     speak::{Shown, Speaker, name_request},
+    told,
 };
 
 /// The stages, as configured. A reload puts a new set in place; requests in flight end with the set they began with.
@@ -240,11 +241,18 @@ impl Gateway {
             let served = self.desk(stages, asked, body, desk::OPEN_BODY, ledger).await;
             return served.map_err(|refusal| self.stranger(refusal, from, now, ledger));
         }
-        let presented = Presented::gather(headers, certificate.as_deref()).map(|credentials| Presented {
-            method: parts.method.as_str(),
-            path: parts.uri.path(),
-            origin: stages.resource.as_ref().map(Resource::origin),
-            ..credentials
+        let cookie = match &found {
+            Ok(Route::Desk(_)) => cookie::find(&parts.headers),
+            _ => Ok(None),
+        };
+        let presented = Presented::gather(headers, certificate.as_deref()).and_then(|credentials| {
+            Ok(Presented {
+                cookie: cookie?,
+                method: parts.method.as_str(),
+                path: parts.uri.path(),
+                origin: stages.resource.as_ref().map(Resource::origin),
+                ..credentials
+            })
         });
         let identified = match presented {
             Ok(presented) => stages.identity.identify(request, now, peer, &presented).await,
@@ -302,6 +310,7 @@ impl Gateway {
             .screen(reserved, &ask.document, spotlit.as_ref(), named.as_ref())
             .map_err(|w| ledger.withheld(w))?;
         ledger.saw(screened.findings());
+        ledger.glimpsed(screened.context().glimpse);
 
         // On record before anything leaves.
         let intended = tokio::time::timeout(self.limits.audit_time, stages.audit.intend(screened))
@@ -431,7 +440,7 @@ impl Gateway {
 
     /// What the desk serves.
     async fn desk<B>(
-        &self,
+        self: &Arc<Self>,
         stages: &Stages,
         mut asked: Asked,
         body: B,
@@ -443,14 +452,20 @@ impl Gateway {
     {
         let Some(desk) = &stages.desk else { return Err(Refusal::new(Code::NoSuchRoute, "there is no desk")) };
         *asked.request.body_mut() = intake::read(body, most, self.limits.body_time).await?;
-        let known = asked.who.is_some();
+        let lease = asked.who.as_ref().map(|who| who.principal().lease.clone());
         let said = desk.serve(asked).await?;
-        if known {
+        if lease.is_some() {
             ledger.answered(said.what, self.limits.audit_time).await?;
         } else {
             ledger.complete();
         }
-        Ok(self.speaker.desk(said.response))
+        Ok(match lease.zip(said.then) {
+            None => self.speaker.desk(said.response),
+            Some((lease, then)) => {
+                let then = told::follow(self.clone(), lease, then);
+                said.response.map(|first| AnswerBody::told(self.speaker.tell(first), then))
+            }
+        })
     }
 
     /// The models the caller may use, in the shape the caller's SDK expects.

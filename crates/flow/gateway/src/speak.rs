@@ -126,6 +126,11 @@ impl Speaker {
         response.map(|body| AnswerBody::whole(Released::spoken(&self.stamp, body)))
     }
 
+    /// A piece that a desk tells later.
+    pub(crate) fn tell(&self, piece: Bytes) -> Released {
+        Released::spoken(&self.stamp, piece)
+    }
+
     /// Plain text of our own.
     pub(crate) fn text(&self, status: u16, body: impl Into<Bytes>) -> Response<AnswerBody> {
         self.say(status, HeaderValue::from_static("text/plain; charset=utf-8"), body.into())

@@ -95,8 +95,8 @@ impl Administer {
     #[must_use]
     pub const fn reads(self) -> bool {
         use Administer::{
-            ListGrants, ListKeys, ListRequests, ListRestraints, ListRevocations, ListRuns, Observe, ReadAudit,
-            OpenConsole, ReadPolicy, ReadSignals, ReadTraffic, ReportUnused, Scan,
+            ListGrants, ListKeys, ListRequests, ListRestraints, ListRevocations, ListRuns, Observe, OpenConsole,
+            ReadAudit, ReadPolicy, ReadSignals, ReadTraffic, ReportUnused, Scan,
         };
         matches!(
             self,

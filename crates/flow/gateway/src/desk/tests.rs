@@ -2,6 +2,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use countersign_audit::record::Record;
 use countersign_core::Code;
+use futures_util::{StreamExt, stream};
 use http::{StatusCode, header};
 use http_body_util::{BodyExt, Full};
 
@@ -27,7 +28,9 @@ impl Desk for Echo {
             }
             let who = asked.who.as_ref().map_or("nobody", |who| &who.principal().subject);
             let text = format!("{who}: {}", String::from_utf8_lossy(asked.request.body()));
-            Ok(Said { response: Response::new(text.into()), what: "echo".into() })
+            let more = asked.request.body() == "more";
+            let then = more.then(|| -> Pieces { Box::pin(stream::iter([Bytes::from("!")]).chain(stream::pending())) });
+            Ok(Said { response: Response::new(text.into()), then, what: "echo".into() })
         })
     }
 
@@ -92,6 +95,41 @@ async fn a_desk_hears_of_nobody_who_is_not_identified_but_at_its_open_doors() {
     let done = records.iter().filter_map(|r| if let Record::Answered(a) = r { Some(&*a.what) } else { None });
     assert_eq!(done.collect::<Vec<_>>(), ["echo"]);
     assert_eq!(records.iter().filter(|r| matches!(r, Record::Refused(_))).count(), 4);
+}
+
+#[tokio::test]
+async fn a_desk_goes_on_telling_until_the_credential_ends_and_nobody_at_an_open_door() {
+    let world = world();
+    let (gateway, key) = (&world.gateway, Some(world.key.as_str()));
+    let request = Request::post("/desk/x").header(header::AUTHORIZATION, format!("Bearer {}", world.key));
+    let peer = Peer { ip: None, listener: "inside".into() };
+    let answer = gateway.handle(request.body(Full::new(Bytes::from("more"))).unwrap(), peer, None).await;
+    let mut body = answer.into_body();
+    for piece in ["alice: more", "!"] {
+        assert_eq!(body.frame().await.unwrap().ok().unwrap().into_data().unwrap(), piece);
+    }
+    gateway.stages().identity.load(Vec::new());
+    gateway.recheck();
+    assert!(body.frame().await.is_none());
+    assert_eq!(ask(gateway, "inside", "/open/x", None, "more").await.1, "nobody: more", "and that is all");
+    assert_eq!(ask(gateway, "inside", "/desk/x", key, "hi").await.0, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_cookie_is_looked_for_at_the_desk_alone() {
+    let world = world();
+    let gateway = &world.gateway;
+    let shown = countersign_identity::Presented { api_key: Some(world.key.as_bytes()), ..Default::default() };
+    let stages = gateway.stages();
+    let now = gateway.now();
+    let who = stages.identity.identify(RequestId::new(now, [0; 10]), now, Peer::default(), &shown).await.unwrap();
+    let (cookie, _) = stages.identity.browsers().open(who.principal(), now).unwrap();
+    for (path, status) in [("/desk/x", StatusCode::OK), ("/v1/messages", StatusCode::UNAUTHORIZED)] {
+        let request = Request::post(path).header("cookie", format!("{}={}", crate::cookie::NAME, cookie.expose()));
+        let peer = Peer { ip: None, listener: "inside".into() };
+        let answer = gateway.handle(request.body(Full::new(Bytes::from("hi"))).unwrap(), peer, None).await;
+        assert_eq!(answer.status(), status, "{path}");
+    }
 }
 
 #[tokio::test]

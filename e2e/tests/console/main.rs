@@ -1,0 +1,110 @@
+//! The console in a real browser: what it shows, what it lets nobody do, and whether people can use it who see or point otherwise.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use countersign_testkit::{Plan, Reply, Upstream, chat_answer};
+use serde_json::{Value, json};
+
+const POLICY: &str = r#"
+@id("all") permit (principal, action in [Countersign::Action::"ask", Countersign::Action::"receive"], resource);
+@id("officers") permit (
+    principal in Countersign::Role::"officer",
+    action in [
+        Countersign::Action::"observe", Countersign::Action::"openConsole", Countersign::Action::"readTraffic",
+        Countersign::Action::"giveFeedback", Countersign::Action::"readAudit", Countersign::Action::"readPolicy",
+        Countersign::Action::"listKeys", Countersign::Action::"revokeKey", Countersign::Action::"listRequests",
+        Countersign::Action::"approveRequest", Countersign::Action::"denyRequest"
+    ],
+    resource
+);
+@id("askers") permit (principal in Countersign::Role::"clerk", action == Countersign::Action::"requestAccess", resource);
+"#;
+
+#[test]
+fn a_person_can_use_the_console_and_nobody_elses_page_can() {
+    let Some(chromium) = browser() else { return };
+    let upstream = Upstream::start(|_| Reply::json(200, &chat_answer("Yes, from ten to four.")));
+    let home = Plan::new()
+        .target("openai", &upstream, &["m"])
+        .policy(POLICY)
+        .admin()
+        .more("[[access]]\nname = \"books\"\nroles = [\"bookkeeper\"]\nfor = [\"data:books\"]\nlongest_minutes = 60\napprovals = 1\napprovers = [\"officer\"]")
+        .write();
+    let (officer, clerk) = (home.key("olga", "officer"), home.key("carl", "clerk"));
+    let gateway = home.serve();
+    // What a stranger may write freely and others read.
+    let hostile = "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>";
+    let wish = json!({"access": "books", "for": ["data:books"], "purpose": hostile, "minutes": 5});
+    let asked = gateway.post("/admin/v1/access", &clerk, &wish);
+    assert_eq!(asked.status, 201, "{}", asked.text());
+
+    let report = walk(&json!({
+        "tls": format!("https://{}", gateway.tls),
+        "clear": format!("http://{}", gateway.clear),
+        "key": officer,
+        "chromium": chromium,
+        "shots": std::env::var("COUNTERSIGN_SHOTS").ok(),
+    }));
+    assert_eq!((&report["broken"], &report["done"]), (&json!([]), &json!(true)), "{report:#}");
+    assert_eq!(report["violations"], json!([]), "the content security policy was not met");
+    assert_eq!(report["foreign"], json!([]), "a page asked somebody else");
+    assert_eq!(report["serious"], json!([]), "somebody cannot use it");
+    let seen = &report["seen"];
+    assert_eq!(
+        seen["cookie"],
+        json!([{"name": "__Host-countersign", "httpOnly": true, "secure": true, "sameSite": "Strict", "path": "/"}])
+    );
+    assert_eq!(
+        (&seen["scripts"], &seen["field"]),
+        (&json!("{}{}"), &json!("")),
+        "no credential is in a script's reach"
+    );
+    assert_eq!((&seen["first"], &seen["focus"]), (&json!("Skip to the content"), &json!("Requests")));
+    assert_eq!(seen["stages"][0], "identified", "{seen}");
+    assert_eq!((&seen["made"], &seen["hacked"]), (&json!(0), &json!(false)), "what strangers wrote is text");
+    assert_eq!(seen["address"], "/console/#/live", "a link does not stay in the history");
+    assert_eq!((&seen["elsewhere"][0], &seen["framed"]), (&json!("refused"), &json!(0)), "{seen}");
+    assert_eq!(seen["revoked"], 200);
+    let kept = home_text(&gateway.home.path("state/feedback.jsonl"));
+    assert!(kept.contains("false-alarm"), "{kept}");
+    let log = gateway.log();
+    assert!(!log.contains("csb_") && !log.contains("csl_") && !log.contains(&officer), "no credential is in the log");
+}
+
+fn home_text(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_default()
+}
+
+/// Drives the browser; what it saw.
+fn walk(stage: &Value) -> Value {
+    let clients = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients");
+    let mut node = Command::new("node")
+        .arg(clients.join("console.mjs"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("node runs");
+    node.stdin.take().expect("a pipe").write_all(stage.to_string().as_bytes()).expect("node reads");
+    let output = node.wait_with_output().expect("node ends");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    serde_json::from_slice(&output.stdout).expect("a report")
+}
+
+/// Chromium, where it and what drives it are installed.
+fn browser() -> Option<PathBuf> {
+    let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/node_modules/playwright-core");
+    let found = PathBuf::from("/usr/bin/chromium");
+    if found.exists() && driver.exists() {
+        return Some(found);
+    }
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "no browser is installed: run `cargo xtask test`");
+    #[expect(clippy::print_stderr, reason = "a test that was skipped says so")]
+    {
+        eprintln!("SKIPPED: Chromium is not installed; `cargo xtask test` installs it");
+    }
+    None
+}
