@@ -30,7 +30,6 @@ use crate::{
     cluster::Cluster,
     cmd::Failure,
     config::{self, Config, Key, Signing, Told},
-    console::Console,
     feed::Feed,
     force::Force,
     issuers::{Issuers, askers},
@@ -61,7 +60,6 @@ pub(crate) struct Assembly {
     witnesses: ArcSwap<Vec<Asked>>,
     witness: Own,
     feed: Arc<Feed>,
-    console: Arc<Console>,
 }
 
 impl Assembly {
@@ -99,14 +97,10 @@ impl Assembly {
         };
         let policy = Arc::new(policy.with_till(till));
         let feed = Arc::<Feed>::default();
-        let console = Arc::<Console>::default();
-        if config.listeners.iter().any(|listener| listener.admin) {
-            console.begin(&feed, &audit);
-        }
         let witness = Own::default();
         let cosigning = witness.by(config, &state)?;
         let stages = Stages {
-            desk: desk(config, &state, &force, &identity, &policy, &audit, (&receivers, cosigning, &console)),
+            desk: desk(config, &state, &force, &identity, &policy, &audit, (&receivers, cosigning)),
             identity,
             policy,
             guard: Arc::new(with_vault(guards(stamps.screen, with_registered(config, &state).await?)?, config, &state)),
@@ -133,7 +127,6 @@ impl Assembly {
             witness,
             receivers: ArcSwap::from_pointee(receivers),
             feed,
-            console,
         })
     }
 
@@ -155,11 +148,6 @@ impl Assembly {
     /// What goes on here.
     pub(crate) const fn feed(&self) -> &Arc<Feed> {
         &self.feed
-    }
-
-    /// What the console shows.
-    pub(crate) const fn console(&self) -> &Arc<Console> {
-        &self.console
     }
 
     /// What of the store is in force here.
@@ -237,7 +225,7 @@ impl Assembly {
                 &old.identity,
                 &old.policy,
                 &old.audit,
-                (&receivers, cosigning, &self.console),
+                (&receivers, cosigning),
             ),
             identity: old.identity.clone(),
             policy: old.policy.clone(),
@@ -263,7 +251,7 @@ fn desk(
     identity: &Arc<Identity>,
     policy: &Arc<Stage>,
     audit: &Arc<Audit>,
-    (receivers, witness, console): (&[Arc<Receiver>], Option<Arc<Witness>>, &Arc<Console>),
+    (receivers, witness): (&[Arc<Receiver>], Option<Arc<Witness>>),
 ) -> Option<Arc<dyn Desk>> {
     let listeners: Vec<_> = config.listeners.iter().filter(|l| l.admin).map(|l| l.name.clone()).collect();
     if listeners.is_empty() {
@@ -281,7 +269,6 @@ fn desk(
         receivers: receivers.to_vec(),
         signals: config.issuers.iter().filter_map(|issuer| issuer.signals.clone()).collect(),
         witness,
-        console: console.clone(),
         origin: config.resource.as_ref().map(|resource| resource.origin().into()),
     }))))
 }

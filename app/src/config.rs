@@ -57,6 +57,10 @@ pub(crate) struct Config {
     pub(crate) access: Vec<countersign_policy::access::Access>,
     /// Who is told what is revoked here.
     pub(crate) receivers: Vec<Receiver>,
+    /// Logs whose checkpoints are cosigned here: their names and keys.
+    pub(crate) cosigns: Vec<(String, countersign_seal::Verifier)>,
+    /// Who cosigns the checkpoints of the audit log.
+    pub(crate) witnesses: Vec<crate::witness::Asked>,
     /// Logs and traces.
     pub(crate) telemetry: raw::Telemetry,
 }

@@ -99,6 +99,23 @@ impl Place {
         Ok(connection.send(&head, document).await?.status())
     }
 
+    /// Hands in a document of type `kind`; the status of the answer, and the answer, of at most `limit` bytes.
+    pub(crate) async fn submit(
+        &self,
+        trust: Option<&Trust>,
+        kind: &str,
+        document: Bytes,
+        limit: usize,
+    ) -> Result<(u16, Bytes), FetchError> {
+        let head = RequestHead::new("POST", &self.target, &self.base.host())?
+            .header("content-type", kind)?
+            .header("accept-encoding", "identity")?
+            .header("user-agent", "countersign")?;
+        let mut connection = Connection::new(open(&self.base, trust).await?);
+        let status = connection.send(&head, document).await?.status();
+        Ok((status, connection.read_whole(limit).await?))
+    }
+
     /// Asks with a document in JSON, with a bearer token where one is asked for, and takes an answer of at most `limit` bytes.
     pub(crate) async fn ask(
         &self,

@@ -18,7 +18,7 @@ use crate::{
     beside, clock,
     cmd::Problems,
     config::{self, Config, Door},
-    issuers, signals,
+    issuers, signals, witness,
 };
 
 /// A listener that was opened at the start.
@@ -57,6 +57,7 @@ pub(crate) async fn watch(assembly: Arc<Assembly>, file: PathBuf, opened: Vec<Op
         issuers::watch(&assembly),
         signals::send::watch(&assembly),
         signals::poll::watch(&assembly),
+        witness::watch(&assembly),
         spending,
         others(&assembly),
         configuration

@@ -19,6 +19,8 @@ use countersign_seal::Verifier;
 
 use crate::{cli::AuditCommand, clock, cmd::Failure, state::State, term};
 
+mod prove;
+
 pub(crate) async fn run(command: AuditCommand) -> anyhow::Result<ExitCode> {
     match command {
         AuditCommand::Verify { log: Some(log), key: Some(key), remembered, .. } => {
@@ -31,6 +33,12 @@ pub(crate) async fn run(command: AuditCommand) -> anyhow::Result<ExitCode> {
         AuditCommand::Verify { log, remembered, config, .. } => {
             let state = State::existing(&config).await?;
             conclude(&verify_own(&state, log, remembered.as_deref())?)
+        }
+        AuditCommand::Prove { request, since, to, config } => {
+            prove::prove(request.as_deref(), since.as_deref(), &to, &config).await
+        }
+        AuditCommand::VerifyProof { files, key, witness, since, config } => {
+            prove::verify(&files, &key, &witness, since.as_deref(), &config).await
         }
         AuditCommand::Show { last, bodies, config } => {
             let state = State::existing(&config).await?;
@@ -82,9 +90,22 @@ pub(crate) fn public_keys(state: &State) -> anyhow::Result<Vec<String>> {
 
 /// Prints one record on a line, and what it holds sealed below it when asked to.
 pub(crate) fn print(shown: &Shown, bodies: Option<&State>) {
+    line(shown.index, &shown.record);
+    if let Some(state) = bodies {
+        match shown.text(state.node(), state.data()) {
+            Ok(Some(text)) => {
+                term::say(format_args!("    {}", String::from_utf8_lossy(&text.bytes).replace('\n', "\n    ")))
+            }
+            Ok(None) => {}
+            Err(e) => term::say(format_args!("    (cannot be opened: {e})")),
+        }
+    }
+}
+
+/// Prints one record on a line.
+fn line(index: u64, record: &Record) {
     let at = |micros: u64| clock::rfc3339(Timestamp(micros));
-    let index = shown.index;
-    match &shown.record {
+    match record {
         Record::Opened(r) => match &r.torn {
             Some(torn) => term::say(format_args!(
                 "{index} {} opened; {} bytes that a crash had torn were cut off",
@@ -160,15 +181,6 @@ pub(crate) fn print(shown: &Shown, bodies: Option<&State>) {
             r.refused,
             r.outcomes,
         )),
-    }
-    if let Some(state) = bodies {
-        match shown.text(state.node(), state.data()) {
-            Ok(Some(text)) => {
-                term::say(format_args!("    {}", String::from_utf8_lossy(&text.bytes).replace('\n', "\n    ")))
-            }
-            Ok(None) => {}
-            Err(e) => term::say(format_args!("    (cannot be opened: {e})")),
-        }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use countersign_core::Secret;
+use countersign_audit::{Dir as _, DiskDir, witness::WITNESSED};
+use countersign_core::{Secret, Timestamp};
 use countersign_identity::{KeyRecord, Tokens};
 use countersign_provider::{Dial, Dialer};
 use countersign_store::Revision;
@@ -19,7 +20,7 @@ use crate::{
     registered,
     root::{self, Root},
     state::State,
-    term,
+    term, witness,
 };
 
 /// How a line stands.
@@ -135,6 +136,7 @@ async fn state(config: &Config, findings: &mut Findings) {
         findings.wrong("provider", format!("{e:#}"), "nothing is served until its key can be unsealed");
     }
     log(&state, findings);
+    witnesses(config, &state, findings);
 }
 
 /// What protects the root keys.
@@ -247,6 +249,28 @@ fn log(state: &State, findings: &mut Findings) {
     match audit::public_keys(state) {
         Ok(keys) => keys.into_iter().for_each(|key| findings.good("audit", format!("public key {key}"))),
         Err(e) => findings.wrong("audit", format!("{e:#}"), "the key ring cannot sign"),
+    }
+}
+
+/// The key of the witness that this gateway is, and whether those who are to cosign its log have done so, and when.
+fn witnesses(config: &Config, state: &State, findings: &mut Findings) {
+    match witness::public_keys(state.ring(), state.node()) {
+        Ok(keys) => keys.into_iter().for_each(|key| findings.good("witness", format!("public key {key}"))),
+        Err(e) => findings.wrong("witness", format!("{e:#}"), "the key ring cannot sign"),
+    }
+    let note = DiskDir::read_only(state.audit_dir()).and_then(|dir| dir.read(WITNESSED)).unwrap_or_default();
+    for witness in &config.witnesses {
+        let name = witness.cosigner().name();
+        match witness.cosigner().when(&note) {
+            Ok(seconds) => {
+                let at = clock::rfc3339(Timestamp(seconds.saturating_mul(1_000_000)));
+                findings.good("witness", format!("`{name}` has cosigned the log, last at {at}"));
+            }
+            Err(why) => {
+                let advice = "is it reachable, and does its `cosigns` name this log's key? the gateway's log says why";
+                findings.look("witness", format!("`{name}` has not cosigned the log: {why}"), advice);
+            }
+        }
     }
 }
 

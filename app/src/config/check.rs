@@ -21,6 +21,7 @@ use crate::files;
 mod access;
 mod budgets;
 mod doors;
+mod evidence;
 mod issuers;
 mod judge;
 mod keys;
@@ -124,6 +125,7 @@ impl Check<'_> {
         let issuers = self.issuers(raw.issuers, &listeners);
         self.signals_have_a_door(&listeners, &issuers, &receivers);
         let access = self.access(raw.access);
+        let (cosigns, witnesses) = self.evidence(raw.audit, raw.node.get_ref(), &listeners);
         let budgets = self.budgets(raw.budgets, raw.prices, &targets);
         let rates = Rates { budgets, ..fields::rates(&raw.rates) };
         let store = self.store(raw.store);
@@ -155,6 +157,8 @@ impl Check<'_> {
                 resource,
                 receivers,
                 access,
+                cosigns,
+                witnesses,
                 telemetry: raw.telemetry.into_inner(),
             }),
             _ => Err(self.problems),

@@ -8,11 +8,13 @@ use serde::Deserialize;
 use toml::Spanned;
 
 mod budgets;
+mod evidence;
 mod keys;
 mod shared;
 mod signals;
 
 pub(crate) use budgets::{RawBudget, RawBy, RawPrice, RawWindow};
+pub(crate) use evidence::{RawAudit, RawWitness};
 pub(crate) use keys::{RawKek, RawKeys};
 pub(crate) use shared::{RawCluster, RawStore};
 pub(crate) use signals::{RawReceiver, RawRevocation, RawSignals, Signing};
@@ -89,6 +91,9 @@ pub(crate) struct RawConfig {
     #[serde(default, rename = "receiver")]
     #[schemars(with = "Vec<RawReceiver>")]
     pub(crate) receivers: Vec<Spanned<RawReceiver>>,
+    /// What others hold the audit log to.
+    #[schemars(with = "Option<RawAudit>")]
+    pub(crate) audit: Option<Spanned<RawAudit>>,
     /// Logs and traces.
     #[serde(default = "telemetry")]
     #[schemars(with = "Telemetry")]

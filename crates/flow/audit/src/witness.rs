@@ -201,7 +201,7 @@ fn place(origin: &str) -> String {
 }
 
 /// Where the newest checkpoint with cosignatures stands in a log's directory.
-pub(crate) const WITNESSED: &str = "checkpoint.witnessed";
+pub const WITNESSED: &str = "checkpoint.witnessed";
 /// The algorithm's number in signed notes: Ed25519 over a checkpoint and the time it was seen.
 const COSIGNATURE: u8 = 4;
 
