@@ -13,13 +13,20 @@ use std::{borrow::Cow, pin::Pin, sync::Arc};
 use bytes::Bytes;
 use countersign_audit::{Audit, witness::Witness};
 use countersign_core::{Code, Refusal, RequestId};
-use countersign_gateway::{Asked, Desk, Door, Said};
+use countersign_gateway::{Asked, Desk, Door, Said, cookie};
 use countersign_identity::Identity;
 use countersign_policy::{Stage as Policy, access::Access};
 use http::{HeaderMap, Method, header};
 use tracing::Instrument;
 
-use crate::{config::Signals, force::Force, signals::send::Receiver, state::State, unused::Given};
+use crate::{
+    config::Signals,
+    console::{Console, pages},
+    force::Force,
+    signals::send::Receiver,
+    state::State,
+    unused::Given,
+};
 
 pub(crate) use ask::Ask;
 pub(crate) use reply::Reply;
@@ -28,7 +35,9 @@ pub(crate) use route::{Form, Gives, Param, Permit, Route, schema};
 mod access;
 pub(crate) mod ask;
 mod checkpoint;
+mod console;
 mod exchange;
+mod feedback;
 pub(crate) mod forget;
 pub(crate) mod global;
 pub(crate) mod keys;
@@ -45,6 +54,8 @@ mod route;
 mod scim;
 mod signals;
 mod status;
+mod traffic;
+mod verify;
 mod witness;
 
 /// Every group of routes.
@@ -55,6 +66,11 @@ pub(crate) const GROUPS: &[Group] = &[
     Group { path: "/admin/v1/", routes: status::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: checkpoint::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: proofs::ROUTES, words: &reply::PROBLEMS },
+    Group { path: "/admin/v1/", routes: traffic::ROUTES, words: &reply::PROBLEMS },
+    Group { path: "/admin/v1/", routes: verify::ROUTES, words: &reply::PROBLEMS },
+    Group { path: "/admin/v1/", routes: feedback::ROUTES, words: &reply::PROBLEMS },
+    Group { path: "/admin/v1/", routes: console::ROUTES, words: &reply::PROBLEMS },
+    Group { path: "/console/", routes: console::DOOR, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: access::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: forget::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: reveal::ROUTES, words: &reply::PROBLEMS },
@@ -104,6 +120,8 @@ pub(crate) struct Admin {
     pub(crate) receivers: Vec<Arc<Receiver>>,
     /// The witness that this gateway is for the logs of others.
     pub(crate) witness: Option<Arc<Witness>>,
+    /// What the console shows.
+    pub(crate) console: Arc<Console>,
     /// What callers know the gateway by.
     pub(crate) origin: Option<Box<str>>,
 }
@@ -118,15 +136,19 @@ impl Desk for Front {
         }
         GROUPS.iter().find(|group| path.starts_with(group.path))?;
         let open = |route: &Route| route.is(path) && matches!(route.permit, Permit::Open);
-        Some(if routes().any(open) { Door::Open } else { Door::Known })
+        Some(if pages::find(path).is_some() || routes().any(open) { Door::Open } else { Door::Known })
     }
 
     fn serve(&self, asked: Asked) -> Pin<Box<dyn Future<Output = Result<Said, Refusal>> + Send + '_>> {
+        if let (&Method::GET, Some(page)) = (asked.request.method(), pages::find(asked.request.uri().path())) {
+            return Box::pin(async { Ok(page.said()) });
+        }
         let admin = self.0.clone();
         let work = async move {
             let route = find(asked.request.method(), asked.request.uri().path())?;
             let reply = admin.answer(route, &asked).await?;
-            Ok(Said { response: reply.into_response(asked.id)?, what: Cow::Borrowed(route.name) })
+            let (response, then) = reply.into_response(asked.id)?;
+            Ok(Said { response, then, what: Cow::Borrowed(route.name) })
         };
         // In a task of its own: a caller who goes away must not leave a change on record that was then not made.
         let done = tokio::spawn(work.in_current_span());
@@ -145,7 +167,11 @@ impl Admin {
         let headers = asked.request.headers();
         if let Permit::Action(action) = route.permit {
             let who = asked.who.as_deref().ok_or_else(nobody)?;
-            no_page(headers)?;
+            match cookie::find(headers)? {
+                None => no_page(headers)?,
+                Some(_) if route.path.starts_with("/admin/v1/") => console::own_page(headers)?,
+                Some(_) => return Err(Refusal::new(Code::FromAPage, "the console's cookie opens the admin API alone")),
+            }
             self.policy.administer(who, action)?;
         }
         route.takes(headers, asked.request.body())?;

@@ -30,6 +30,7 @@ use crate::{
     cluster::Cluster,
     cmd::Failure,
     config::{self, Config, Key, Signing, Told},
+    console::Console,
     feed::Feed,
     force::Force,
     issuers::{Issuers, askers},
@@ -60,6 +61,7 @@ pub(crate) struct Assembly {
     witnesses: ArcSwap<Vec<Asked>>,
     witness: Own,
     feed: Arc<Feed>,
+    console: Arc<Console>,
 }
 
 impl Assembly {
@@ -97,10 +99,14 @@ impl Assembly {
         };
         let policy = Arc::new(policy.with_till(till));
         let feed = Arc::<Feed>::default();
+        let console = Arc::<Console>::default();
+        if config.listeners.iter().any(|listener| listener.admin) {
+            console.begin(&feed, &audit);
+        }
         let witness = Own::default();
         let cosigning = witness.by(config, &state)?;
         let stages = Stages {
-            desk: desk(config, &state, &force, &identity, &policy, &audit, (&receivers, cosigning)),
+            desk: desk(config, &state, &force, &identity, &policy, &audit, (&receivers, cosigning, &console)),
             identity,
             policy,
             guard: Arc::new(with_vault(guards(stamps.screen, with_registered(config, &state).await?)?, config, &state)),
@@ -127,6 +133,7 @@ impl Assembly {
             witness,
             receivers: ArcSwap::from_pointee(receivers),
             feed,
+            console,
         })
     }
 
@@ -148,6 +155,11 @@ impl Assembly {
     /// What goes on here.
     pub(crate) const fn feed(&self) -> &Arc<Feed> {
         &self.feed
+    }
+
+    /// What the console shows.
+    pub(crate) const fn console(&self) -> &Arc<Console> {
+        &self.console
     }
 
     /// What of the store is in force here.
@@ -225,7 +237,7 @@ impl Assembly {
                 &old.identity,
                 &old.policy,
                 &old.audit,
-                (&receivers, cosigning),
+                (&receivers, cosigning, &self.console),
             ),
             identity: old.identity.clone(),
             policy: old.policy.clone(),
@@ -251,7 +263,7 @@ fn desk(
     identity: &Arc<Identity>,
     policy: &Arc<Stage>,
     audit: &Arc<Audit>,
-    (receivers, witness): (&[Arc<Receiver>], Option<Arc<Witness>>),
+    (receivers, witness, console): (&[Arc<Receiver>], Option<Arc<Witness>>, &Arc<Console>),
 ) -> Option<Arc<dyn Desk>> {
     let listeners: Vec<_> = config.listeners.iter().filter(|l| l.admin).map(|l| l.name.clone()).collect();
     if listeners.is_empty() {
@@ -269,6 +281,7 @@ fn desk(
         receivers: receivers.to_vec(),
         signals: config.issuers.iter().filter_map(|issuer| issuer.signals.clone()).collect(),
         witness,
+        console: console.clone(),
         origin: config.resource.as_ref().map(|resource| resource.origin().into()),
     }))))
 }

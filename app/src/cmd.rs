@@ -7,14 +7,14 @@ use countersign_core::Code;
 use crate::{cli::Command, config::Problem, demo, term};
 
 mod access;
-mod audit;
+pub(crate) mod audit;
 mod budget;
 mod calibrate;
 mod check;
 mod doctor;
 mod documents;
 mod explain;
-mod feedback;
+pub(crate) mod feedback;
 mod guard;
 pub(crate) mod init;
 mod key;

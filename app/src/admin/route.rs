@@ -39,6 +39,7 @@ pub(crate) enum Permit {
 }
 
 /// A parameter of the query.
+#[derive(Clone, Copy)]
 pub(crate) struct Param {
     pub(crate) name: &'static str,
     pub(crate) what: &'static str,
