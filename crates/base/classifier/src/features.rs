@@ -13,12 +13,35 @@ pub const BUCKETS: usize = 1 << BITS;
 
 /// Takes in what [`read`] finds.
 pub trait Sink {
-    /// A feature of the present token: its bucket, and whether it counts against instead of for (signed hashing lets
-    /// collisions cancel).
-    fn feature(&mut self, bucket: u32, against: bool);
+    /// Features of the present token.
+    fn features(&mut self, features: &[Feature]);
 
     /// The present token ends. `span` are its bytes; `breaks` says whether a sentence or a line ends after it.
     fn token(&mut self, span: Range<usize>, breaks: bool);
+}
+
+/// One feature.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Feature(u32);
+
+impl Feature {
+    const fn new(hash: u32) -> Self {
+        Self(hash.wrapping_mul(0x9e37_79b1))
+    }
+
+    /// The bucket it is hashed into.
+    #[must_use]
+    #[inline]
+    pub const fn bucket(self) -> u32 {
+        self.0 >> (32 - BITS)
+    }
+
+    /// Whether it counts against instead of for: signed hashing lets collisions cancel.
+    #[must_use]
+    #[inline]
+    pub const fn against(self) -> bool {
+        self.0 & 0x800 != 0
+    }
 }
 
 /// Hands every token of `text` and its features to `sink`, in order.
@@ -28,20 +51,20 @@ pub fn read(text: &str, sink: &mut impl Sink) {
     let mut last = [0_u32; 2];
     let mut wide = [0_u32; RUN];
     let mut trail = Trail::begin();
-    let mut chars = text.char_indices().peekable();
-    while let Some((at, c)) = chars.next() {
-        let class = class(c);
-        let next = chars.peek().map_or(text.len(), |(n, _)| *n);
+    let mut next = 0;
+    while let Some((c, class)) = char_at(text, next) {
+        let at = next;
+        next += c.len_utf8();
         match class {
             Class::Letter(folded) => {
                 word.push(folded, at, concepts);
-                let goes_on = chars.peek().is_some_and(|(_, n)| matches!(self::class(*n), Class::Letter(_)));
+                let goes_on = matches!(char_at(text, next), Some((_, Class::Letter(_))));
                 if goes_on && word.len < LONGEST {
                     continue;
                 }
                 let concept = word.concept(last[0], concepts);
                 word.features(sink, &mut last);
-                trail.meet(concept, |c| emit(sink, mix(CONCEPT, c)));
+                trail.meet(concept, |c| sink.features(&[Feature::new(mix(CONCEPT, c))]));
                 let ends = text.as_bytes().get(next) == Some(&b'\n');
                 sink.token(word.start..next, ends);
                 word.clear();
@@ -52,13 +75,13 @@ pub fn read(text: &str, sink: &mut impl Sink) {
             Class::Wide => {
                 // A character of its own: alone, with the one before, and with the two before.
                 let c = u32::from(c);
-                emit(sink, mix(WIDE, c));
-                emit(sink, mix(mix(WIDE, last[0]), c));
-                emit(sink, mix(mix(mix(WIDE, last[1]), last[0]), c));
+                let pair = mix(WIDE, last[0]);
+                let three = mix(mix(WIDE, last[1]), last[0]);
+                sink.features(&[WIDE, pair, three].map(|with| Feature::new(mix(with, c))));
                 last = [c, last[0]];
                 let [a, b, d, _] = wide;
                 wide = [c, a, b, d];
-                trail.meet(longest(&wide, concepts), |c| emit(sink, mix(CONCEPT, c)));
+                trail.meet(longest(&wide, concepts), |c| sink.features(&[Feature::new(mix(CONCEPT, c))]));
                 let ends = text.as_bytes().get(next) == Some(&b'\n');
                 sink.token(at..next, ends);
                 if ends {
@@ -69,8 +92,7 @@ pub fn read(text: &str, sink: &mut impl Sink) {
             Class::Sign => {
                 let ends = breaks(c) || text.as_bytes().get(next) == Some(&b'\n');
                 let c = u32::from(c);
-                emit(sink, mix(SIGN, c));
-                emit(sink, mix(mix(SIGN, last[0]), c));
+                sink.features(&[SIGN, mix(SIGN, last[0])].map(|with| Feature::new(mix(with, c))));
                 last = [c, last[0]];
                 sink.token(at..next, ends);
                 if ends {
@@ -83,6 +105,31 @@ pub fn read(text: &str, sink: &mut impl Sink) {
     }
 }
 
+/// The character that begins at `at`, and what it is.
+#[inline]
+fn char_at(text: &str, at: usize) -> Option<(char, Class)> {
+    let byte = *text.as_bytes().get(at)?;
+    let c = if byte.is_ascii() { char::from(byte) } else { text.get(at..)?.chars().next()? };
+    Some((c, class(c)))
+}
+
+/// What the characters of ASCII are: 0 is white space, 1 a sign, and else it is a letter or a digit, which is compared as this.
+static ASCII: [u8; 128] = {
+    let mut table = [1; 128];
+    let mut i = 0;
+    while i < 128 {
+        table[i] = match i as u8 {
+            letter @ b'a'..=b'z' => letter,
+            letter @ b'A'..=b'Z' => letter | 0x20,
+            b'0'..=b'9' => b'0',
+            b' ' | b'\t' | b'\n' | b'\r' => 0,
+            _ => 1,
+        };
+        i += 1;
+    }
+    table
+};
+
 /// What a character is to the reader.
 enum Class {
     Letter(u32),
@@ -91,13 +138,18 @@ enum Class {
     Space,
 }
 
+#[inline]
 fn class(c: char) -> Class {
+    match ASCII.get(c as usize) {
+        Some(0) => Class::Space,
+        Some(1) => Class::Sign,
+        Some(letter) => Class::Letter(u32::from(*letter)),
+        None => beyond_ascii(c),
+    }
+}
+
+fn beyond_ascii(c: char) -> Class {
     match c {
-        'a'..='z' => Class::Letter(c as u32),
-        'A'..='Z' => Class::Letter(c as u32 | 0x20),
-        '0'..='9' => Class::Letter('0' as u32),
-        ' ' | '\t' | '\n' | '\r' => Class::Space,
-        '\0'..='\x7f' => Class::Sign,
         '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}' => {
             Class::Wide
         }
@@ -159,9 +211,18 @@ impl Word {
 
     /// The word, the pairs it makes with the two before, and its n-grams with the borders counted as letters.
     fn features(&self, sink: &mut impl Sink, last: &mut [u32; 2]) {
-        emit(sink, self.hash);
-        emit(sink, mix(mix(PAIR, last[0]), self.hash));
-        emit(sink, mix(mix(SKIP, last[1]), self.hash));
+        let mut features = [Feature::default(); 3 + 3 * (LONGEST + 1)];
+        let mut room = features.iter_mut();
+        let mut count = 0;
+        let mut add = |hash: u32| {
+            if let Some(feature) = room.next() {
+                *feature = Feature::new(hash);
+                count += 1;
+            }
+        };
+        add(self.hash);
+        add(mix(mix(PAIR, last[0]), self.hash));
+        add(mix(mix(SKIP, last[1]), self.hash));
         *last = [self.hash, last[0]];
         let letters = self.letters.get(..self.len).unwrap_or_default();
         let mut three = [BORDER; 4];
@@ -170,17 +231,18 @@ impl Word {
             // With the border before the word there are n + 2 letters so far.
             if n >= 1 {
                 let gram = mix(mix(mix(GRAM, letter), d), c);
-                emit(sink, gram);
+                add(gram);
                 if n >= 2 {
                     let gram = mix(gram, b);
-                    emit(sink, gram);
+                    add(gram);
                     if n >= 3 {
-                        emit(sink, mix(gram, a));
+                        add(mix(gram, a));
                     }
                 }
             }
             three = [b, c, d, letter];
         }
+        sink.features(features.get(..count).unwrap_or_default());
     }
 }
 
@@ -215,18 +277,13 @@ pub(crate) const HASHING: Hashing = Hashing {
     },
 };
 
-fn emit(sink: &mut impl Sink, hash: u32) {
-    let spread = hash.wrapping_mul(0x9e37_79b1);
-    sink.feature(spread >> (32 - BITS), spread & 0x800 != 0);
-}
-
 /// One step of a hash; good enough for buckets, and quick.
 const fn mix(hash: u32, with: u32) -> u32 {
     let h = (hash ^ with).wrapping_mul(0x85eb_ca6b);
     h ^ (h >> 15)
 }
 
-const BITS: u32 = 18;
+pub(crate) const BITS: u32 = 18;
 /// Longest word, in letters; a longer one is read as several.
 const LONGEST: usize = 24;
 /// Seeds, one for each sort of feature.
@@ -255,9 +312,9 @@ mod tests {
     }
 
     impl Sink for All {
-        fn feature(&mut self, bucket: u32, _: bool) {
-            assert!((bucket as usize) < BUCKETS);
-            self.features += 1;
+        fn features(&mut self, features: &[Feature]) {
+            assert!(features.iter().all(|feature| (feature.bucket() as usize) < BUCKETS));
+            self.features += features.len();
         }
 
         fn token(&mut self, span: Range<usize>, breaks: bool) {
@@ -269,8 +326,8 @@ mod tests {
     struct Buckets(std::collections::BTreeSet<u32>);
 
     impl Sink for Buckets {
-        fn feature(&mut self, bucket: u32, _: bool) {
-            self.0.insert(bucket);
+        fn features(&mut self, features: &[Feature]) {
+            self.0.extend(features.iter().map(|feature| feature.bucket()));
         }
 
         fn token(&mut self, _: Range<usize>, _: bool) {}

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use crate::features::{self, Sink};
+use crate::features::{self, Feature, Sink};
 
 /// A stretch of a text with the sum of what its features weigh.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,7 +22,8 @@ pub fn segments<T: Copy + Default + std::ops::AddAssign>(
     text: &str,
     weigh: impl FnMut(u32, bool) -> T,
 ) -> Vec<Segment<T>> {
-    let mut cutter = Cutter { weigh, done: Vec::new(), open: Segment::default(), tokens: 0, seen: [0; SEEN] };
+    let mut cutter =
+        Cutter { weigh, done: Vec::new(), open: Segment::default(), tokens: 0, segment: 1, seen: [0; SEEN] };
     features::read(text, &mut cutter);
     if cutter.tokens > 0 {
         cutter.done.push(cutter.open);
@@ -43,20 +44,27 @@ struct Cutter<T, W> {
     done: Vec<Segment<T>>,
     open: Segment<T>,
     tokens: usize,
+    /// The number of the open segment, from 1; it begins anew before it grows out of what `seen` has room for.
+    segment: u32,
     /// By the low bits of a bucket: the last one met, and in which segment. What repeats within a segment counts once (or, where two
     /// buckets share a place, a few times): a ruler of dashes says no more than a dash.
-    seen: [u64; SEEN],
+    seen: [u32; SEEN],
 }
 
 impl<T: Copy + Default + std::ops::AddAssign, W: FnMut(u32, bool) -> T> Sink for Cutter<T, W> {
-    fn feature(&mut self, bucket: u32, against: bool) {
-        let met = (self.done.len() as u64 + 1) << 32 | u64::from(bucket);
-        if let Some(last) = self.seen.get_mut(bucket as usize % SEEN)
-            && std::mem::replace(last, met) != met
-        {
-            self.open.sum += (self.weigh)(bucket, against);
-            self.open.count += 1;
+    #[inline]
+    fn features(&mut self, features: &[Feature]) {
+        let (mut sum, mut count) = (self.open.sum, self.open.count);
+        for feature in features {
+            let met = self.segment << features::BITS | feature.bucket();
+            let Some(last) = self.seen.get_mut(feature.bucket() as usize % SEEN) else { continue };
+            // Without a branch: whether a feature is new can be foretold less well than weighing it costs.
+            let new = std::mem::replace(last, met) != met;
+            let weight = (self.weigh)(feature.bucket(), feature.against());
+            sum += if new { weight } else { T::default() };
+            count += u32::from(new);
         }
+        (self.open.sum, self.open.count) = (sum, count);
     }
 
     fn token(&mut self, span: Range<usize>, breaks: bool) {
@@ -68,6 +76,10 @@ impl<T: Copy + Default + std::ops::AddAssign, W: FnMut(u32, bool) -> T> Sink for
         if self.tokens >= MOST || (breaks && self.tokens >= LEAST) {
             self.tokens = 0;
             self.done.push(std::mem::take(&mut self.open));
+            self.segment += 1;
+            if self.segment > u32::MAX >> features::BITS {
+                (self.segment, self.seen) = (1, [0; SEEN]);
+            }
         }
     }
 }

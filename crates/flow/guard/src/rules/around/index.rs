@@ -10,10 +10,10 @@ pub(super) static INDEX: LazyLock<Index> = LazyLock::new(|| {
     let mut index = Index { sieve: [0; 512], heads: [NONE; 1 << 11], words: Vec::new() };
     for (topic, word) in words() {
         let word = word.as_bytes();
-        match word {
-            &[a, b, c, ..] => index.insert([a, b, c], topic, word),
+        match *word {
+            [a, b, c, ..] => index.insert([a, b, c], topic, word),
             // Two letters are a word where another sign follows.
-            &[a, b] => {
+            [a, b] => {
                 (0..=u8::MAX).filter(|c| !c.is_ascii_alphanumeric()).for_each(|c| index.insert([a, b, c], topic, word))
             }
             _ => {}
