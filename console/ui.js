@@ -103,7 +103,7 @@ export const Chart = ({ title, times, series, unit }) => {
       series: [{}, ...series.map((one) => ({ label: one.name, stroke: colour(one.colour), width: 2, dash: one.dash, points: { show: false } }))],
     };
     shown.current = new window.uPlot(options, [times, ...series.map((one) => one.values)], place.current);
-    const resized = new ResizeObserver(() => shown.current.setSize({ width: place.current.clientWidth, height: 190 }));
+    const resized = new ResizeObserver(([{ contentRect }]) => shown.current && shown.current.setSize({ width: contentRect.width, height: 190 }));
     resized.observe(place.current);
     return () => {
       resized.disconnect();

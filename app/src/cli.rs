@@ -31,6 +31,12 @@ pub(crate) enum Command {
     Key(Key),
     /// Refuse credentials from now on, cut their streams, and take that back
     Revoke(Revoke),
+    /// Hold somebody back whose credential stands, list who is held back, release them
+    #[command(subcommand)]
+    Quarantine(QuarantineCommand),
+    /// List playbooks, try them, see what they did, decide on what waits
+    #[command(subcommand)]
+    Playbook(PlaybookCommand),
     /// Ask for access for a purpose and a time, and decide on what others ask for
     #[command(subcommand)]
     Access(AccessCommand),
@@ -56,6 +62,10 @@ pub(crate) enum Command {
     /// Fit the guards to your own traffic
     #[command(subcommand)]
     Guard(GuardCommand),
+    /// Make a link that signs a browser in at the console, once, within a minute
+    Console(Console),
+    /// Show what is asked and decided, in the terminal, as it goes on
+    Top(Top),
     /// Say, stage by stage, what became of a request
     Explain(Explain),
     /// Say that a verdict of the guards was wrong, for whoever tunes them
@@ -198,6 +208,127 @@ pub(crate) struct Revoke {
     pub(crate) block: bool,
     #[command(flatten)]
     pub(crate) config: WithConfig,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum QuarantineCommand {
+    /// List who is held back
+    List {
+        /// Those who were released and those whose time is over, too
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        config: WithConfig,
+        /// How to print
+        #[arg(long, value_enum, default_value_t = Output::Text)]
+        format: Output,
+    },
+    /// Show a case, with the requests that it rests on
+    Show {
+        /// The case's id
+        id: String,
+        #[command(flatten)]
+        config: WithConfig,
+        /// How to print
+        #[arg(long, value_enum, default_value_t = Output::Text)]
+        format: Output,
+    },
+    /// Hold somebody back
+    Add {
+        /// Whom: `principal:TENANT/SUBJECT`, `session:ISSUER/ID`, `credential:ID`, `tenant:NAME`, ...
+        target: String,
+        /// How far: `observe`, `throttle:N` (requests a minute), `step-up`, `step-up:acr=VALUE`, `read-only` or `quarantine`
+        #[arg(long, default_value = "quarantine")]
+        measure: String,
+        /// For how long
+        #[arg(long, default_value_t = 60)]
+        minutes: u32,
+        /// Why, for whoever reads the list
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        config: WithConfig,
+    },
+    /// Release somebody who is held back
+    Release {
+        /// The case's id
+        id: String,
+        /// Why, for whoever reads the list
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        config: WithConfig,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PlaybookCommand {
+    /// List the playbooks that there are, and whether they act
+    List {
+        #[command(flatten)]
+        config: WithConfig,
+        /// How to print
+        #[arg(long, value_enum, default_value_t = Output::Text)]
+        format: Output,
+    },
+    /// Check files: whether each is understood wholly
+    Check {
+        /// CACAO 2.0 files
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Say what a playbook would do about an alert; nothing is done
+    DryRun {
+        /// A shipped playbook's name, or a file
+        playbook: String,
+        /// What it looks like, as in `canary-tripped`
+        #[arg(long)]
+        pattern: String,
+        /// Whom it is about, as in `session:ISSUER/ID`
+        #[arg(long)]
+        of: String,
+        /// How far it has gone, 0 to 100
+        #[arg(long, default_value_t = 100)]
+        risk: u8,
+    },
+    /// List what playbooks did, and would have done
+    Runs {
+        #[command(flatten)]
+        config: WithConfig,
+        /// How to print
+        #[arg(long, value_enum, default_value_t = Output::Text)]
+        format: Output,
+    },
+    /// Approve a run that waits for people
+    Approve {
+        /// The run's id
+        id: String,
+        /// What you say of it, for whoever reads the record
+        #[arg(long)]
+        note: String,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Decline a run that waits for people
+    Decline {
+        /// The run's id
+        id: String,
+        /// What you say of it, for whoever reads the record
+        #[arg(long)]
+        note: String,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Stop a run and release everybody whom it holds back
+    Undo {
+        /// The run's id
+        id: String,
+        /// Why, for whoever reads the list
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        reach: Reach,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -388,6 +519,24 @@ pub(crate) struct Wish {
     /// For how many minutes
     #[arg(long, default_value_t = 60)]
     pub(crate) minutes: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Console {
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Top {
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+    /// Print one picture and end
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Seconds between pictures. Each is four requests, which are on record
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) every: u64,
 }
 
 /// Where the admin API is. The caller's API key or access token stands in the environment variable `COUNTERSIGN_CREDENTIAL`.
@@ -614,6 +763,16 @@ pub(crate) enum AuditCommand {
         /// Decrypt and print prompts and answers too
         #[arg(long)]
         bodies: bool,
+        #[command(flatten)]
+        config: WithConfig,
+    },
+    /// Have an export hand on records again, whatever its receiver has taken
+    Replay {
+        /// The `name` of the `[[export]]`
+        export: String,
+        /// The record to begin at
+        #[arg(long, default_value_t = 0)]
+        from: u64,
         #[command(flatten)]
         config: WithConfig,
     },

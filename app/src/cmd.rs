@@ -11,6 +11,7 @@ pub(crate) mod audit;
 mod budget;
 mod calibrate;
 mod check;
+mod console;
 mod doctor;
 mod documents;
 mod explain;
@@ -21,11 +22,13 @@ mod key;
 mod keys;
 mod meta;
 mod policy;
+mod reach;
 mod revoke;
 mod scan;
 mod secret;
 pub(crate) mod serve;
 mod structure;
+mod top;
 mod vault;
 
 /// Runs a command; its exit code.
@@ -38,6 +41,8 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Doctor(args) => wait(doctor::run(&args)),
         Command::Key(command) => wait(key::run(command)),
         Command::Revoke(args) => wait(revoke::run(args)),
+        Command::Quarantine(command) => wait(quarantine::run(command)),
+        Command::Playbook(command) => wait(playbook::run(command)),
         Command::Access(command) => wait(access::run(command)),
         Command::Budget(args) => wait(budget::run(&args)),
         Command::Secret(command) => wait(secret::run(command)),
@@ -47,6 +52,8 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Scan(args) => scan::run(&args),
         Command::Documents(command) => wait(documents::run(command)),
         Command::Guard(command) => guard::run(&command),
+        Command::Console(args) => wait(console::run(&args)),
+        Command::Top(args) => wait(top::run(&args)),
         Command::Explain(args) => wait(explain::run(&args)),
         Command::Feedback(args) => wait(feedback::run(args)),
         Command::Audit(command) => wait(audit::run(command)),
@@ -83,7 +90,7 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
     }
     match error.downcast_ref::<Failure>().map(|f| f.code) {
         Some(
-            Code::ConfigInvalid | Code::PolicyInvalid | Code::SelfTestFailed | Code::InputUnusable | Code::TooFewTexts,
+            Code::ConfigInvalid | Code::PolicyInvalid | Code::SelfTestFailed | Code::InputUnusable | Code::TooFewTexts | Code::PlaybookInvalid,
         ) => USAGE,
         Some(Code::StateUnusable | Code::AuditDamaged | Code::ProofFailed | Code::KekUnusable) => IO,
         _ => 1,

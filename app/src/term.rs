@@ -32,6 +32,14 @@ pub(crate) fn print(text: impl Display) {
     let _ = write!(std::io::stdout().lock(), "{text}");
 }
 
+/// Begins another picture where the one before stood, on a terminal.
+pub(crate) fn redraw() {
+    let mut out = std::io::stdout().lock();
+    if out.is_terminal() {
+        let _ = out.write_all(b"\x1b[H\x1b[2J");
+    }
+}
+
 /// A line on standard error.
 pub(crate) fn note(line: impl Display) {
     let _ = writeln!(std::io::stderr().lock(), "{}", tame(&line.to_string()));

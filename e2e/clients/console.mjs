@@ -80,7 +80,8 @@ try {
   if (shots) await page.screenshot({ path: `${shots}/console-live.png` });
 
   // By keyboard: past the views, into one, and the heading says where one is.
-  await page.evaluate(() => document.activeElement.blur());
+  await page.reload();
+  await heading(page, 'Live');
   await page.keyboard.press('Tab');
   report.seen.first = await page.evaluate(() => document.activeElement.textContent);
   await page.keyboard.press('Tab');
