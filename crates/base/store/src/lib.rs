@@ -53,7 +53,7 @@ pub struct Store {
     /// How a transaction begins that sees one moment throughout.
     snapshot: &'static str,
     /// What takes the rest of what was taken out off the disk.
-    scrub: &'static str,
+    scrub: &'static [&'static str],
 }
 
 /// How much of the store someone has seen. Starts before everything.
@@ -120,7 +120,7 @@ impl Store {
         connections: u32,
         settings: &'static [&'static str],
         snapshot: &'static str,
-        scrub: &'static str,
+        scrub: &'static [&'static str],
     ) -> Result<Self, StoreError> {
         let pool = AnyPoolOptions::new()
             .max_connections(connections)

@@ -78,7 +78,7 @@ pub(crate) const SETTINGS: &[&str] =
     &["SET statement_timeout = 5000", "SET idle_in_transaction_session_timeout = 5000"];
 
 /// Writes the table anew. What was in it stays in the server's log of what was written until that is recycled.
-pub(crate) const SCRUB: &str = "VACUUM FULL data_key";
+pub(crate) const SCRUB: &[&str] = &["VACUUM FULL data_key"];
 
 /// Host and port, as they stand in an address.
 struct Host<'a>(&'a str);

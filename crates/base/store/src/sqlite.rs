@@ -45,7 +45,7 @@ pub(crate) const SETTINGS: &[&str] = &[
 
 /// Writes the file anew, for pages that were split keep copies of rows that moved; then folds the log of what was written into it,
 /// and cuts that to nothing.
-pub(crate) const SCRUB: &str = "VACUUM; PRAGMA wal_checkpoint(TRUNCATE)";
+pub(crate) const SCRUB: &[&str] = &["VACUUM", CUT];
 /// The second half of it alone.
 pub(crate) const CUT: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 
