@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use countersign_testkit::{Asked, Plan, Reply, Upstream};
+use countersign_testkit::{Asked, Deployment, Plan, Reply, Upstream, request};
 use serde_json::{Value, json};
 
 const CARD: &str = "4111 1111 1111 1111";
@@ -212,11 +212,86 @@ fn what_lasts_is_revealed_by_role_and_on_record() {
     assert!(!holds_a_value(&records) && leaks(home.scratch()).is_empty());
 }
 
+#[test]
+fn what_a_conversations_stand_in_stands_for_is_revealed_by_role_and_forgotten_with_it() {
+    let upstream = Upstream::start(parrot);
+    let plan = |kept: &str| {
+        let plan = Plan::new().target("openai", &upstream, &["m"]).rule(RULE).policy(POLICY).guard(kept);
+        plan.admin().write()
+    };
+    let asked = ask(false, false).1.to_string();
+    let say = |gateway: &Deployment, key: &str, conversation: &str| {
+        let bearer = format!("Bearer {key}");
+        let headers = [("authorization", &*bearer), ("content-type", "application/json"), (CONVERSATION, conversation)];
+        let answer = gateway.exchange(&request("POST", "/v1/chat/completions", &headers, asked.as_bytes()));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let sent = upstream.seen().pop().unwrap().text();
+        (answer.header("x-request-id").expect("an id").to_owned(), token(&sent, "EMAIL").to_owned())
+    };
+    let post = |gateway: &Deployment, key: &str, path: &str, body: &Value| {
+        let answer = gateway.post(path, key, body);
+        (answer.status, serde_json::from_str::<Value>(&answer.text()).unwrap_or_default())
+    };
+    let revealed = (200, json!({"entity": "EMAIL", "value": MAIL}));
+
+    let home = plan("values_kept = true");
+    let (staff, root) = (home.key("ann", "staff"), home.key("root", "root"));
+    let gateway = home.serve();
+    let ((one, first), (two, second)) = (say(&gateway, &staff, "c-1"), say(&gateway, &staff, "c-2"));
+    assert_ne!(first, second);
+    let reveal = |key: &str, token: &str, request: &str| {
+        let body = json!({"tenant": "default", "token": token, "request": request});
+        post(&gateway, key, "/admin/v1/reveal", &body)
+    };
+    assert_eq!(reveal(&root, &first, &one), revealed);
+    assert_eq!(reveal(&root, &first.to_uppercase(), &one), revealed);
+    assert_eq!(reveal(&staff, &first, &one).0, 403);
+    // Only with a request that it was made for, in the tenant that it was made in, and as it was made.
+    assert_eq!(reveal(&root, &first, &two).0, 404);
+    assert_eq!(reveal(&root, &first.replace("EMAIL", "PHONE"), &one).0, 404);
+    assert_eq!(reveal(&root, "[EMAIL_1:aaaaaaa]", &one).0, 404);
+    assert_eq!(reveal(&root, &first, "req_00000000000000000000000000").0, 404);
+    assert_eq!(reveal(&root, &first, "no id").0, 400);
+    let other = json!({"tenant": "other", "token": first, "request": one});
+    assert_eq!(post(&gateway, &root, "/admin/v1/reveal", &other).0, 404);
+    let both = json!({"tenant": "default", "token": first, "request": one, "number_of": "PHONE"});
+    assert_eq!(post(&gateway, &root, "/admin/v1/reveal", &both).0, 400);
+    let command = ["vault", "reveal", &*first, "--tenant", "default", "--request", &*one];
+    assert!(gateway.home.must(&command).contains(MAIL));
+    assert!(!holds_a_value(&gateway.log()));
+    // Forgotten with the conversation, and the other one is not.
+    let whom = json!({"tenant": "default", "person": "ann", "conversation": "c-1"});
+    assert_eq!(post(&gateway, &root, "/admin/v1/forget", &whom).0, 200);
+    assert_eq!(reveal(&root, &first, &one).0, 404);
+    assert!(!gateway.home.run(&command).status.success());
+    assert_eq!(reveal(&root, &second, &two), revealed);
+    assert_ne!(say(&gateway, &staff, "c-1").1, first, "nobody can make it again");
+    let (_, home) = gateway.stop();
+    let records = home.must(&["audit", "export"]);
+    assert_eq!(records.matches("\"action\":\"reveal\"").count(), 4, "{records}");
+    assert!(!holds_a_value(&records) && leaks(home.scratch()).is_empty());
+    assert!(home.must(&["audit", "verify"]).contains("of somebody who was forgotten"));
+
+    // Nothing is kept where nobody asked for it.
+    let home = plan("");
+    let (staff, root) = (home.key("ann", "staff"), home.key("root", "root"));
+    let gateway = home.serve();
+    let (one, first) = say(&gateway, &staff, "c-1");
+    let body = json!({"tenant": "default", "token": first, "request": one});
+    assert_eq!(post(&gateway, &root, "/admin/v1/reveal", &body).0, 404);
+}
+
+const CONVERSATION: &str = "countersign-conversation";
+
 const POLICY: &str = r#"
 @id("staff") permit (
     principal in Countersign::Role::"staff",
     action in [Countersign::Action::"ask", Countersign::Action::"receive"],
     resource
 );
-@id("root") permit (principal in Countersign::Role::"root", action == Countersign::Action::"reveal", resource);
+@id("root") permit (
+    principal in Countersign::Role::"root",
+    action in [Countersign::Action::"reveal", Countersign::Action::"forget"],
+    resource
+);
 "#;

@@ -1,5 +1,6 @@
 //! Three gateways over one PostgreSQL and one Redis behave as one, and refuse when they cannot.
 
+mod forget;
 mod nodes;
 mod partition;
 

@@ -21,6 +21,11 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Three nodes; none where PostgreSQL or Redis is not installed, which is allowed outside CI alone.
     pub(crate) fn of(upstream: &Upstream, more: &str) -> Option<Self> {
+        Self::under(upstream, more, "")
+    }
+
+    /// The same, under these policies as well.
+    pub(crate) fn under(upstream: &Upstream, more: &str, policies: &str) -> Option<Self> {
         let (postgres, redis) = (Postgres::start()?, Redis::start()?);
         let (store, counters) = (Link::to(postgres.port()), Link::to(redis.port()));
         let url = postgres.database().replace(&postgres.port().to_string(), &store.port().to_string());
@@ -29,6 +34,7 @@ impl Cluster {
             counters.port()
         );
         let homes: Vec<Home> = (1..=3).map(|n| home(upstream, n, &shared)).collect();
+        homes.iter().for_each(|home| home.put("policy.cedar", home.read("policy.cedar") + policies));
         // Nodes of a cluster have one root key: what API keys are hashed with.
         let root = std::fs::read(homes[0].path("state/root.key")).expect("a root key");
         homes[1..].iter().for_each(|home| home.put("state/root.key", &root));

@@ -3,6 +3,7 @@
 
 mod forget;
 mod hold;
+mod killed;
 
 use std::{
     fs,
