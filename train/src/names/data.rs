@@ -24,6 +24,15 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// Reads a line of the set.
+    pub(crate) fn read(set: &str, line: &str) -> anyhow::Result<Self> {
+        let Raw { text, spans } = serde_json::from_str(line)?;
+        let places: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+        let place = |at: usize| places.get(at).copied().unwrap_or(text.len());
+        let spans = spans.into_iter().map(|span| (place(span.start)..place(span.end), span.entity)).collect();
+        Ok(Self { set: set.to_owned(), text, spans })
+    }
+
     /// What is left out together.
     pub(crate) fn family(&self) -> &str {
         self.set.split_once('_').map_or(self.set.as_str(), |(family, _)| family)
@@ -57,16 +66,12 @@ pub(crate) fn read(folder: &Path) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
     for path in files(folder)? {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let set = name.split_once('.').map_or(name, |(set, _)| set).to_owned();
+        let set = name.split_once('.').map_or(name, |(set, _)| set);
         if set.starts_with("secrets") {
             continue;
         }
         for line in lines(&path)? {
-            let Raw { text, spans } = serde_json::from_str(&line?).with_context(|| path.display().to_string())?;
-            let places: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
-            let place = |at: usize| places.get(at).copied().unwrap_or(text.len());
-            let spans = spans.into_iter().map(|span| (place(span.start)..place(span.end), span.entity)).collect();
-            rows.push(Row { set: set.clone(), text, spans });
+            rows.push(Row::read(set, &line?).with_context(|| path.display().to_string())?);
         }
     }
     ensure!(!rows.is_empty(), "no rows in {}", folder.display());
@@ -118,6 +123,7 @@ pub(crate) fn set(rows: &[&Row], table: &[u8]) -> Set {
     for (index, row) in rows.iter().enumerate() {
         let share = match row.family() {
             "wikiann" => 0.25,
+            SILVER => 0.5,
             "contextual" | "synth" => 0.6,
             _ => 1.0,
         };
@@ -128,7 +134,7 @@ pub(crate) fn set(rows: &[&Row], table: &[u8]) -> Set {
             7 | 9 => row.text.to_lowercase(),
             _ => continue,
         };
-        if other.len() == row.text.len() && row.family() != "wikiann" {
+        if other.len() == row.text.len() && !matches!(row.family(), "wikiann" | SILVER) {
             add(&Row { text: other, ..(*row).clone() }, &lexicon, share, &mut set);
         }
     }
@@ -216,6 +222,9 @@ fn is_role(text: &str, tokens: &[Token]) -> bool {
 const fn tags(kind: usize) -> u8 {
     6 << (2 * kind)
 }
+
+/// The set of the texts that another tagger marked.
+pub(super) const SILVER: &str = "silver";
 
 /// Words that one set or another marks as people or organisations, and that name nobody.
 pub(super) const ROLES: &[&str] = &[

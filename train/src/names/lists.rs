@@ -7,13 +7,10 @@ use countersign_names::{
     token::{self, Shape},
 };
 
-use super::{
-    clusters::clusters,
-    data::{Row, segments},
-};
+use super::data::{Row, SILVER, segments};
 
-/// Writes the table of words.
-pub(crate) fn lexicon(rows: &[&Row], plain: &[String]) -> Vec<u8> {
+/// Writes the table of words, with the groups they are in.
+pub(crate) fn lexicon(rows: &[&Row], plain: &[String], groups: &BTreeMap<u64, u8>) -> Vec<u8> {
     let mut words: BTreeMap<u64, u8> = BTreeMap::new();
     let mut add = |word: &str, flag: u8| *words.entry(token::hash(word)).or_default() |= flag;
     for (list, flag) in [(FIRST_NAMES, FIRST), (LAST_NAMES, LAST)] {
@@ -37,8 +34,6 @@ pub(crate) fn lexicon(rows: &[&Row], plain: &[String]) -> Vec<u8> {
             *flags |= ORDINARY;
         }
     }
-    let texts = rows.iter().map(|row| row.text.as_str()).chain(plain.iter().map(String::as_str));
-    let groups = clusters(texts);
     for word in groups.keys() {
         words.entry(*word).or_default();
     }
@@ -80,7 +75,7 @@ fn written(rows: &[&Row], plain: &[String]) -> BTreeMap<u64, Count> {
                         let count = counts.entry(token.word).or_default();
                         let begins = at == 0 || tokens[at - 1].shape == Shape::Mark;
                         count.capital += u32::from(!begins);
-                        if let Some(row) = row.filter(|row| !matches!(row.family(), "contextual" | "made")) {
+                        if let Some(row) = row.filter(|row| !matches!(row.family(), "contextual" | "made" | SILVER)) {
                             count.shown += 1;
                             let within = |span: &std::ops::Range<usize>| {
                                 span.start <= token.span.start && token.span.end <= span.end

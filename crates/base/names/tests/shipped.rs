@@ -109,7 +109,7 @@ fn the_weights_are_those_of_the_model_card() {
     let card = fs::read_to_string(root.join("../../../docs/reference/model-card-names.md")).unwrap();
     let digest = data_encoding::HEXLOWER.encode(digest.as_ref());
     assert!(card.contains(&digest), "the weights changed and the model card did not: {digest}");
-    assert!(weights.len() < 3_000_000);
+    assert!(weights.len() < 4_000_000);
 }
 
 /// The marked data is read in place.
