@@ -31,6 +31,7 @@ use crate::{
     cmd::Failure,
     config::{self, Config, Key, Signing, Told},
     console::Console,
+    export::{Export, To},
     feed::Feed,
     force::Force,
     issuers::{Issuers, askers},
@@ -59,6 +60,7 @@ pub(crate) struct Assembly {
     receivers: ArcSwap<Vec<Arc<Receiver>>>,
     polls: ArcSwap<Vec<Arc<Poll>>>,
     witnesses: ArcSwap<Vec<Asked>>,
+    exports: ArcSwap<Vec<Exporting>>,
     witness: Own,
     feed: Arc<Feed>,
     console: Arc<Console>,
@@ -103,6 +105,7 @@ impl Assembly {
         if config.listeners.iter().any(|listener| listener.admin) {
             console.begin(&feed, &audit);
         }
+        let exports = ArcSwap::from_pointee(exports(config, &state)?);
         let witness = Own::default();
         let cosigning = witness.by(config, &state)?;
         let stages = Stages {
@@ -130,6 +133,7 @@ impl Assembly {
             shared: config.shared(),
             polls,
             witnesses: ArcSwap::from_pointee(config.witnesses.clone()),
+            exports,
             witness,
             receivers: ArcSwap::from_pointee(receivers),
             feed,
@@ -175,6 +179,11 @@ impl Assembly {
     /// The issuers that are asked for their events.
     pub(crate) fn polls(&self) -> Arc<Vec<Arc<Poll>>> {
         self.polls.load_full()
+    }
+
+    /// Who is handed on what is on record, and the tokens for that.
+    pub(crate) fn exports(&self) -> Arc<Vec<Exporting>> {
+        self.exports.load_full()
     }
 
     /// Who cosigns the checkpoints of the audit log.
@@ -223,7 +232,7 @@ impl Assembly {
         let guard = guards(stamps.screen, with_registered(config, &self.state).await?)?;
         let guard = Arc::new(with_vault(guard, config, &self.state));
         let provider = Provider::new(stamps.dispatch, targets.clone(), dialer(&targets)?, clock::system())?;
-        let cosigning = self.witness.by(config, &self.state)?;
+        let (cosigning, exports) = (self.witness.by(config, &self.state)?, exports(config, &self.state)?);
         let old = self.gateway.stages();
         self.issuers.set(old.identity.tokens(), &config.issuers, askers(config, &self.state)?)?;
         old.identity.set_rules(config.certificates.clone());
@@ -251,6 +260,7 @@ impl Assembly {
         self.receivers.store(Arc::new(receivers));
         self.polls.store(Arc::new(polls));
         self.witnesses.store(Arc::new(config.witnesses.clone()));
+        self.exports.store(Arc::new(exports));
         Ok(())
     }
 }
@@ -313,6 +323,18 @@ async fn receivers(config: &Config, state: &State) -> anyhow::Result<Vec<Arc<Rec
         Ok(Arc::new(Receiver::new(r.name.clone(), r.audience.clone(), r.signing, way, words.clone())))
     };
     config.receivers.iter().map(receiver).collect()
+}
+
+/// An export, with its token.
+pub(crate) type Exporting = (Export, Option<Secret<String>>);
+
+/// Who is handed on what is on record, with their tokens, unsealed where they are sealed.
+fn exports(config: &Config, state: &State) -> anyhow::Result<Vec<Exporting>> {
+    let with_token = |export: &Export| {
+        let To::Post(_, Some(key)) = &export.to else { return Ok((export.clone(), None)) };
+        Ok((export.clone(), Some(bearer(key, &format!("export `{}`", export.name), state)?)))
+    };
+    config.exports.iter().map(with_token).collect()
 }
 
 /// The issuers that are asked for their events.

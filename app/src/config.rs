@@ -61,6 +61,8 @@ pub(crate) struct Config {
     pub(crate) cosigns: Vec<(String, countersign_seal::Verifier)>,
     /// Who cosigns the checkpoints of the audit log.
     pub(crate) witnesses: Vec<crate::witness::Asked>,
+    /// Who is handed on what is on record.
+    pub(crate) exports: Vec<crate::export::Export>,
     /// Logs and traces.
     pub(crate) telemetry: raw::Telemetry,
 }

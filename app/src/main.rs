@@ -13,6 +13,7 @@ mod cmd;
 mod config;
 mod console;
 mod demo;
+mod export;
 mod feed;
 mod fetch;
 mod files;

@@ -18,7 +18,7 @@ use crate::{
     beside, clock,
     cmd::Problems,
     config::{self, Config, Door},
-    issuers, signals, witness,
+    export, issuers, signals, witness,
 };
 
 /// A listener that was opened at the start.
@@ -58,6 +58,7 @@ pub(crate) async fn watch(assembly: Arc<Assembly>, file: PathBuf, opened: Vec<Op
         signals::send::watch(&assembly),
         signals::poll::watch(&assembly),
         witness::watch(&assembly),
+        export::watch(&assembly),
         spending,
         others(&assembly),
         configuration

@@ -16,6 +16,9 @@ pub(crate) fn install() -> anyhow::Result<()> {
         ("psql", "postgresql-client"),
         ("redis-server", "redis-server"),
         ("softhsm2-util", "softhsm2"),
+        ("rsyslogd", "rsyslog"),
+        // What it speaks TLS with, which is no program.
+        ("/usr/share/doc/rsyslog-openssl", "rsyslog-openssl"),
         ("ip", "iproute2"),
         ("nsenter", "util-linux"),
         // Debian keeps the server out of the path.

@@ -17,7 +17,13 @@ use countersign_audit::{
 use countersign_core::{Code, Timestamp};
 use countersign_seal::Verifier;
 
-use crate::{cli::AuditCommand, clock, cmd::Failure, state::State, term};
+use crate::{
+    cli::AuditCommand,
+    clock,
+    cmd::{self, Failure},
+    state::State,
+    term,
+};
 
 mod prove;
 
@@ -49,6 +55,15 @@ pub(crate) async fn run(command: AuditCommand) -> anyhow::Result<ExitCode> {
                     Err(damage) => term::say(format_args!("DAMAGED: {damage}")),
                 }
             }
+            Ok(ExitCode::SUCCESS)
+        }
+        AuditCommand::Replay { export, from, config } => {
+            let known = cmd::configuration(&config)?;
+            let is_known = known.exports.iter().any(|known| known.name == export);
+            anyhow::ensure!(is_known, "the configuration has no [[export]] named `{export}`");
+            let state = State::existing(&config).await?;
+            state.store().replay_export(&export, state.node(), from).await?;
+            term::say(format_args!("`{export}` begins at record {from} again, within seconds where the gateway runs"));
             Ok(ExitCode::SUCCESS)
         }
         AuditCommand::Export { bodies, config } => {

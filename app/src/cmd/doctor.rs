@@ -2,7 +2,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use countersign_audit::{Dir as _, DiskDir, witness::WITNESSED};
+use countersign_audit::{Dir as _, DiskDir, Reader, witness::WITNESSED};
 use countersign_core::{Secret, Timestamp};
 use countersign_identity::{KeyRecord, Tokens};
 use countersign_provider::{Dial, Dialer};
@@ -137,6 +137,7 @@ async fn state(config: &Config, findings: &mut Findings) {
     }
     log(&state, findings);
     witnesses(config, &state, findings);
+    exports(config, &state, findings).await;
 }
 
 /// What protects the root keys.
@@ -237,18 +238,22 @@ async fn keys(state: &State, findings: &mut Findings) {
 fn log(state: &State, findings: &mut Findings) {
     if !state.audit_dir().exists() {
         findings.look("audit", "there is no log yet", "it begins with the first start");
-        return;
+    } else {
+        verified(state, findings);
     }
+    match audit::public_keys(state) {
+        Ok(keys) => keys.into_iter().for_each(|key| findings.good("audit", format!("public key {key}"))),
+        Err(e) => findings.wrong("audit", format!("{e:#}"), "the key ring cannot sign"),
+    }
+}
+
+fn verified(state: &State, findings: &mut Findings) {
     match audit::verify_own(state, None, None) {
         Ok(report) if report.is_whole() => findings.good("audit", format!("{} records verified", report.held)),
         Ok(report) => {
             findings.wrong("audit", format!("{} things are damaged", report.damages), "run `countersign audit verify`")
         }
         Err(e) => findings.wrong("audit", format!("{e:#}"), "run `countersign audit verify`"),
-    }
-    match audit::public_keys(state) {
-        Ok(keys) => keys.into_iter().for_each(|key| findings.good("audit", format!("public key {key}"))),
-        Err(e) => findings.wrong("audit", format!("{e:#}"), "the key ring cannot sign"),
     }
 }
 
@@ -270,6 +275,25 @@ fn witnesses(config: &Config, state: &State, findings: &mut Findings) {
                 let advice = "is it reachable, and does its `cosigns` name this log's key? the gateway's log says why";
                 findings.look("witness", format!("`{name}` has not cosigned the log: {why}"), advice);
             }
+        }
+    }
+}
+
+/// How far exports have come.
+async fn exports(config: &Config, state: &State, findings: &mut Findings) {
+    let dir = DiskDir::read_only(state.audit_dir());
+    let size = dir.ok().and_then(|dir| Some(Reader::new(&dir).ok()?.checkpoint().size)).unwrap_or_default();
+    for export in &config.exports {
+        match state.store().exported(&export.name, state.node()).await {
+            Ok(taken) if size.saturating_sub(taken) <= BEHIND => {
+                findings.good("export", format!("`{}` has taken {taken} of {size} records", export.name));
+            }
+            Ok(taken) => findings.look(
+                "export",
+                format!("`{}` has taken {taken} of {size} records", export.name),
+                "does its receiver take records? the gateway's log says why not",
+            ),
+            Err(e) => findings.wrong("export", e.to_string(), "restore the key store from a backup"),
         }
     }
 }
@@ -408,3 +432,6 @@ fn print(findings: &Findings, format: Output) {
         }
     }
 }
+
+/// So many records an export may be behind before it is worth a look.
+const BEHIND: u64 = 10_000;

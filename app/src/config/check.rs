@@ -125,6 +125,7 @@ impl Check<'_> {
         let issuers = self.issuers(raw.issuers, &listeners);
         self.signals_have_a_door(&listeners, &issuers, &receivers);
         let access = self.access(raw.access);
+        let exports = self.exports(raw.exports);
         let (cosigns, witnesses) = self.evidence(raw.audit, raw.node.get_ref(), &listeners);
         let budgets = self.budgets(raw.budgets, raw.prices, &targets);
         let rates = Rates { budgets, ..fields::rates(&raw.rates) };
@@ -159,6 +160,7 @@ impl Check<'_> {
                 access,
                 cosigns,
                 witnesses,
+                exports,
                 telemetry: raw.telemetry.into_inner(),
             }),
             _ => Err(self.problems),

@@ -14,7 +14,7 @@ mod shared;
 mod signals;
 
 pub(crate) use budgets::{RawBudget, RawBy, RawPrice, RawWindow};
-pub(crate) use evidence::{RawAudit, RawWitness};
+pub(crate) use evidence::{RawAudit, RawExport, RawWords, RawWitness};
 pub(crate) use keys::{RawKek, RawKeys};
 pub(crate) use shared::{RawCluster, RawStore};
 pub(crate) use signals::{RawReceiver, RawRevocation, RawSignals, Signing};
@@ -94,6 +94,10 @@ pub(crate) struct RawConfig {
     /// What others hold the audit log to.
     #[schemars(with = "Option<RawAudit>")]
     pub(crate) audit: Option<Spanned<RawAudit>>,
+    /// Who is handed on what is on record.
+    #[serde(default, rename = "export")]
+    #[schemars(with = "Vec<RawExport>")]
+    pub(crate) exports: Vec<Spanned<RawExport>>,
     /// Logs and traces.
     #[serde(default = "telemetry")]
     #[schemars(with = "Telemetry")]

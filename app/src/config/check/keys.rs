@@ -70,7 +70,7 @@ impl Check<'_> {
         }
     }
 
-    fn authorities(&mut self, at: &Place, path: Option<&std::path::Path>) -> Option<Option<Vec<u8>>> {
+    pub(super) fn authorities(&mut self, at: &Place, path: Option<&std::path::Path>) -> Option<Option<Vec<u8>>> {
         let Some(path) = path else { return Some(None) };
         let pem = self.read(at, path)?;
         if countersign_provider::Trust::given(&pem).is_err() {

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::RawKey;
+
 /// Who cosigns the checkpoints of the audit log, and whose this gateway cosigns.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -30,4 +32,35 @@ pub(crate) struct RawWitness {
     pub(crate) ca: Option<PathBuf>,
     /// Ask in the clear. The only value is `"i-accept-cleartext-on-loopback"`, and only loopback addresses take it.
     pub(crate) cleartext: Option<String>,
+}
+
+/// Somebody who collects what is on record.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawExport {
+    /// Names the export. How far its receiver has come is kept under this name.
+    pub(crate) name: String,
+    /// In which words.
+    pub(crate) form: RawWords,
+    /// Where to: `tls://HOST:PORT` (syslog over TLS, RFC 5425), `tcp://HOST:PORT` (syslog in the clear, RFC 6587) or an https URL that
+    /// documents are posted to, for `otlp` with its path, as in `https://collector:4318/v1/logs`.
+    pub(crate) to: String,
+    /// Where the bearer token for an https URL comes from, where it takes one.
+    pub(crate) token: Option<RawKey>,
+    /// PEM file with the authorities of its certificate, instead of the system's.
+    pub(crate) ca: Option<PathBuf>,
+    /// Send in the clear. The only value is `"i-accept-cleartext-on-loopback"`, and only loopback addresses take it.
+    pub(crate) cleartext: Option<String>,
+}
+
+/// In which words records are handed on.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RawWords {
+    /// OCSF: API Activity with the profiles `ai_operation` and `record_integrity`. By syslog, or posted as a list.
+    Ocsf,
+    /// CEF, by syslog.
+    Cef,
+    /// OpenTelemetry logs, posted as JSON.
+    Otlp,
 }

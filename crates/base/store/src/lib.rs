@@ -16,6 +16,7 @@ mod answers;
 mod budgets;
 mod data_keys;
 mod directory;
+mod exports;
 mod keys;
 mod postgres;
 mod restraints;
@@ -229,6 +230,7 @@ fn migrations() -> Vec<Migration> {
         up(9, "signing keys", include_str!("../migrations/0009_signing_keys.sql")),
         up(10, "unrecorded", include_str!("../migrations/0010_unrecorded.sql")),
         up(11, "restraints", include_str!("../migrations/0011_restraints.sql")),
+        up(12, "exports", include_str!("../migrations/0012_exports.sql")),
     ]
 }
 

@@ -37,7 +37,7 @@ pub use find::find;
 pub use note::Checkpoint;
 pub use publisher::Signed;
 pub use queue::Settled;
-pub use reader::Reader;
+pub use reader::{Reader, records_from};
 pub use recent::recent;
 pub use spending::{Spending, endings};
 

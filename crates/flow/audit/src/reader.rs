@@ -6,6 +6,7 @@ use crate::{
     AuditError, Checkpoint, Dir,
     merkle::{self, Hash, leaf_hash},
     publisher::CHECKPOINT,
+    record::{Entry, Record},
     tiles::{Holds, Tile, WIDTH, read_bundle, read_hashes},
 };
 
@@ -104,6 +105,19 @@ impl<'a> Reader<'a> {
         let width = hashes.checked_sub(number.checked_mul(WIDTH)?).filter(|w| *w > 0)?.min(WIDTH);
         Some(Tile { holds, number, width })
     }
+}
+
+/// The records from index `from` to the end of their bundle, with their leaf hashes; none where no checkpoint covers `from` yet.
+///
+/// # Errors
+/// When they cannot be read, or are not what the tree says.
+pub fn records_from(dir: &dyn Dir, from: u64) -> Result<Vec<(u64, Hash, Record)>, AuditError> {
+    let entries = Reader::steady(dir, |reader| reader.entries(from))?;
+    let read = |(index, entry): (u64, Vec<u8>)| match Entry::read(&entry) {
+        Ok(known) => Ok((index, leaf_hash(&entry), known.record)),
+        Err(bad) => Err(AuditError::Damaged { record: Some(index), what: bad.to_string() }),
+    };
+    (from..).zip(entries).map(read).collect()
 }
 
 pub(crate) fn wanting(record: u64) -> AuditError {

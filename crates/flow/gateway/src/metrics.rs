@@ -25,6 +25,8 @@ pub struct Metrics {
     issuer_age: Family<ByIssuer, Gauge>,
     issuer_usable: Family<ByIssuer, Gauge>,
     issuer_fetches: Family<Fetched, Counter>,
+    exported: Family<ByExport, Gauge>,
+    export_behind: Family<ByExport, Gauge>,
     pub(crate) in_flight: Gauge,
 }
 
@@ -42,6 +44,11 @@ struct ByRoute {
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct ByIssuer {
     issuer: String,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ByExport {
+    export: String,
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -103,6 +110,11 @@ impl Metrics {
         registry.register_with_unit("issuer_keys_age", help, Unit::Seconds, issuer_age.clone());
         let help = "Whether an issuer's keys are fresh enough for its tokens to be believed";
         registry.register("issuer_usable", help, issuer_usable.clone());
+        let (exported, export_behind) = (Family::default(), Family::default());
+        let help = "Records of the audit log that an export's receiver has taken";
+        registry.register("export_taken_records", help, exported.clone());
+        let help = "Records under a checkpoint that an export's receiver has not taken yet";
+        registry.register("export_behind_records", help, export_behind.clone());
         registry.register("issuer_fetches", "Fetches of issuers' keys, and how they ended", issuer_fetches.clone());
         Self {
             registry,
@@ -117,6 +129,8 @@ impl Metrics {
             issuer_age,
             issuer_usable,
             issuer_fetches,
+            exported,
+            export_behind,
             in_flight,
         }
     }
@@ -152,6 +166,13 @@ impl Metrics {
     pub fn fetched(&self, issuer: &str, worked: bool) {
         let outcome = if worked { "ok" } else { "failed" };
         self.issuer_fetches.get_or_create(&Fetched { issuer: issuer.to_owned(), outcome }).inc();
+    }
+
+    /// How many records of the audit log an export's receiver has taken, and how many it has not.
+    pub fn exported(&self, export: &str, taken: u64, behind: u64) {
+        let of = ByExport { export: export.to_owned() };
+        self.exported.get_or_create(&of).set(i64::try_from(taken).unwrap_or(i64::MAX));
+        self.export_behind.get_or_create(&of).set(i64::try_from(behind).unwrap_or(i64::MAX));
     }
 
     /// How the issuers' keys stand at `now`; of issuers that are gone nothing is said any more.
