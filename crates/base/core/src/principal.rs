@@ -42,6 +42,16 @@ pub struct Principal {
 }
 
 impl Principal {
+    /// The session that the caller is in, where the credential belongs to one.
+    #[must_use]
+    pub fn sitting(&self) -> Option<Target> {
+        if self.method == Method::Session {
+            return Some(Target::Credential(self.credential.clone()));
+        }
+        let claims = self.claims.as_deref()?;
+        Some(Target::Session(claims.issuer.clone(), claims.session.clone()?))
+    }
+
     /// The key that the credential is bound to.
     #[must_use]
     pub fn bound(&self) -> Option<Confirmation> {

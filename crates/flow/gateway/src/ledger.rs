@@ -10,7 +10,8 @@ use countersign_audit::{
     record::{Answered, Judged},
 };
 use countersign_core::{
-    Call, Charge, Code, ConversationName, Event, Finding, Format, Onlooker, Principal, Refusal, RequestId, Side, Timestamp,
+    Call, Charge, Code, ConversationName, Event, Finding, Format, Glimpse, Onlooker, Principal, Refusal, RequestId,
+    Side, Timestamp,
     charge::Ending,
     life::{Dispatched, Intended, Peer, Released},
     principal::Method,
@@ -47,6 +48,7 @@ struct Account {
     target: Option<Arc<str>>,
     /// What was found in a prompt that has left; its record holds it.
     screened: Vec<Finding>,
+    glimpse: Glimpse,
     /// What was found and is not on record yet: in the prompt, and after it has left, in the answer.
     findings: Vec<Finding>,
     /// What another model was asked about the prompt, and what it found.
@@ -106,6 +108,7 @@ impl Ledger {
             called: false,
             target: None,
             screened: Vec::new(),
+            glimpse: Glimpse::NONE,
             findings: Vec::new(),
             judged: None,
             judged_findings: Vec::new(),
@@ -210,7 +213,18 @@ impl Ledger {
     /// Content that the guards withheld.
     pub(crate) fn withheld(&mut self, withheld: Withheld) -> Refusal {
         self.saw(&withheld.findings);
+        self.glimpsed(withheld.glimpse);
         withheld.refusal
+    }
+
+    /// What the guard saw of the prompt in passing.
+    pub(crate) fn glimpsed(&mut self, glimpse: Glimpse) {
+        // A withheld answer says nothing of the prompt.
+        self.note(|a| {
+            if glimpse != Glimpse::NONE {
+                a.glimpse = glimpse;
+            }
+        });
     }
 
     /// What was found, in all, in the prompt or in the answer so far.
@@ -427,6 +441,7 @@ impl Account {
             refused: self.refusal.as_ref().map(|refusal| refusal.code),
             complete: self.complete,
             findings: sides.into_iter().flat_map(|(side, all)| all.iter().map(move |f| (side, f.clone()))).collect(),
+            glimpse: self.glimpse,
             input_tokens: self.usage.map(|usage| usage.input),
             output_tokens: self.usage.map(|usage| usage.output),
             bytes: self.bytes,

@@ -8,6 +8,7 @@ pub mod detector;
 mod doubt;
 mod explain;
 mod general;
+mod glimpse;
 mod growing;
 pub mod leak;
 mod likely;
@@ -31,7 +32,7 @@ use std::{fmt, sync::Arc};
 
 pub use countersign_classifier::{Classifier, FalseAlarms, Question};
 use countersign_core::{
-    Document, Finding, Refusal, Secret, Side, Spotlight, Vault,
+    Document, Finding, Glimpse, Refusal, Secret, Side, Spotlight, Vault,
     life::{Stamp, stage},
 };
 use countersign_prints::{Index, blocks};
@@ -141,6 +142,8 @@ pub struct Withheld {
     pub refusal: Refusal,
     /// Everything that was found, whatever was to be done about it.
     pub findings: Vec<Finding>,
+    /// What the watch may know of the prompt; nothing for an answer.
+    pub glimpse: Glimpse,
 }
 
 /// The configuration cannot be guarded by; the operator's to mend.

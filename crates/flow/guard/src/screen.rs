@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use countersign_core::{
-    Action, Channel, Code, ConversationName, Document, Finding, Kind, Leaf, Mint, Refusal, Side,
+    Action, Channel, Code, ConversationName, Document, Finding, Glimpse, Kind, Leaf, Mint, Refusal, Side,
     life::{Fingerprint, Reserved, Screened},
     taint::Context,
 };
@@ -11,6 +11,7 @@ use countersign_core::{
 use crate::{
     Guard, Normal, Spotlit, Withheld,
     detector::Found,
+    glimpse::Seen,
     leak, named,
     prompt::{self, escalation::Escalation, turns::Turns},
     rules, stand_in, taint,
@@ -30,7 +31,8 @@ impl Guard {
         named: Option<&ConversationName>,
     ) -> Result<Screened, Withheld> {
         let mint = self.vault.as_ref().map(|vault| vault.conversation(reserved.principal(), document, named));
-        let mint = mint.transpose().map_err(|refusal| Withheld { refusal, findings: Vec::new() })?;
+        let mint =
+            mint.transpose().map_err(|refusal| Withheld { refusal, findings: Vec::new(), glimpse: Glimpse::NONE })?;
         let screened = self.screen_minting(reserved, document, spotlit, mint)?;
         Ok(screened.in_conversation(&self.stamp, named.cloned()))
     }
@@ -46,7 +48,9 @@ impl Guard {
         // What is to be compared with the arguments of tool calls costs a copy of the texts: only where there can be such calls.
         let called = !reserved.call().tools.is_empty() && taint::is_foreign(document);
         let mut gathered = called.then(taint::Gathered::default);
-        let findings = self.scan_gathering(document, gathered.as_mut());
+        let mut seen = Seen::of(document);
+        let findings = self.scan_gathering(document, gathered.as_mut(), Some(&mut seen));
+        let glimpse = seen.glimpse(document);
         let judge = &reserved.permit().judge;
         let mut worst: Option<(Action, &Finding)> = None;
         let mut judged = Vec::with_capacity(findings.len());
@@ -61,7 +65,7 @@ impl Guard {
             let code = if finding.kind == Kind::Limit { Code::TooComplex } else { Code::PromptRefused };
             let reason = format!("{} in the {} channel", finding.rule, finding.channel.as_str());
             let refusal = Refusal { cut: action == Action::Cut, ..Refusal::new(code, reason) };
-            return Err(Withheld { refusal, findings });
+            return Err(Withheld { refusal, findings, glimpse });
         }
         let edits = stand_in::prompt::edits(document, &judged, mint.as_deref_mut());
         let body = edits.and_then(|masks| match spotlit {
@@ -70,22 +74,27 @@ impl Guard {
         });
         let Some(body) = body else {
             let refusal = Refusal::new(Code::GuardFailed, "a mask or a mark could not be put into the prompt");
-            return Err(Withheld { refusal, findings });
+            return Err(Withheld { refusal, findings, glimpse });
         };
         let marks = spotlit.map(|spotlit| spotlit.marks.clone());
         let stand_ins = mint.map(|mint| mint.done()).filter(|all| !all.is_empty()).map(Arc::new);
         let context = taint::context(document, reserved.call().attachments, &findings, gathered);
-        let context = Context { marks, stand_ins, ..context };
+        let context = Context { marks, stand_ins, glimpse, ..context };
         let screened = Screened::new(&self.stamp, reserved, body, findings, system_print(document));
         Ok(screened.within(&self.stamp, context))
     }
 
     /// Everything the prompt side finds.
     pub(crate) fn scan_prompt(&self, document: &Document) -> Vec<Finding> {
-        self.scan_gathering(document, None)
+        self.scan_gathering(document, None, None)
     }
 
-    fn scan_gathering(&self, document: &Document, mut gathered: Option<&mut taint::Gathered>) -> Vec<Finding> {
+    fn scan_gathering(
+        &self,
+        document: &Document,
+        mut gathered: Option<&mut taint::Gathered>,
+        mut seen: Option<&mut Seen>,
+    ) -> Vec<Finding> {
         let mut findings = Vec::new();
         let mut budget = DECODED;
         let mut found = Vec::new();
@@ -96,7 +105,10 @@ impl Guard {
             // What is past a limit is refused for it; scanning it as well would only cost.
             if found.is_empty() {
                 budget = budget.saturating_add(leaf.text.len().saturating_mul(DECODED_OF_EACH));
-                self.scan_leaf(&leaf, &mut budget, &mut found, gathered.as_deref_mut());
+                let likely = self.scan_leaf(&leaf, &mut budget, &mut found, gathered.as_deref_mut());
+                if let Some(seen) = &mut seen {
+                    seen.leaf(index, likely);
+                }
                 // Phrases come first, and they alone can be told to go over a seam.
                 if let Some(phrases) = self.prompt.detectors.first() {
                     turns.read(&leaf, &**phrases, &mut found);
@@ -126,14 +138,15 @@ impl Guard {
         budget: &mut usize,
         found: &mut Vec<Found>,
         mut gathered: Option<&mut taint::Gathered>,
-    ) {
+    ) -> f32 {
+        let mut likely = 0.0_f32;
         let plain = Normal::plain(leaf);
         if let Some(gathered) = &mut gathered {
             gathered.read(&plain);
         }
         prompt::hidden::report(leaf, &plain, found);
         for detector in &self.prompt.detectors {
-            detector.inspect(&plain, found);
+            likely = likely.max(detector.weigh(&plain, found));
         }
         for view in plain.decoded(budget) {
             if let Some(gathered) = &mut gathered {
@@ -141,7 +154,7 @@ impl Guard {
             }
             let before = found.len();
             for detector in &self.prompt.detectors {
-                detector.inspect(&view, found);
+                likely = likely.max(detector.weigh(&view, found));
             }
             if found.len() > before {
                 let encoded = prompt::hidden::encoded(&view, &found[before..]);
@@ -152,6 +165,7 @@ impl Guard {
         if self.prompt.names {
             named::prompt(leaf.text, found);
         }
+        likely
     }
 }
 

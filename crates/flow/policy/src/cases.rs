@@ -79,6 +79,8 @@ pub struct Question {
     pub grant: Option<Grant>,
     /// What others say of the caller.
     pub standing: Said,
+    /// How far the watch thinks that something is wrong, 0 to 100.
+    pub risk: u8,
     /// The caller's address.
     pub ip: Option<IpAddr>,
     /// When.
@@ -254,7 +256,8 @@ impl Policy {
             }
             Deed::Administer(what) => Facts::administer(&who, &peer, now, what),
         };
-        let facts = Facts { possession, standing: &standing, ..facts };
+        let risk = within("risk", question.risk, 100)? as u8;
+        let facts = Facts { possession, standing: &standing, risk, ..facts };
         let deny = |code, because, notes| Explanation { decision: Decision::Deny, code: Some(code), because, notes };
         if let Err(reason) = facts.in_scope() {
             return Ok(deny(deed.refused(), Vec::new(), vec![reason.into()]));
@@ -296,6 +299,7 @@ impl Default for Question {
             possession: Possession::None.as_str().into(),
             grant: None,
             standing: Said::default(),
+            risk: 0,
             ip: None,
             time: Time::default(),
             findings: Vec::new(),

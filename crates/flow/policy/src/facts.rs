@@ -45,6 +45,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) grant: Option<&'a Arc<Session>>,
     /// What others say of the caller, which whoever asks has to look up.
     pub(crate) standing: &'a Standing,
+    /// How far the watch thinks that something is wrong, which whoever asks has to look up.
+    pub(crate) risk: u8,
     /// What the context of a tool's call is tainted by.
     pub(crate) taint: Taint,
     /// Whether one of the call's arguments stands in text that the caller did not write.
@@ -111,6 +113,7 @@ struct Rest {
     masked: bool,
     possession: Possession,
     standing: Standing,
+    risk: u8,
     taint: Taint,
     copied: bool,
     granted: bool,
@@ -191,6 +194,7 @@ impl<'a> Facts<'a> {
             possession: who.possession(),
             grant: who.session.as_ref(),
             standing: &UNKNOWN,
+            risk: 0,
             taint: Taint::None,
             copied: false,
             granted: false,
@@ -272,6 +276,9 @@ impl<'a> Facts<'a> {
         if blank(Mentions::STANDING) {
             self.standing = &UNKNOWN;
         }
+        if blank(Mentions::RISK) {
+            self.risk = 0;
+        }
         if blank(Mentions::TAINT) {
             self.taint = Taint::None;
         }
@@ -310,6 +317,7 @@ impl<'a> Facts<'a> {
                 masked: self.masked,
                 possession: self.possession,
                 standing: self.standing.clone(),
+                risk: self.risk,
                 taint: self.taint,
                 copied: self.copied,
                 granted: self.granted,
@@ -341,6 +349,7 @@ impl Key {
             possession: rest.possession,
             grant: self.grant.as_ref(),
             standing: &rest.standing,
+            risk: rest.risk,
             taint: rest.taint,
             copied: rest.copied,
             granted: rest.granted,

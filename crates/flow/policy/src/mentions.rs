@@ -46,6 +46,8 @@ impl Mentions {
     pub(crate) const COPIED: Self = Self(1 << 22);
     /// Whether the granted access names the tool.
     pub(crate) const GRANTED: Self = Self(1 << 23);
+    /// How far the watch thinks that something is wrong.
+    pub(crate) const RISK: Self = Self(1 << 24);
     pub(crate) const ALL: Self = Self(u32::MAX);
 
     /// The attributes of the context that have a bit in the set, by name.
@@ -67,6 +69,7 @@ impl Mentions {
             (Self::TOKEN.and(Self::AGES), "token"),
             (Self::POSSESSION, "possession"),
             (Self::STANDING, "standing"),
+            (Self::RISK, "risk"),
             (Self::GRANT, "grant"),
             (Self::TAINT, "taint"),
             (Self::COPIED, "copied"),
@@ -146,6 +149,7 @@ fn attribute(path: &[&str], whether: bool) -> Mentions {
         ["token"] => Mentions::TOKEN.and(Mentions::AGES),
         ["possession"] => Mentions::POSSESSION,
         ["standing", ..] => Mentions::STANDING,
+        ["risk"] => Mentions::RISK,
         ["grant", ..] => Mentions::GRANT,
         ["findings"] => Mentions::FINDINGS,
         ["masked"] => Mentions::MASKED,
@@ -224,6 +228,7 @@ mod tests {
         assert_eq!(of("context.possession == \"dpop\""), Mentions::POSSESSION);
         assert_eq!(of("context.standing has risk && context.standing.risk == \"high\""), Mentions::STANDING);
         assert_eq!(of("context has grant && context.grant.access == \"x\""), Mentions::GRANT);
+        assert_eq!(of("context.risk < 50"), Mentions::RISK);
         assert_eq!(of("context has unheard_of"), Mentions::ALL);
     }
 

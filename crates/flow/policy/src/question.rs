@@ -114,6 +114,7 @@ impl Words {
             put(Mentions::IP, "ip", &|| self.address(ip.to_canonical()));
         }
         put(Mentions::SCOPES, "scopes", &|| Value::new_set(who.scopes.iter().map(|scope| string(scope))));
+        put(Mentions::RISK, "risk", &|| Value::new_long(facts.risk.into()));
         put(Mentions::POSSESSION, "possession", &|| string(facts.possession.as_str()));
         if facts.deed == Deed::CallTool {
             put(Mentions::TAINT, "taint", &|| string(facts.taint.as_str()));

@@ -255,7 +255,8 @@ impl Loaded {
         }
         let read = self.policy.mentions();
         let standing = read.holds(Mentions::STANDING).then(|| self.standings.of(facts.who.0));
-        let facts = Facts { standing: standing.as_ref().unwrap_or(facts.standing), ..facts };
+        let risk = if read.holds(Mentions::RISK) { self.standings.risk(facts.who.0) } else { 0 };
+        let facts = Facts { standing: standing.as_ref().unwrap_or(facts.standing), risk, ..facts };
         let facts = facts.blanked(read);
         self.verdicts.get_or(&facts, || self.decide(&facts))
     }

@@ -1,4 +1,5 @@
-//! What others say of a principal that no credential shows: of the device, of how far they are trusted at the moment.
+//! What others say of a principal that no credential shows: of the device, of how far they are trusted at the moment; and how far
+//! the watch thinks that something is wrong, which policies read as `context.risk`.
 //!
 //! It comes from security events (CAEP) and changes while credentials stand, so it is looked up with each question and never kept
 //! with a principal. Whoever takes the events in fills [`Stage::standings`](crate::Stage::standings); it outlives reloads, and starts
@@ -11,7 +12,7 @@ use std::{
 };
 
 use ahash::RandomState;
-use countersign_core::Principal;
+use countersign_core::{Principal, Target};
 
 /// What is known of one principal. Nothing, to begin with; a policy can tell that from everything else.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
@@ -39,6 +40,8 @@ pub enum Risk {
 #[derive(Default)]
 pub struct Standings {
     all: RwLock<HashMap<Being, Standing, RandomState>>,
+    /// Principals and sessions that are not calm, 1 to 100.
+    risks: RwLock<HashMap<Target, u8, RandomState>>,
 }
 
 /// Tenant and subject.
@@ -75,6 +78,27 @@ impl Standings {
         } else {
             all.insert(who, standing);
         }
+    }
+
+    /// How far the watch thinks that something is wrong with a principal or a session, 0 to 100. The next question sees it.
+    pub fn set_risk(&self, of: Target, score: u8) {
+        let mut risks = self.risks.write().unwrap_or_else(PoisonError::into_inner);
+        if score == 0 {
+            risks.remove(&of);
+        } else {
+            risks.insert(of, score.min(100));
+        }
+    }
+
+    /// The higher of what the watch thinks of `who` and of the session that they are in.
+    pub(crate) fn risk(&self, who: &Principal) -> u8 {
+        let risks = self.risks.read().unwrap_or_else(PoisonError::into_inner);
+        if risks.is_empty() {
+            return 0;
+        }
+        let principal = Target::Principal(who.tenant.clone(), who.subject.clone());
+        let of = |target: &Target| risks.get(target).copied().unwrap_or(0);
+        of(&principal).max(who.sitting().as_ref().map_or(0, of))
     }
 
     /// What is known of `who`.

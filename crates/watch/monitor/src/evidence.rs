@@ -36,10 +36,11 @@ pub struct Odds {
 }
 
 impl Odds {
-    /// Those that come with the product.
+    /// Those that come with the product: measured on one half of the sources, where the half of what is said of attacks is that nothing
+    /// is known of them. Attacks of sources that nobody has seen are less plain than those that were learned from.
     pub const SHIPPED: Self = Self {
-        attack: [0.12, 0.06, 0.06, 0.07, 0.10, 0.12, 0.07, 0.40],
-        harmless: [0.72, 0.12, 0.07, 0.04, 0.03, 0.015, 0.002, 0.003],
+        attack: [0.10, 0.09, 0.085, 0.08, 0.08, 0.09, 0.12, 0.37],
+        harmless: [0.59, 0.22, 0.10, 0.04, 0.02, 0.015, 0.008, 0.007],
     };
 }
 
@@ -135,7 +136,10 @@ impl Evidence {
         let refused = refused(event);
         let bin = if refused { BINS - 1 } else { bin(likely) };
         let at = |odds: &[f32; BINS]| odds.get(bin).copied().unwrap_or(1.0);
-        let ratio = (at(&odds.attack) / peers.usual(bin, at(&odds.harmless))).clamp(0.02, 400.0);
+        // A program does one thing; what it does now says how often harmless requests of its are taken for attacks.
+        let program = event.who.as_deref().is_some_and(|who| who.kind != PrincipalKind::Person);
+        let ratio =
+            (at(&odds.attack) / own.usual(bin, peers.usual(bin, at(&odds.harmless)), program)).clamp(0.02, 400.0);
         let call = event.call.as_ref();
         let hash = |text: &str| key.hash_one(text) as u32;
         let tools = call.map_or(0, |call| call.tools.iter().fold(0_u32, |all, tool| all.wrapping_add(hash(tool))));
@@ -175,6 +179,15 @@ impl Evidence {
         self.points.into_iter().filter(|(_, weight)| *weight != 0.0)
     }
 
+    /// Hour, model, tools and network.
+    pub(crate) const fn values(&self) -> [u32; 4] {
+        let place = match self.place {
+            Some(place) => place,
+            None => 0,
+        };
+        [self.hour as u32, self.model, self.tools, place]
+    }
+
     /// What it says of what is usual.
     pub(crate) fn habits<H: Copy + Into<u32> + TryFrom<u32>, const A: usize>(
         &self,
@@ -201,8 +214,11 @@ impl Evidence {
     /// One attempt after another, in other words.
     fn texts(&mut self, own: &Timeline, event: &Event) {
         let Some(sketch) = self.sketch else { return };
-        if own.suspects().any(|suspect| suspect.shares(sketch) >= ALIKE) && !self.known_calm(event) {
-            self.add(What::Alike, if self.suspicious() { 1.0 } else { 0.7 }, 1.0);
+        // Where all that somebody asks is alike, that says nothing.
+        let program = event.who.as_deref().is_some_and(|who| who.kind != PrincipalKind::Person);
+        let template = program || own.streaks(self.sketch).1 >= 5;
+        if !template && !self.known_calm(event) && own.suspects().any(|suspect| suspect.shares(sketch) >= ALIKE) {
+            self.add(What::Alike, 0.7, 1.0);
         }
     }
 
@@ -230,7 +246,7 @@ impl Evidence {
         }
     }
 
-    /// Unlike before: by hour, model, network and tools.
+    /// Unlike before: by hour, model, network and tools. What goes on is said once.
     fn unlike(&mut self, own: &Timeline, peers: &Group) {
         if own.events() < ESTABLISHED {
             return;
@@ -241,16 +257,24 @@ impl Evidence {
             room -= weight;
             evidence.add(what, weight, most);
         };
+        let (now, before) = (self.values(), own.lately());
+        let changed = |at: usize| now.get(at) != before.get(at);
         let hour = hour_likely(own.hours(), self.hour, hour_likely(&peers.hours, self.hour, 1.0 / 24.0));
-        point(self, What::Hour, (1.0 / 24.0 / hour).ln());
+        if changed(0) {
+            point(self, What::Hour, (1.0 / 24.0 / hour).ln());
+        }
         let surprise = |own: &Tally<4>, peers: &Tally<8>, what| {
             let other = peers.likely(what, 0.05);
             // Whoever has taken an account over does as others do, or something new.
             (other.max(0.2) / own.likely(what, other)).ln()
         };
-        point(self, What::Model, surprise(own.models(), &peers.models, self.model));
-        point(self, What::Tools, surprise(own.tools(), &peers.tools, self.tools));
-        if let Some(place) = self.place {
+        if changed(1) {
+            point(self, What::Model, surprise(own.models(), &peers.models, self.model));
+        }
+        if changed(2) {
+            point(self, What::Tools, surprise(own.tools(), &peers.tools, self.tools));
+        }
+        if let Some(place) = self.place.filter(|_| changed(3)) {
             let likely = own.places().likely(place, peers.places.likely(place, 0.02));
             point(self, What::Place, (0.3 / likely).ln());
         }
@@ -270,7 +294,7 @@ impl Evidence {
         }
         // A program that asks one thing of many records is no news; a person who does is.
         if doubled(alike, 25) {
-            self.add(What::Sweep, if kind == Some(PrincipalKind::Person) { 2.0 } else { 0.5 }, 2.0);
+            self.add(What::Sweep, if kind == Some(PrincipalKind::Person) { 2.0 } else { 0.0 }, 2.0);
         }
     }
 
@@ -340,9 +364,9 @@ const fn doubled(count: u32, first: u32) -> bool {
 }
 
 /// From which likelihood on a prompt falls into the next bin.
-const EDGES: [f32; BINS - 2] = [0.02, 0.05, 0.12, 0.3, 0.6, 0.9];
-const SUSPICIOUS: usize = 4;
-const REMEMBERED: f32 = 0.05;
+const EDGES: [f32; BINS - 2] = [0.3, 0.5, 0.64, 0.72, 0.79, 0.88];
+const SUSPICIOUS: usize = 5;
+const REMEMBERED: f32 = 0.3;
 const POINTS: usize = 8;
 /// As much as nothing else can outweigh.
 const CERTAIN: f32 = 30.0;

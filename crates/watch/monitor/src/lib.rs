@@ -21,7 +21,7 @@ mod timeline;
 use std::sync::Arc;
 
 use ahash::RandomState;
-use countersign_core::{Alert, Event, Pattern, Principal, Target, Timestamp, alert::Reason, principal::Method};
+use countersign_core::{Alert, Event, Pattern, Principal, Target, Timestamp, alert::Reason};
 
 pub use evidence::{BINS, Odds, bin};
 
@@ -124,7 +124,7 @@ impl Monitor {
             timeline.learn(event, &evidence);
             alerts.extend(timeline.alert(event));
         }
-        if let Some(session) = session(who) {
+        if let Some(session) = who.sitting() {
             let (_, timeline) = self.table.entry(self.key.hash_one(&session), || (session, who.tenant.clone()), now);
             timeline.add(event, &evidence, timeline::Reach::Content);
             alerts.extend(timeline.alert(event));
@@ -187,16 +187,6 @@ impl Monitor {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
-}
-
-/// The session that a caller is in, where the credential belongs to one.
-#[must_use]
-pub fn session(who: &Principal) -> Option<Target> {
-    if who.method == Method::Session {
-        return Some(Target::Credential(who.credential.clone()));
-    }
-    let claims = who.claims.as_deref()?;
-    Some(Target::Session(claims.issuer.clone(), claims.session.clone()?))
 }
 
 /// What many share: the client that a token was issued to, and the tenant.

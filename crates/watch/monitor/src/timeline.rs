@@ -5,11 +5,13 @@
 
 use std::sync::Arc;
 
-use countersign_core::{Alert, Event, Pattern, RequestId, Sketch, Target, Timestamp, alert::Reason};
+use countersign_core::{
+    Alert, Event, Pattern, RequestId, Sketch, Target, Timestamp, alert::Reason, principal::PrincipalKind,
+};
 
 use crate::{
     Risk, Shown,
-    evidence::{Evidence, What},
+    evidence::{BINS, Evidence, What},
     habits::Tally,
     peers::grown,
 };
@@ -21,6 +23,8 @@ pub(crate) struct Timeline {
     first: Timestamp,
     last: Timestamp,
     events: u32,
+    /// Whether it is that of a program: it does one thing over and over, and its evidence comes in heaps.
+    program: bool,
     quick: f32,
     slow: f32,
     /// Evidence by pattern, forgotten as the quick sum is.
@@ -39,7 +43,13 @@ pub(crate) struct Timeline {
     sensitive: (f32, f32),
     /// For what many share: attempts, with those of long ago fading.
     attempts: (f32, f32),
+    /// Requests by how likely an attack they were.
+    bins: [u16; BINS],
+    /// Those of the session that goes on, which is not judged by itself.
+    pending: [u8; BINS],
     hours: [u8; 24],
+    /// Hour, model, tools and network of the last request.
+    lately: [u32; 4],
     models: Tally<4>,
     tools: Tally<4>,
     places: Tally<4>,
@@ -77,6 +87,7 @@ impl Timeline {
             first: now,
             last: now,
             events: 0,
+            program: false,
             quick: 0.0,
             slow: 0.0,
             patterns: [0.0; Pattern::ALL.len()],
@@ -91,7 +102,10 @@ impl Timeline {
             busy: (0.0, 0.0),
             sensitive: (0.0, 0.0),
             attempts: (0.0, 0.0),
+            bins: [0; BINS],
+            pending: [0; BINS],
             hours: [0; 24],
+            lately: [0; 4],
             models: Tally::default(),
             tools: Tally::default(),
             places: Tally::default(),
@@ -101,6 +115,7 @@ impl Timeline {
     /// Takes the evidence of an event up.
     pub(crate) fn add(&mut self, event: &Event, evidence: &Evidence, reach: Reach) {
         self.fade(event.at);
+        self.program = event.who.as_deref().is_some_and(|who| who.kind != PrincipalKind::Person);
         let share = |share: f32| (1.0 - share + share * evidence.ratio).ln();
         let (mut quick, mut slow) = (share(QUICKLY), share(SLOWLY));
         if quick > WORTH_NAMING {
@@ -139,6 +154,9 @@ impl Timeline {
 
     fn fade(&mut self, now: Timestamp) {
         let silent = now.since(self.last).as_secs_f32();
+        if silent > SESSION {
+            self.remember();
+        }
         if silent > 0.0 {
             let quick = (-silent / QUICK_HALF).exp2();
             self.quick *= quick;
@@ -176,6 +194,13 @@ impl Timeline {
 
     /// Learns what is usual.
     pub(crate) fn learn(&mut self, event: &Event, evidence: &Evidence) {
+        if let Some(count) = self.pending.get_mut(evidence.bin) {
+            *count += 1;
+            if *count == u8::MAX {
+                self.remember();
+            }
+        }
+        self.lately = evidence.values();
         evidence.habits(&mut self.hours, &mut self.models, &mut self.tools, &mut self.places);
         if let Some(values) = evidence.sensitive {
             self.sensitive = grown(self.sensitive, values);
@@ -188,7 +213,7 @@ impl Timeline {
         let (same, alike) = self.streaks(evidence.sketch);
         (self.same, self.alike) = (same.min(60_000) as u16, alike.min(60_000) as u16);
         self.previous = evidence.sketch;
-        if evidence.suspicious()
+        if evidence.bin == BINS - 1
             && let Some(sketch) = evidence.sketch
         {
             self.suspects.rotate_right(1);
@@ -201,6 +226,16 @@ impl Timeline {
                     self.passed[0] = which as u32;
                 }
             }
+        }
+    }
+
+    /// What was seen in a session becomes what is usual.
+    fn remember(&mut self) {
+        for (count, more) in self.bins.iter_mut().zip(std::mem::take(&mut self.pending)) {
+            *count = count.saturating_add(u16::from(more));
+        }
+        if self.bins.iter().any(|count| *count > u16::MAX / 2) {
+            self.bins.iter_mut().for_each(|count| *count /= 2);
         }
     }
 
@@ -228,9 +263,11 @@ impl Timeline {
     /// How far it has gone, as a share of what raises an alert.
     pub(crate) fn level(&self, now: Timestamp) -> f32 {
         let silent = now.since(self.last).as_secs_f32();
-        let quick = self.quick * (-silent / QUICK_HALF).exp2() / QUICK_ALERT;
+        let alert = if matches!(self.of, Target::Tenant(_) | Target::Client(..)) { WIDE_ALERT } else { QUICK_ALERT };
+        let quick = self.quick * (-silent / QUICK_HALF).exp2() / alert;
         let slow = self.slow * (-silent / SLOW_HALF).exp2() / SLOW_ALERT;
-        quick.max(slow)
+        let level = quick.max(slow);
+        if self.program { level / OF_PROGRAM } else { level }
     }
 
     pub(crate) fn score(&self, now: Timestamp) -> u8 {
@@ -306,6 +343,24 @@ impl Timeline {
         which != 0 && self.passed.contains(&(which as u32))
     }
 
+    /// How often the caller has a request in `bin`, where peers have it as often as `peers` says. A person is judged by what was
+    /// before the session that goes on; a program by all of it, and soon, because it does one thing. A calm past makes nobody more
+    /// suspect than others are.
+    pub(crate) fn usual(&self, bin: usize, peers: f32, program: bool) -> f32 {
+        let others = if program { OTHERS_OF_PROGRAM } else { OTHERS_OF_PERSON };
+        let count = |(past, now): (&u16, &u8)| f32::from(*past) + if program { f32::from(*now) } else { 0.0 };
+        let all: f32 = self.bins.iter().zip(&self.pending).map(count).sum();
+        let mine = self.bins.get(bin).zip(self.pending.get(bin)).map_or(0.0, count);
+        // Deviations are added, so that somebody with a rate of their own does not drift.
+        let more = if program { 2.0 } else { 1.0 } * mine.sqrt();
+        ((mine + more + others * peers) / (all + others)).clamp(peers.min(1.0), 1.0)
+    }
+
+    /// Hour, model, tools and network of the last request.
+    pub(crate) const fn lately(&self) -> [u32; 4] {
+        self.lately
+    }
+
     pub(crate) const fn hours(&self) -> &[u8; 24] {
         &self.hours
     }
@@ -360,13 +415,21 @@ const AGAIN: u64 = 3600;
 const REASONS: usize = 8;
 /// Share of a session's turns that are attacks once it has gone wrong, for each of the two sums.
 const QUICKLY: f32 = 0.3;
-const SLOWLY: f32 = 0.03;
+const SLOWLY: f32 = 0.05;
 /// Seconds in which half of the evidence is forgotten.
 const QUICK_HALF: f32 = 2.0 * 3600.0;
 const SLOW_HALF: f32 = 7.0 * 86_400.0;
 /// The sums that one harmless session in a thousand comes to, measured by `cargo xtask bench watch`.
-const QUICK_ALERT: f32 = 7.0;
-const SLOW_ALERT: f32 = 7.0;
+const QUICK_ALERT: f32 = 8.0;
+const SLOW_ALERT: f32 = 6.0;
+/// How much more it takes for a program.
+const OF_PROGRAM: f32 = 2.5;
+/// Seconds of silence after which a session is over.
+const SESSION: f32 = 1800.0;
+const WIDE_ALERT: f32 = 22.0;
+/// What peers do weighs as much as this many of one's own requests.
+const OTHERS_OF_PERSON: f32 = 60.0;
+const OTHERS_OF_PROGRAM: f32 = 5.0;
 /// Evidence below this is no reason that anybody would want to read.
 const WORTH_NAMING: f32 = 0.3;
 /// Seconds.

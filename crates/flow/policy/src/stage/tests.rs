@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use countersign_core::{
-    Claims, Confirmation, Groups, Kind, Lease, RequestId,
+    Claims, Confirmation, Groups, Kind, Lease, RequestId, Target,
     life::{Fingerprint, Intended, Screened, Stamps},
     principal::{Method, PrincipalKind},
 };
@@ -173,6 +173,31 @@ fn a_sign_in_that_grows_old_before_the_answer_is_asked_for_again() {
     walk.stage.readmit(walk.dispatch(permit(), Vec::new(), "t").unwrap(), at(1_010)).map(drop).unwrap();
     let refused = walk.stage.readmit(walk.dispatch(permit(), Vec::new(), "t").unwrap(), at(1_011)).err().unwrap();
     assert_eq!((refused.code, refused.step_up.is_some()), (Code::StepUpNeeded, true));
+}
+
+#[test]
+fn the_risk_of_a_caller_counts_from_the_next_question_on_and_is_never_remembered_away() {
+    let walk = Walk::new(&format!("{STAFF} forbid(principal, action, resource) when {{ context.risk >= 50 }};"));
+    let (who, other) = (staff(), principal("shop", "alice", &["staff"]));
+    let may = |who: &Arc<Principal>| walk.permit(who, Peer::default(), call("m"), Timestamp(0)).is_ok();
+    let risk = |score| walk.stage.standings().set_risk(Target::Principal("bank".into(), "alice".into()), score);
+    assert!(may(&who));
+    let dispatched = walk.permit(&who, Peer::default(), call("m"), Timestamp(0)).unwrap();
+    let dispatched = walk.dispatch(dispatched, Vec::new(), "t").unwrap();
+    risk(50);
+    assert!(!may(&who) && may(&other));
+    // The answer that was on its way is asked about again.
+    assert_eq!(code(walk.stage.readmit(dispatched, Timestamp(0))), Code::AnswerNotPermitted);
+    risk(49);
+    assert!(may(&who));
+    // That of a session is that of whoever is in it, and the higher of the two counts.
+    let session = Arc::new(Principal { method: Method::Session, credential: "session-1".into(), ..(*who).clone() });
+    assert!(may(&session));
+    walk.stage.standings().set_risk(Target::Credential("session-1".into()), 200);
+    assert!(!may(&session) && may(&who));
+    assert_eq!(walk.stage.standings().risk(&session), 100);
+    risk(0);
+    assert_eq!(walk.stage.standings().risk(&who), 0);
 }
 
 #[test]
