@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { chromium } from 'playwright-core';
 
-const { tls, clear, key, chromium: executablePath, shots } = JSON.parse(readFileSync(0, 'utf8'));
+const { tls, clear, key, chromium: executablePath, shots, paint } = JSON.parse(readFileSync(0, 'utf8'));
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const report = { violations: [], foreign: [], serious: [], broken: [], seen: {} };
 
@@ -48,10 +48,36 @@ async function judge(page, where) {
   report.violations.push(...(await page.evaluate(() => window.told.splice(0))).map((told) => `${where}: ${told}`));
 }
 
+// How long a page takes to show something, and a list to be there, each a few times.
+async function measure() {
+  const took = { paint: [], live: [], list: [] };
+  for (let round = 0; round < 7; round += 1) {
+    const { value: made } = await gateway('POST', '/admin/v1/console/links');
+    const { context, page } = await fresh(tls);
+    const begun = Date.now();
+    await page.goto(`${tls}/console/#${made.link}`);
+    await page.getByRole('table').getByRole('link').first().waitFor();
+    took.live.push(Date.now() - begun);
+    took.paint.push(Math.round(await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0].startTime)));
+    const asked = Date.now();
+    await page.getByRole('link', { name: 'Requests', exact: true }).click();
+    await page.getByRole('button', { name: 'Filter' }).waitFor();
+    await page.getByRole('table').getByRole('link').first().waitFor();
+    took.list.push(Date.now() - asked);
+    await context.close();
+  }
+  return took;
+}
+
 const heading = (page, name) => page.getByRole('heading', { level: 1, name, exact: true }).waitFor();
 const VIEWS = ['Live', 'Requests', 'At risk', 'Health', 'Detectors', 'Access', 'Policies', 'Keys', 'Audit'];
 
 try {
+  if (paint) {
+    process.stdout.write(JSON.stringify(await measure()));
+    await browser.close();
+    process.exit(0);
+  }
   const { context, page } = await fresh(tls);
   await page.goto(`${tls}/console/`);
   await heading(page, 'Countersign console');
@@ -120,7 +146,8 @@ try {
     for (const name of VIEWS) {
       await page.getByRole('navigation').getByRole('link', { name, exact: true }).click();
       await heading(page, name);
-      await page.waitForLoadState('networkidle', { timeout: 1500 }).catch(() => {});
+      // What the view asked for is there.
+      await page.waitForFunction(() => !document.body.textContent.includes('One moment'));
       if (name === 'Health') await page.locator('.chart canvas').first().waitFor();
       await judge(page, `${colorScheme} ${name}`);
       if (shots && name === 'Health' && colorScheme === 'dark') await page.screenshot({ path: `${shots}/console-health.png` });

@@ -3,7 +3,7 @@
 //! Every subject gets one worker, the same upstream and the same 16 connections. What is reported is processor time as the
 //! operating system accounts it to the subject's processes, and their resident memory, not time on the clock.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::ensure;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -20,15 +20,19 @@ use subjects::Subject;
 use upstream::Answer;
 
 mod adapt;
+mod console;
 mod data;
 mod load;
 mod revocation;
+mod start;
 mod subjects;
 mod upstream;
 
 pub(crate) use adapt::adapt;
+pub(crate) use console::console;
 pub(crate) use data::data;
 pub(crate) use revocation::{Rounds, revocation};
+pub(crate) use start::start;
 
 /// One line of the table.
 struct Row {
@@ -51,14 +55,8 @@ pub(crate) fn gateway(seconds: u64, only: Option<&str>) -> anyhow::Result<()> {
 
 async fn measure(seconds: u64, only: Option<&str>) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(vec!["localhost".into(), "127.0.0.1".into()])?;
-    std::fs::write(folder.path().join("chain.pem"), cert.pem())?;
-    let key = folder.path().join("key.pem");
-    std::fs::write(&key, signing_key.serialize_pem())?;
-    // A key that others can read is refused.
-    std::fs::set_permissions(key, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    let tls = Arc::new(trusting(&certificate(folder.path())?)?);
     let upstream = upstream::open().await?;
-    let tls = Arc::new(trusting(&cert.pem())?);
     let time = Duration::from_secs(seconds);
     let mut rows = Vec::new();
     for (name, start) in subjects::ALL {
@@ -116,7 +114,7 @@ async fn one(
         prompt,
         answer,
         micros: each(used),
-        resident: subject.resident()?,
+        resident: subject.resident("VmRSS")?,
         rate: answers as f64 / time.as_secs_f64(),
         threads: subject.threads()?.into_iter().map(since).collect(),
     };
@@ -174,6 +172,17 @@ fn words(size: usize) -> String {
     let text = "The parcel left our house on Monday and should reach you within three days, unless the weather in the hills \
                 closes the road again. If nothing has come by Friday, please write to us and we will send another one at once. ";
     text.chars().cycle().take(size).collect()
+}
+
+/// Puts a certificate for this machine and its key into a folder, and hands it on.
+fn certificate(folder: &Path) -> anyhow::Result<String> {
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(vec!["localhost".into(), "127.0.0.1".into()])?;
+    std::fs::write(folder.join("chain.pem"), cert.pem())?;
+    let key = folder.join("key.pem");
+    std::fs::write(&key, signing_key.serialize_pem())?;
+    // A key that others can read is refused.
+    std::fs::set_permissions(key, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    Ok(cert.pem())
 }
 
 fn trusting(authority: &str) -> anyhow::Result<ClientConfig> {

@@ -1,5 +1,5 @@
 //! Fetches what the console's pages are made with, by the names and digests of `console/vendor/package-lock.json`, and writes the few
-//! files that the binary holds. They are committed, so that building needs neither npm nor a network.
+//! files that the binary holds. They are committed, so that building needs neither npm nor a network. And takes their pictures.
 
 use std::{fmt::Write, fs, path::Path, process::Command};
 
@@ -15,9 +15,7 @@ pub(crate) fn vendor() -> anyhow::Result<()> {
     for name in ["package.json", "package-lock.json"] {
         fs::copy(to.join(name), work.join(name))?;
     }
-    shell::run(
-        Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix"]).arg(work),
-    )?;
+    shell::run(Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix"]).arg(work))?;
     let (mut sums, mut licences) = (String::new(), String::new());
     for (package, from, name) in FILES {
         let from = work.join("node_modules").join(package).join(from);
@@ -34,6 +32,14 @@ pub(crate) fn vendor() -> anyhow::Result<()> {
     fs::write(to.join("LICENSES"), licences)?;
     fs::remove_dir_all(work)?;
     Ok(())
+}
+
+/// Takes the pictures that the documents show, on the end-to-end test's way through the console.
+pub(crate) fn screenshots() -> anyhow::Result<()> {
+    shell::run(&mut shell::cargo(["build", "--package", "countersign"]))?;
+    let shots = shell::root().join("docs/images");
+    let mut test = shell::cargo(["test", "--package", "countersign-e2e", "--test", "console"]);
+    shell::run(test.env("CI", "true").env("COUNTERSIGN_SHOTS", shots))
 }
 
 /// A page under our policy loads modules by their place, not by a package's name; and nobody has the source maps.

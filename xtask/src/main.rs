@@ -48,6 +48,8 @@ enum Task {
     Train,
     /// Fetch what the console's pages are made with and write `console/vendor` anew
     Console,
+    /// Take the console's pictures for the documents, in Chromium
+    Screenshots,
     /// Run every fuzz target for a while
     Fuzz {
         /// Only this target
@@ -68,6 +70,21 @@ enum Bench {
         /// Only the subject whose name holds this
         #[arg(long)]
         only: Option<String>,
+    },
+    /// How long the console's lists and pages take with many requests at hand
+    Console {
+        /// How many
+        #[arg(long, default_value_t = 100_000)]
+        requests: usize,
+    },
+    /// How long it takes until the gateway listens, and how much memory it holds, with everything loaded
+    Start {
+        /// How often it is started
+        #[arg(long, default_value_t = 9)]
+        times: u32,
+        /// Seconds for each kind of request
+        #[arg(long, default_value_t = 3)]
+        seconds: u64,
     },
     /// How fast sensitive values are found, side by side with Presidio and redact-core
     Data,
@@ -127,11 +144,14 @@ fn run() -> anyhow::Result<()> {
             bench::revocation(&bench::Rounds { rounds, streams, nodes, binary })
         }
         Task::Bench(Bench::Adapt { tries, seed }) => bench::adapt(tries, seed),
+        Task::Bench(Bench::Console { requests }) => bench::console(requests),
+        Task::Bench(Bench::Start { times, seconds }) => bench::start(times, seconds),
         Task::Bench(Bench::Data) => bench::data(),
         Task::Bench(Bench::Watch) => detect::watch(),
         Task::Bench(Bench::Detect { others }) => detect::bench(others),
         Task::Train => detect::train(),
         Task::Console => console::vendor(),
+        Task::Screenshots => console::screenshots(),
         Task::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
     }
 }

@@ -54,8 +54,10 @@ impl Seen {
     fn picture(&self) -> Vec<String> {
         let status = |name| word(&self.status, name);
         let spans = items(&self.rates, "spans");
-        let of = |name: &str| spans.iter().map(|span| span.get(name).and_then(Value::as_u64).unwrap_or_default());
-        let sum = |name: &str| of(name).sum::<u64>();
+        let of = |name: &'static str| {
+            spans.iter().map(move |span| span.get(name).and_then(Value::as_u64).unwrap_or_default())
+        };
+        let sum = |name: &'static str| of(name).sum::<u64>();
         let recording = if self.status.get("recording") == Some(&Value::Bool(true)) { "yes" } else { "NO" };
         let mut lines = vec![
             format!(

@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use countersign_testkit::{Plan, Reply, Upstream, chat_answer};
+use countersign_testkit::{Deployment, Plan, Reply, Upstream, chat_answer, until};
 use serde_json::{Value, json};
 
 const POLICY: &str = r#"
@@ -32,6 +32,7 @@ fn a_person_can_use_the_console_and_nobody_elses_page_can() {
         .target("openai", &upstream, &["m"])
         .policy(POLICY)
         .admin()
+        .top("resource = \"https://gateway.example\"")
         .more("[[access]]\nname = \"books\"\nroles = [\"bookkeeper\"]\nfor = [\"data:books\"]\nlongest_minutes = 60\napprovals = 1\napprovers = [\"officer\"]")
         .write();
     let (officer, clerk) = (home.key("olga", "officer"), home.key("carl", "clerk"));
@@ -42,6 +43,7 @@ fn a_person_can_use_the_console_and_nobody_elses_page_can() {
     let asked = gateway.post("/admin/v1/access", &clerk, &wish);
     assert_eq!(asked.status, 201, "{}", asked.text());
 
+    in_a_terminal(&gateway, &officer);
     let report = walk(&json!({
         "tls": format!("https://{}", gateway.tls),
         "clear": format!("http://{}", gateway.clear),
@@ -73,6 +75,29 @@ fn a_person_can_use_the_console_and_nobody_elses_page_can() {
     assert!(kept.contains("false-alarm"), "{kept}");
     let log = gateway.log();
     assert!(!log.contains("csb_") && !log.contains("csl_") && !log.contains(&officer), "no credential is in the log");
+}
+
+/// The same picture in a terminal, and a link for a browser.
+fn in_a_terminal(gateway: &Deployment, key: &str) {
+    let at = format!("http://{}", gateway.clear);
+    let run = |arguments: &[&str]| {
+        let mut command = gateway.home.command(arguments);
+        let output = command.env("COUNTERSIGN_CREDENTIAL", key).output().expect("the binary runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let question = json!({"model": "m", "messages": [{"role": "user", "content": "Is the shop open on Monday?"}]});
+    assert_eq!(gateway.post("/v1/chat/completions", key, &question).status, 200);
+    let picture = until("the request in the picture", || {
+        Some(run(&["top", "--once", "--gateway", &at])).filter(|picture| picture.contains("default/olga"))
+    });
+    assert!(
+        picture.contains("recording yes") && picture.contains("answered") && !picture.contains('\x1b'),
+        "{picture}"
+    );
+    assert!(!picture.contains("Monday"), "no text of a prompt: {picture}");
+    let address = run(&["console", "--gateway", &at]);
+    assert!(address.starts_with(&format!("{at}/console/#csl_")), "{address}");
 }
 
 fn home_text(path: &Path) -> String {
