@@ -10,6 +10,7 @@ mod made;
 mod names;
 mod report;
 mod rows;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -69,6 +70,15 @@ enum Task {
         #[arg(long, default_value = "crates/base/names/weights/names.bin")]
         out: PathBuf,
     },
+    /// How soon the watch sees a life go wrong
+    Watch {
+        /// Predictions of left-out families
+        #[arg(long, default_value = "target/detect/linear.jsonl")]
+        predictions: PathBuf,
+        /// Conversations with an agent
+        #[arg(long, default_value = "../shared/vectors/sessions/tau-bench-gpt-4o-airline.json")]
+        sessions: PathBuf,
+    },
     /// Print tables of predictions
     Report {
         /// Predictions, one file for each detector
@@ -93,6 +103,7 @@ fn main() -> anyhow::Result<()> {
         Task::Folds { out } => folds::folds(&rows, &seen, &out),
         Task::Weights { out } => folds::weights(&rows, &seen, &out),
         Task::Calibrate { predictions, out } => folds::calibrate(&rows, &predictions, &out),
+        Task::Watch { predictions, sessions } => watch::bench(&rows, &seen, &predictions, &sessions),
         Task::Report { predictions, sample } => report::print(&rows, &seen, &predictions, sample.as_deref()),
     }
 }

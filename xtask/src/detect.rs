@@ -12,6 +12,7 @@ pub(crate) fn train() -> anyhow::Result<()> {
     run(&mut trainer(&["folds"]))?;
     run(&mut trainer(&["weights"]))?;
     run(&mut trainer(&["calibrate"]))?;
+    run(Command::new("sh").arg("train/names/teacher.sh").current_dir(root()))?;
     run(&mut trainer(&["names-weights"]))
 }
 
@@ -27,6 +28,18 @@ pub(crate) fn bench(others: bool) -> anyhow::Result<()> {
         run(trainer(&["report", "--sample", sample]).args(all))?;
     }
     Ok(())
+}
+
+/// Judges the watch on lives made of the development data, with scores of families left out in turn.
+pub(crate) fn watch() -> anyhow::Result<()> {
+    let made = target().join("detect/linear.jsonl");
+    if made.exists() {
+        say(&format!("scores of left-out families are there: {} (remove it to have them made again)", made.display()));
+    } else {
+        views()?;
+        run(&mut trainer(&["folds"]))?;
+    }
+    run(&mut trainer(&["watch"]))
 }
 
 /// Writes what the guard makes of each row.

@@ -305,8 +305,11 @@ impl Timeline {
     fn pattern(&self) -> Option<Pattern> {
         let weight = |pattern: &Pattern| {
             let weight = self.patterns[*pattern as usize];
-            let tells = matches!(pattern, Pattern::AccountTakeover | Pattern::Campaign);
-            if tells { weight * 2.0 } else { weight }
+            match pattern {
+                Pattern::AccountTakeover => weight * 6.0,
+                Pattern::Campaign => weight * 2.0,
+                _ => weight,
+            }
         };
         let most = Pattern::ALL.into_iter().max_by(|a, b| weight(a).total_cmp(&weight(b)))?;
         (weight(&most) > 0.0).then_some(most)
@@ -420,13 +423,13 @@ const SLOWLY: f32 = 0.05;
 const QUICK_HALF: f32 = 2.0 * 3600.0;
 const SLOW_HALF: f32 = 7.0 * 86_400.0;
 /// The sums that one harmless session in a thousand comes to, measured by `cargo xtask bench watch`.
-const QUICK_ALERT: f32 = 8.0;
-const SLOW_ALERT: f32 = 6.0;
+const QUICK_ALERT: f32 = 8.6;
+const SLOW_ALERT: f32 = 6.5;
 /// How much more it takes for a program.
 const OF_PROGRAM: f32 = 2.5;
 /// Seconds of silence after which a session is over.
 const SESSION: f32 = 1800.0;
-const WIDE_ALERT: f32 = 22.0;
+const WIDE_ALERT: f32 = 23.7;
 /// What peers do weighs as much as this many of one's own requests.
 const OTHERS_OF_PERSON: f32 = 60.0;
 const OTHERS_OF_PROGRAM: f32 = 5.0;
