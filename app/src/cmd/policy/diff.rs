@@ -56,7 +56,7 @@ pub(super) async fn run(old: &Path, new: &Path, config: &WithConfig) -> anyhow::
 }
 
 /// What policies can read and records do not hold.
-const UNRECORDED: [&str; 6] = ["scopes", "token", "possession", "standing", "grant", "masked"];
+const UNRECORDED: [&str; 7] = ["scopes", "token", "possession", "standing", "risk", "grant", "masked"];
 
 /// The policies of a file, or of every `.cedar` file of a folder.
 fn read(path: &Path) -> anyhow::Result<Policy> {
