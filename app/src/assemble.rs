@@ -237,6 +237,7 @@ impl Assembly {
         self.issuers.set(old.identity.tokens(), &config.issuers, askers(config, &self.state)?)?;
         old.identity.set_rules(config.certificates.clone());
         self.force.provision(config.directory());
+        self.state.unwrap_by(config.home.keks.clone());
         old.policy.replace(config.policy.clone());
         self.gateway.replace(Stages {
             desk: desk(

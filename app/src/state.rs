@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use crate::{
     cli::WithConfig,
     cmd::Failure,
-    config::{self, Home, Key, StoreAt},
+    config::{self, Home, Keks, Key, StoreAt},
     files,
     root::{self, Root, Stamp},
 };
@@ -25,6 +25,8 @@ use crate::{
 /// An open state directory.
 pub(crate) struct State {
     home: Home,
+    /// What protects the root keys now: a reload may change it.
+    keks: Mutex<Option<Keks>>,
     /// When the root keys were written that the ring began with.
     stamp: Option<Stamp>,
     ring: Arc<KeyRing>,
@@ -84,7 +86,7 @@ impl State {
             StoreAt::Postgres { postgres, password } => connect(postgres, password.as_ref(), dir, &ring).await?,
         };
         let data = Arc::new(data_keys(&ring, &store).await?);
-        Ok(Self { home: home.clone(), stamp, ring, data, store })
+        Ok(Self { home: home.clone(), keks: Mutex::new(home.keks.clone()), stamp, ring, data, store })
     }
 
     /// Where it is.
@@ -96,12 +98,18 @@ impl State {
     pub(crate) async fn refresh_ring(&self, seen: &mut Option<Stamp>) -> anyhow::Result<()> {
         let now = root::stamp(&self.home.dir);
         if now != *seen {
-            if self.ring.extend(&root::read(&self.home).await?.bytes)? {
+            let keks = self.keks.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            if self.ring.extend(&root::read(&Home { keks, ..self.home.clone() }).await?.bytes)? {
                 tracing::info!(version = self.ring.versions(), "another root version seals from now on");
             }
             *seen = now;
         }
         Ok(())
+    }
+
+    /// Has the root keys unwrapped by these from now on, when they are read again.
+    pub(crate) fn unwrap_by(&self, keks: Option<Keks>) {
+        *self.keks.lock().unwrap_or_else(PoisonError::into_inner) = keks;
     }
 
     /// When the root keys were written that the ring began with.

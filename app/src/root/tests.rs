@@ -44,6 +44,26 @@ async fn a_new_state_never_has_its_root_keys_in_the_clear() {
 }
 
 #[tokio::test]
+async fn a_state_that_is_open_is_told_of_another_key_that_protects_the_root_keys() {
+    let (folder, clear, home) = begun().await;
+    let open = State::open(&clear).await.unwrap();
+    let mut seen = open.stamp();
+    let mut by = home;
+    for version in 2..=3 {
+        // Wrapped, then wrapped by another one, and a further root version each time.
+        assert!(matches!(wrap(&by).await.unwrap(), Wrapped::Now(_) | Wrapped::Before(_)));
+        write(&by, &KeyRing::rotate(&read(&by).await.unwrap().bytes).unwrap()).await.unwrap();
+        assert!(open.refresh_ring(&mut seen).await.is_err());
+        assert_eq!(open.ring().versions(), version - 1, "what it has stays in force");
+        open.unwrap_by(by.keks.clone());
+        open.refresh_ring(&mut seen).await.unwrap();
+        assert_eq!(open.ring().versions(), version);
+        let (now, previous) = (kek(&folder, "other", 2), by.keks.take().map(|keks| keks.now));
+        by.keks = Some(Keks { now, previous });
+    }
+}
+
+#[tokio::test]
 async fn root_keys_are_wrapped_once_and_only_then_removed() {
     let (_folder, clear, home) = begun().await;
     let bytes = read(&clear).await.unwrap().bytes;
