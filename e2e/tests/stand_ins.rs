@@ -135,6 +135,33 @@ fn the_provider_sees_stand_ins_and_the_caller_sees_values() {
     assert_eq!(leaks(home.scratch()), Vec::<String>::new());
 }
 
+/// What the model says by itself is nobody's stand-in: a name is masked, whole or however a stream is cut, beside values that come back.
+#[test]
+fn names_that_the_model_says_are_masked_beside_values_that_come_back() {
+    let upstream = Upstream::start(|asked: &Asked| {
+        let sent = asked.json()["messages"][0]["content"].as_str().unwrap_or_default().to_owned();
+        let mail = token(&sent, "EMAIL").to_owned();
+        Reply::saying(
+            asked,
+            &format!("I asked Margaret Thompson about it yesterday. She has written to {mail} since then."),
+        )
+    });
+    let plan = Plan::new().target("openai", &upstream, &["m"]).target("anthropic", &upstream, &["c"]).rule(RULE);
+    let home = plan.rule("find = \"personal/name\"\nin = \"answer\"\ndo = \"mask\"").write();
+    let key = home.key("ann", "staff");
+    let gateway = home.serve();
+    let mut all = Vec::new();
+    for (messages, stream) in [(false, false), (false, true), (true, false), (true, true)] {
+        let (path, body) = ask(messages, stream);
+        let answer = gateway.post(path, &key, &body);
+        let told = told(&answer.text());
+        assert!(answer.status == 200 && !told.contains("Margaret") && !told.contains("Thompson"), "{told}");
+        assert!(told.ends_with(&format!("She has written to {MAIL} since then.")), "{told}");
+        all.push(told);
+    }
+    assert!(all.iter().all(|told| *told == all[0]), "{all:?}");
+}
+
 #[test]
 fn what_never_comes_back_cannot_be_asked_to() {
     let upstream = Upstream::start(parrot);

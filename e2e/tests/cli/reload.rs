@@ -1,6 +1,9 @@
 //! Reloads: a bad one changes nothing and says why, a good one takes effect, and neither drops a stream.
 
-use countersign_testkit::{Gate, Plan, Reply, Upstream, chat_answer, chat_ask, chunked, event_stream, until};
+use countersign_testkit::{
+    Client, Gate, Plan, Reply, Upstream, chat_answer, chat_ask, chunked, event_stream, request, until,
+};
+use rcgen::{CertifiedKey, generate_simple_self_signed};
 use serde_json::json;
 
 use crate::{CHAT, stream};
@@ -88,6 +91,63 @@ fn a_reload_is_whole_or_not_at_all_and_drops_no_stream() {
     seen.push_str(&String::from_utf8_lossy(&client.rest_of_stream()));
     let body = unchunked(&seen);
     assert_eq!(body, format!("{first}{second}{last}"));
+}
+
+#[test]
+fn new_certificates_serve_new_connections_and_streams_go_on() {
+    let (begun, go_on) = (Gate::new(), Gate::new());
+    let gates = (begun.clone(), go_on.clone());
+    let event = |text: &str| {
+        let data = json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m",
+                          "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": null}]});
+        format!("data: {data}\n\n")
+    };
+    let (first, rest) =
+        (event("One ordinary sentence after another. ").repeat(40), event("And the last one.") + "data: [DONE]\n\n");
+    let pieces = (first.clone(), rest.clone());
+    let upstream = Upstream::start(move |_| {
+        Reply::raw(event_stream())
+            .send(chunked(pieces.0.as_bytes()))
+            .open(&gates.0)
+            .wait(&gates.1)
+            .send(chunked(pieces.1.as_bytes()))
+            .send(chunked(b""))
+    });
+    let home = Plan::new().target("openai", &upstream, &["m"]).write();
+    let key = home.key("alice", "staff");
+    let gateway = home.serve();
+    let mut ask = chat_ask("hi");
+    ask["stream"] = true.into();
+    let bearer = format!("Bearer {key}");
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+    let asked = request("POST", CHAT, &headers, ask.to_string().as_bytes());
+    let mut client = gateway.tls_client();
+    client.send(&asked).expect("sent");
+    assert!(client.head().expect("an answer").expect("an answer").starts_with("HTTP/1.1 200"));
+    assert!(begun.wait());
+    let mut seen = client.until("ordinary");
+
+    let before = gateway.secure();
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(vec!["localhost".into()]).expect("a certificate");
+    gateway.home.put("tls/key.pem", signing_key.serialize_pem());
+    gateway.home.put("tls/chain.pem", cert.pem());
+    gateway.hangup();
+    let _ = gateway.logged("\"reloaded\"");
+    // Whoever comes now is shown the new one, and nothing else.
+    let health = request("GET", "/healthz", &[], b"");
+    let mut other = gateway.tls_client();
+    other.send(&health).expect("sent");
+    assert_eq!(other.answer().expect("an answer").expect("an answer").status, 200);
+    let old = Client::tls(gateway.tls, &before).and_then(|mut client| {
+        client.send(&health)?;
+        client.answer()
+    });
+    assert!(old.is_err(), "{old:?}");
+
+    go_on.open();
+    seen.push_str(&String::from_utf8_lossy(&client.rest_of_stream()));
+    assert_eq!(unchunked(&seen), first + &rest);
 }
 
 /// The body of a chunked message that is whole.
