@@ -10,11 +10,11 @@ use serde::Serialize;
 use crate::{
     AuditError, Dir,
     audit::PURPOSE,
-    journal::segments,
     merkle::{self, Hash},
+    recent,
     record::{ANSWER, Entry, Record, bound_to},
     values,
-    walk::{Step, Walk},
+    walk::Step,
 };
 
 /// One record, read back.
@@ -91,11 +91,7 @@ impl Shown {
 /// # Errors
 /// When the journal cannot be listed.
 pub fn records(dir: &dyn Dir) -> Result<impl Iterator<Item = Result<Shown, AuditError>>, AuditError> {
-    let segments = segments(dir)?;
-    Ok(segments.into_iter().flat_map(move |(start, path)| match dir.read(&path) {
-        Ok(bytes) => Walk::new(&bytes, start).map(|step| shown(&step)).collect::<Vec<_>>(),
-        Err(cause) => vec![Err(AuditError::Directory(cause))],
-    }))
+    recent(dir, 0)
 }
 
 /// Writes all records as lines of JSON; with keys, their texts too. Gives how many were written and how many are damaged.
