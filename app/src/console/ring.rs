@@ -197,10 +197,7 @@ impl Wanted {
             && self.outcome.is_none_or(|outcome| row.outcome == outcome)
             && self.code.is_none_or(|code| row.code == Some(code))
             && within(&self.model, row.model.as_deref())
-            && self.who.as_deref().is_none_or(|part| {
-                let who = row.who.as_ref();
-                who.is_some_and(|who| format!("{}/{}", who.tenant, who.subject).contains(part))
-            })
+            && self.who.as_deref().is_none_or(|part| row.who.as_ref().is_some_and(|who| who.is(part)))
             && self
                 .found
                 .as_deref()

@@ -111,6 +111,17 @@ impl Row {
     }
 }
 
+impl Who {
+    /// Whether `part` is a part of `TENANT/SUBJECT`. A list asks it of every request at hand, so nothing is put together for it.
+    pub(super) fn is(&self, part: &str) -> bool {
+        let over_both = |(at, _): (usize, &str)| {
+            let (end, begin) = (part.get(..at).unwrap_or_default(), part.get(at + 1..).unwrap_or_default());
+            self.tenant.ends_with(end) && self.subject.starts_with(begin)
+        };
+        self.subject.contains(part) || self.tenant.contains(part) || part.match_indices('/').any(over_both)
+    }
+}
+
 impl Outcome {
     /// The outcome of that name.
     pub(crate) fn parse(name: &str) -> Option<Self> {

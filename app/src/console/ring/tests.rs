@@ -61,7 +61,13 @@ fn what_is_wanted_is_what_is_listed() {
     let listed = |wanted: Wanted| times(&ring.newest(&wanted, None, 9));
     assert_eq!(listed(Wanted::default()), [3, 2, 1]);
     assert_eq!(listed(Wanted { own: true, ..Wanted::default() }), [4, 3, 2, 1]);
-    assert_eq!(listed(Wanted { who: Some("acme/odd".into()), ..Wanted::default() }), [3, 1]);
+    for part in ["acme/odd", "odd", "e/o", "/odd"] {
+        assert_eq!(listed(Wanted { who: Some(part.into()), ..Wanted::default() }), [3, 1], "{part}");
+    }
+    assert_eq!(listed(Wanted { who: Some("acme".into()), ..Wanted::default() }), [3, 2, 1]);
+    for part in ["odd/acme", "acme//odd", "acme/odd/"] {
+        assert_eq!(listed(Wanted { who: Some(part.into()), ..Wanted::default() }), [0; 0], "{part}");
+    }
     assert_eq!(listed(Wanted { outcome: Some(Outcome::Refused), ..Wanted::default() }), [3]);
     assert_eq!(listed(Wanted { code: Some(Code::PromptRefused), ..Wanted::default() }), [3]);
     for name in ["injection", "grammar/", "grammar/override"] {
