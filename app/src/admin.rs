@@ -26,6 +26,7 @@ use crate::{
     signals::send::Receiver,
     state::State,
     unused::Given,
+    watch::Watch,
 };
 
 pub(crate) use ask::Ask;
@@ -48,12 +49,15 @@ mod policies;
 mod proofs;
 mod receivers;
 mod reply;
+pub(crate) mod restraints;
 pub(crate) mod reveal;
 pub(crate) mod revocations;
 mod route;
+mod runs;
 mod scim;
 mod signals;
 mod status;
+mod timelines;
 mod traffic;
 mod verify;
 mod witness;
@@ -62,6 +66,8 @@ mod witness;
 pub(crate) const GROUPS: &[Group] = &[
     Group { path: "/admin/v1/", routes: keys::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: revocations::ROUTES, words: &reply::PROBLEMS },
+    Group { path: "/admin/v1/", routes: restraints::ROUTES, words: &reply::PROBLEMS },
+    Group { path: "/admin/v1/", routes: runs::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: policies::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: status::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: checkpoint::ROUTES, words: &reply::PROBLEMS },
@@ -70,6 +76,7 @@ pub(crate) const GROUPS: &[Group] = &[
     Group { path: "/admin/v1/", routes: verify::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: feedback::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: console::ROUTES, words: &reply::PROBLEMS },
+    Group { path: "/admin/v1/", routes: timelines::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/console/", routes: console::DOOR, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: access::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: forget::ROUTES, words: &reply::PROBLEMS },
@@ -122,6 +129,8 @@ pub(crate) struct Admin {
     pub(crate) witness: Option<Arc<Witness>>,
     /// What the console shows.
     pub(crate) console: Arc<Console>,
+    /// Who goes wrong.
+    pub(crate) watch: Arc<Watch>,
     /// What callers know the gateway by.
     pub(crate) origin: Option<Box<str>>,
 }

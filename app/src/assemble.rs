@@ -35,6 +35,7 @@ use crate::{
     feed::Feed,
     force::Force,
     issuers::{Issuers, askers},
+    playbooks::Playbooks,
     registered,
     signals::{
         poll::Poll,
@@ -44,6 +45,7 @@ use crate::{
     spending::Accounts,
     state::State,
     unused::Given,
+    watch::Watch,
     witness::{Asked, Own},
 };
 
@@ -59,11 +61,13 @@ pub(crate) struct Assembly {
     shared: String,
     receivers: ArcSwap<Vec<Arc<Receiver>>>,
     polls: ArcSwap<Vec<Arc<Poll>>>,
+    playbooks: ArcSwap<Playbooks>,
     witnesses: ArcSwap<Vec<Asked>>,
     exports: ArcSwap<Vec<Exporting>>,
     witness: Own,
     feed: Arc<Feed>,
     console: Arc<Console>,
+    watch: Arc<Watch>,
 }
 
 impl Assembly {
@@ -87,6 +91,7 @@ impl Assembly {
         let targets = targets(config, &state)?;
         let receivers = receivers(config, &state).await?;
         let polls = ArcSwap::from_pointee(polls(config, &state)?);
+        let playbooks = ArcSwap::from_pointee(playbooks(config, &state)?);
         let dir = Arc::new(DiskDir::open(state.audit_dir())?);
         let audit = Arc::new(Audit::open(stamps.intend, dir.clone(), keys, clock.clone())?);
         beside::record(&state, &audit, clock::now()).await?;
@@ -105,11 +110,13 @@ impl Assembly {
         if config.listeners.iter().any(|listener| listener.admin) {
             console.begin(&feed, &audit);
         }
+        let watch = Arc::new(Watch::new(policy.standings().clone()));
+        watch.begin(&feed);
         let exports = ArcSwap::from_pointee(exports(config, &state)?);
         let witness = Own::default();
         let cosigning = witness.by(config, &state)?;
         let stages = Stages {
-            desk: desk(config, &state, &force, &identity, &policy, &audit, (&receivers, cosigning, &console)),
+            desk: desk(config, &state, &force, &identity, &policy, &audit, (&receivers, cosigning, &console, &watch)),
             identity,
             policy,
             guard: Arc::new(with_vault(guards(stamps.screen, with_registered(config, &state).await?)?, config, &state)),
@@ -132,12 +139,14 @@ impl Assembly {
             cluster,
             shared: config.shared(),
             polls,
+            playbooks,
             witnesses: ArcSwap::from_pointee(config.witnesses.clone()),
             exports,
             witness,
             receivers: ArcSwap::from_pointee(receivers),
             feed,
             console,
+            watch,
         })
     }
 
@@ -191,6 +200,11 @@ impl Assembly {
         self.witnesses.load_full()
     }
 
+    /// What is done about alerts.
+    pub(crate) fn playbooks(&self) -> Arc<Playbooks> {
+        self.playbooks.load_full()
+    }
+
     /// What is shared with other nodes, where there are any.
     pub(crate) const fn cluster(&self) -> Option<&Cluster> {
         self.cluster.as_ref()
@@ -229,6 +243,7 @@ impl Assembly {
         let stamps = Stamps::issue();
         let targets = targets(config, &self.state)?;
         let (receivers, polls) = (receivers(config, &self.state).await?, polls(config, &self.state)?);
+        let playbooks = playbooks(config, &self.state)?;
         let guard = guards(stamps.screen, with_registered(config, &self.state).await?)?;
         let guard = Arc::new(with_vault(guard, config, &self.state));
         let provider = Provider::new(stamps.dispatch, targets.clone(), dialer(&targets)?, clock::system())?;
@@ -247,7 +262,7 @@ impl Assembly {
                 &old.identity,
                 &old.policy,
                 &old.audit,
-                (&receivers, cosigning, &self.console),
+                (&receivers, cosigning, &self.console, &self.watch),
             ),
             identity: old.identity.clone(),
             policy: old.policy.clone(),
@@ -260,6 +275,7 @@ impl Assembly {
         });
         self.receivers.store(Arc::new(receivers));
         self.polls.store(Arc::new(polls));
+        self.playbooks.store(Arc::new(playbooks));
         self.witnesses.store(Arc::new(config.witnesses.clone()));
         self.exports.store(Arc::new(exports));
         Ok(())
@@ -274,7 +290,7 @@ fn desk(
     identity: &Arc<Identity>,
     policy: &Arc<Stage>,
     audit: &Arc<Audit>,
-    (receivers, witness, console): (&[Arc<Receiver>], Option<Arc<Witness>>, &Arc<Console>),
+    (receivers, witness, console, watch): (&[Arc<Receiver>], Option<Arc<Witness>>, &Arc<Console>, &Arc<Watch>),
 ) -> Option<Arc<dyn Desk>> {
     let listeners: Vec<_> = config.listeners.iter().filter(|l| l.admin).map(|l| l.name.clone()).collect();
     if listeners.is_empty() {
@@ -293,6 +309,7 @@ fn desk(
         signals: config.issuers.iter().filter_map(|issuer| issuer.signals.clone()).collect(),
         witness,
         console: console.clone(),
+        watch: watch.clone(),
         origin: config.resource.as_ref().map(|resource| resource.origin().into()),
     }))))
 }
@@ -349,6 +366,11 @@ fn polls(config: &Config, state: &State) -> anyhow::Result<Vec<Arc<Poll>>> {
         polls.push(Arc::new(Poll::new(issuer.source.clone(), signals.audiences.clone(), at.clone(), token)));
     }
     Ok(polls)
+}
+
+/// Playbooks and channels, with their secrets.
+fn playbooks(config: &Config, state: &State) -> anyhow::Result<Playbooks> {
+    Playbooks::new(&config.playbooks, |key, whose| bearer(key, whose, state))
 }
 
 /// A token for somebody, unsealed where it is sealed.

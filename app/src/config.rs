@@ -63,6 +63,8 @@ pub(crate) struct Config {
     pub(crate) witnesses: Vec<crate::witness::Asked>,
     /// Who is handed on what is on record.
     pub(crate) exports: Vec<crate::export::Export>,
+    /// What is done when a timeline goes wrong.
+    pub(crate) playbooks: crate::playbooks::Chosen,
     /// Logs and traces.
     pub(crate) telemetry: raw::Telemetry,
 }

@@ -99,6 +99,23 @@ impl Place {
         Ok(connection.send(&head, document).await?.status())
     }
 
+    /// Tells somebody something as JSON, under headers of its own; the status of the answer.
+    pub(crate) async fn tell(
+        &self,
+        trust: Option<&Trust>,
+        headers: &[(&str, String)],
+        document: Bytes,
+    ) -> Result<u16, FetchError> {
+        let mut head = RequestHead::new("POST", &self.target, &self.base.host())?
+            .header("content-type", "application/json")?
+            .header("user-agent", "countersign")?;
+        for (name, value) in headers {
+            head = head.header(name, value)?;
+        }
+        let mut connection = Connection::new(open(&self.base, trust).await?);
+        Ok(connection.send(&head, document).await?.status())
+    }
+
     /// Hands in a document of type `kind`; the status of the answer, and the answer, of at most `limit` bytes.
     pub(crate) async fn submit(
         &self,

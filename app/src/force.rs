@@ -11,12 +11,12 @@ use std::{
     },
 };
 
-use countersign_core::{Target, Timestamp, access::Case};
+use countersign_core::{Measure, Restraint, Target, Timestamp, access::Case};
 use countersign_gateway::Gateway;
 use countersign_identity::{Identity, KeyRecord, token::Directory};
 use countersign_policy::Risk;
 use countersign_seal::Scope;
-use countersign_store::{Revision, RevocationRecord, SessionRecord, StandingRecord, StoreError};
+use countersign_store::{RestraintRecord, Revision, RevocationRecord, SessionRecord, StandingRecord, StoreError};
 use tokio::sync::Mutex;
 
 use crate::{clock, cluster::Tell, state::State};
@@ -47,6 +47,9 @@ struct Seen {
     issuer: Option<Arc<str>>,
     /// What the store has revoked. INVARIANT: with `shut_out` it is all that stands on the board.
     revoked: HashMap<Target, Timestamp>,
+    restraints: Revision,
+    /// What is laid upon somebody and was not over at the last look.
+    laid: Vec<RestraintRecord>,
     /// Whom the directory has deactivated or deleted.
     shut_out: Vec<Target>,
     /// Nobody is believed until all of it has been read again.
@@ -105,6 +108,7 @@ impl Force {
         let now = clock::now();
         // Each is put in force before the next is read: what has been seen and was not put in force would not be read again.
         let mut changed = self.reload_revocations(&mut seen, now).await?;
+        changed |= self.reload_restraints(&mut seen, now).await?;
         changed |= self.reload_keys(&mut seen).await?;
         if seen.doubted {
             // Keys that are read again are believed again; not before the rest is read, too.
@@ -239,6 +243,51 @@ impl Force {
         Ok(lifted.map(|(record, _)| record))
     }
 
+    /// Holds somebody back, and keeps that. In force before it is kept, as a revocation is; when it cannot be kept, the next look at the
+    /// store takes it back.
+    pub(crate) async fn restrain(&self, record: &RestraintRecord) -> Result<(), StoreError> {
+        let mut seen = self.seen.lock().await;
+        let (target, restraint) = laid(record);
+        self.identity.board().restrain(target, restraint);
+        self.recheck();
+        seen.restraints = Revision::default();
+        self.state.store().insert_restraint(record).await?;
+        self.changed_here();
+        self.reload_restraints(&mut seen, record.since).await.map(drop)
+    }
+
+    /// Releases somebody who is held back; none when there is no case of that id.
+    pub(crate) async fn release(
+        &self,
+        id: &str,
+        by: &str,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Option<RestraintRecord>, StoreError> {
+        let mut seen = self.seen.lock().await;
+        let released = self.state.store().release_restraint(id, by, reason, now).await?;
+        self.changed_here();
+        self.reload_restraints(&mut seen, now).await?;
+        Ok(released)
+    }
+
+    async fn reload_restraints(&self, seen: &mut Seen, now: Timestamp) -> Result<bool, StoreError> {
+        let all = self.state.store().restraints_if_changed(&mut seen.restraints, now).await?;
+        let before = seen.laid.len();
+        let read = all.is_some();
+        if let Some(all) = all {
+            seen.laid = all;
+        }
+        // Time ends them without anybody changing the store.
+        seen.laid.retain(|record| record.until > now);
+        let changed =
+            (read || seen.laid.len() != before) && self.identity.board().replace_restraints(seen.laid.iter().map(laid));
+        if changed {
+            self.recheck();
+        }
+        Ok(changed)
+    }
+
     /// Destroys the keys of `scope` for good.
     pub(crate) async fn forget(&self, scope: &Scope<'_>) -> anyhow::Result<()> {
         // One at a time: a look at the store that began before would bring them back until the next one.
@@ -330,6 +379,22 @@ fn on_the_board((target, before): (String, Timestamp)) -> (Target, Timestamp) {
         Target::Everything
     });
     (target, before)
+}
+
+/// A restraint as it stands on the board. Of a newer release, it holds back more rather than less.
+fn laid(record: &RestraintRecord) -> (Target, Restraint) {
+    let unknown = |what: &str| {
+        tracing::error!(case = &*record.id, "a restraint has an unknown {what}; all that it could mean is refused")
+    };
+    let target = record.target.parse().unwrap_or_else(|_| {
+        unknown("target");
+        Target::Everything
+    });
+    let measure = record.measure.parse().unwrap_or_else(|_| {
+        unknown("measure");
+        Measure::Quarantine
+    });
+    (target, Restraint { case: record.id.clone(), measure, since: record.since })
 }
 
 #[cfg(test)]

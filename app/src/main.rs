@@ -20,6 +20,7 @@ mod files;
 mod force;
 mod issuers;
 mod kek;
+mod playbooks;
 mod registered;
 mod reload;
 mod root;
@@ -30,6 +31,7 @@ mod story;
 mod telemetry;
 mod term;
 mod unused;
+mod watch;
 mod witness;
 
 use std::process::ExitCode;

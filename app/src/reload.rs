@@ -18,7 +18,7 @@ use crate::{
     beside, clock,
     cmd::Problems,
     config::{self, Config, Door},
-    export, issuers, signals, witness,
+    export, issuers, playbooks, signals, witness,
 };
 
 /// A listener that was opened at the start.
@@ -57,6 +57,7 @@ pub(crate) async fn watch(assembly: Arc<Assembly>, file: PathBuf, opened: Vec<Op
         issuers::watch(&assembly),
         signals::send::watch(&assembly),
         signals::poll::watch(&assembly),
+        playbooks::watch(&assembly),
         witness::watch(&assembly),
         export::watch(&assembly),
         spending,

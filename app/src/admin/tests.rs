@@ -16,7 +16,7 @@ use crate::{assemble::Assembly, clock, cmd::Problems, config};
 /// A gateway that is assembled and not bound, with a key of one who may do everything and one of one who may do nothing.
 pub(crate) struct World {
     folder: TempDir,
-    pub(crate) assembly: Assembly,
+    pub(crate) assembly: Arc<Assembly>,
     pub(crate) root: String,
     pub(crate) clerk: String,
 }
@@ -62,7 +62,7 @@ impl World {
             state.store().insert_key(&record).await.unwrap();
             keys.push(key.expose().clone());
         }
-        let assembly = Assembly::new(&config, state).await.unwrap();
+        let assembly = Arc::new(Assembly::new(&config, state).await.unwrap());
         let [root, clerk] = keys.try_into().unwrap();
         Self { folder, assembly, root, clerk }
     }

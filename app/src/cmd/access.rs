@@ -42,18 +42,12 @@ pub(crate) async fn run(command: AccessCommand) -> anyhow::Result<ExitCode> {
         AccessCommand::GiveBack { id, reach } => (reach, "POST", format!("/admin/v1/my/access/{id}/end"), None),
         AccessCommand::Unused { days, reach } => (reach, "GET", format!("/admin/v1/unused?days={days}"), None),
     };
-    answered(&reach, method, &path, body).await?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Asks the admin API and shows its answer.
-pub(crate) async fn answered(reach: &Reach, method: &str, path: &str, body: Option<Value>) -> anyhow::Result<()> {
-    let answer = call(reach, method, path, body).await?;
+    let answer = call(&reach, method, &path, body).await?;
     match reach.format {
         Output::Json => cmd::json(&answer),
         Output::Text => show(&answer),
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 fn asked(wish: Wish) -> Value {
@@ -86,9 +80,6 @@ fn line(of: &Value) -> String {
     };
     if of.get("permission").is_some() {
         return format!("{}  {}", text("permission"), text("since"));
-    }
-    if of.get("playbook").is_some() {
-        return format!("{}  {} {} about {}", text("id"), text("standing"), text("playbook"), text("target"));
     }
     let until = if text("ends").is_empty() { String::new() } else { format!(" until {}", text("ends")) };
     let actor = if text("actor").is_empty() { String::new() } else { format!(" through {}", text("actor")) };

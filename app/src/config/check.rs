@@ -22,6 +22,7 @@ mod access;
 mod budgets;
 mod doors;
 mod evidence;
+mod playbooks;
 mod issuers;
 mod judge;
 mod keys;
@@ -125,6 +126,7 @@ impl Check<'_> {
         let issuers = self.issuers(raw.issuers, &listeners);
         self.signals_have_a_door(&listeners, &issuers, &receivers);
         let access = self.access(raw.access);
+        let playbooks = self.playbooks(raw.playbooks, raw.channels);
         let exports = self.exports(raw.exports);
         let (cosigns, witnesses) = self.evidence(raw.audit, raw.node.get_ref(), &listeners);
         let budgets = self.budgets(raw.budgets, raw.prices, &targets);
@@ -158,6 +160,7 @@ impl Check<'_> {
                 resource,
                 receivers,
                 access,
+                playbooks,
                 cosigns,
                 witnesses,
                 exports,

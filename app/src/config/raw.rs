@@ -10,12 +10,14 @@ use toml::Spanned;
 mod budgets;
 mod evidence;
 mod keys;
+mod playbooks;
 mod shared;
 mod signals;
 
 pub(crate) use budgets::{RawBudget, RawBy, RawPrice, RawWindow};
-pub(crate) use evidence::{RawAudit, RawExport, RawWords, RawWitness};
+pub(crate) use evidence::{RawAudit, RawExport, RawWitness, RawWords};
 pub(crate) use keys::{RawKek, RawKeys};
+pub(crate) use playbooks::{RawChannel, RawMessage, RawPlaybooks};
 pub(crate) use shared::{RawCluster, RawStore};
 pub(crate) use signals::{RawReceiver, RawRevocation, RawSignals, Signing};
 
@@ -98,6 +100,13 @@ pub(crate) struct RawConfig {
     #[serde(default, rename = "export")]
     #[schemars(with = "Vec<RawExport>")]
     pub(crate) exports: Vec<Spanned<RawExport>>,
+    /// What is done when a timeline goes wrong.
+    #[schemars(with = "Option<RawPlaybooks>")]
+    pub(crate) playbooks: Option<Spanned<RawPlaybooks>>,
+    /// Whom playbooks tell.
+    #[serde(default, rename = "channel")]
+    #[schemars(with = "Vec<RawChannel>")]
+    pub(crate) channels: Vec<Spanned<RawChannel>>,
     /// Logs and traces.
     #[serde(default = "telemetry")]
     #[schemars(with = "Telemetry")]

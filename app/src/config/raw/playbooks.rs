@@ -1,0 +1,58 @@
+//! What is done when a timeline goes wrong, and who is told.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::RawKey;
+
+/// Playbooks. Those that are not named in `act` say what they would do, and do nothing.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RawPlaybooks {
+    /// Names of the playbooks that act: shipped ones, or those of `files`.
+    pub(crate) act: Vec<String>,
+    /// CACAO 2.0 files of one's own, relative to the configuration file. One with the name of a shipped playbook stands in its place.
+    pub(crate) files: Vec<PathBuf>,
+    /// How many of the sessions and principals seen within a day may be harmed within an hour before a person is asked, in per cent.
+    pub(crate) most_percent: u8,
+    /// So many may be, however few were seen.
+    pub(crate) at_least: u32,
+}
+
+impl Default for RawPlaybooks {
+    fn default() -> Self {
+        Self { act: Vec::new(), files: Vec::new(), most_percent: 1, at_least: 5 }
+    }
+}
+
+/// Somebody whom playbooks tell.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawChannel {
+    /// Names the channel; the shipped playbooks tell `security`.
+    pub(crate) name: String,
+    /// Where it is told.
+    pub(crate) url: String,
+    /// In which form.
+    #[serde(default)]
+    pub(crate) form: RawMessage,
+    /// What messages are signed with (HMAC-SHA256, Standard Webhooks).
+    pub(crate) secret: Option<RawKey>,
+    /// PEM file with the authorities of its certificate, instead of the system's.
+    pub(crate) ca: Option<PathBuf>,
+    /// Tell in the clear. The only value is `"i-accept-cleartext-on-loopback"`, and only loopback addresses take it.
+    pub(crate) cleartext: Option<String>,
+}
+
+/// The form of a message.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RawMessage {
+    /// All that is known, as JSON.
+    #[default]
+    Webhook,
+    /// A line of text, as Slack, Mattermost and others take it.
+    Chat,
+}
