@@ -46,9 +46,9 @@ pub(super) const ALL: [(&str, Start); 7] = [
     ("envoy", |folder, upstream| Box::pin(envoy(folder, upstream))),
     ("haproxy", |folder, upstream| Box::pin(haproxy(folder, upstream))),
     ("bare relay", |_, upstream| Box::pin(relay(upstream))),
-    ("countersign", |folder, upstream| Box::pin(countersign(folder, upstream, ""))),
+    ("countersign", |folder, upstream| Box::pin(async move { prepared(folder, upstream, "", "")?.start().await })),
     ("countersign, rules alone", |folder, upstream| {
-        Box::pin(countersign(folder, upstream, "[guard]\nfalse_alarms = \"off\"\n"))
+        Box::pin(async move { prepared(folder, upstream, "", "[guard]\nfalse_alarms = \"off\"\n")?.start().await })
     }),
 ];
 
@@ -119,8 +119,9 @@ async fn relay(upstream: SocketAddr) -> anyhow::Result<Subject> {
     Subject::start(&mut command, Ways { clear: Some(clear), tls: None }, None).await
 }
 
-/// Keys, rates, budgets, policy, guards and durable audit, as a deployment has them; `guard` is more of its configuration.
-async fn countersign(folder: &Path, upstream: SocketAddr, guard: &str) -> anyhow::Result<Subject> {
+/// The gateway with keys, rates, budgets, policy, guards and durable audit, as a deployment has them; `policy` and `guard` are more of
+/// its configuration.
+pub(super) fn prepared(folder: &Path, upstream: SocketAddr, policy: &str, guard: &str) -> anyhow::Result<Prepared> {
     let (clear, tls) = (free_port()?, free_port()?);
     let home = folder.join(format!("countersign-{clear}"));
     let binary = shell::target().join("release/countersign");
@@ -130,7 +131,7 @@ async fn countersign(folder: &Path, upstream: SocketAddr, guard: &str) -> anyhow
          [[listener]]\nname = \"clear\"\naddress = \"{clear}\"\ncleartext = \"i-accept-cleartext-on-loopback\"\n\
          [[listener]]\nname = \"tls\"\naddress = \"{tls}\"\ncertificate = \"../chain.pem\"\nkey = \"../key.pem\"\n\
          [[target]]\nname = \"model\"\nspeaks = \"openai\"\nurl = \"http://{upstream}\"\nmodels = [\"bench\", \"bench-together\"]\n\
-         [policy]\nfiles = [\"policy.cedar\"]\n[rates]\nper_minute = 1000000000\nburst = 1000000\nconcurrent = 1000\n\
+         [policy]\nfiles = [\"policy.cedar\"]\n{policy}[rates]\nper_minute = 1000000000\nburst = 1000000\nconcurrent = 1000\n\
          [[price]]\nmodels = [\"bench\", \"bench-together\"]\ninput = \"0.01\"\noutput = \"0.01\"\nmost_output = 1024\n\
          [[budget]]\nname = \"each\"\nper = [\"key\"]\nwindow = \"month\"\nmoney = \"1000000\"\n\
          [[budget]]\nname = \"all\"\nper = []\nwindow = \"day\"\ntokens = 1_000_000_000_000\n\
@@ -143,8 +144,21 @@ async fn countersign(folder: &Path, upstream: SocketAddr, guard: &str) -> anyhow
     )?;
     let mut command = Command::new(&binary);
     command.args(["serve", "--config"]).arg(file);
-    let ways = Ways { clear: Some(clear), tls: Some(tls) };
-    Subject::start(&mut command, ways, Some(key.trim().to_owned())).await
+    Ok(Prepared { command, ways: Ways { clear: Some(clear), tls: Some(tls) }, key: key.trim().to_owned() })
+}
+
+/// A gateway that can be started.
+pub(super) struct Prepared {
+    command: Command,
+    ways: Ways,
+    key: String,
+}
+
+impl Prepared {
+    /// Starts it; it listens then.
+    pub(super) async fn start(mut self) -> anyhow::Result<Subject> {
+        Subject::start(&mut self.command, self.ways, Some(self.key)).await
+    }
 }
 
 impl Subject {
@@ -159,14 +173,14 @@ impl Subject {
 
     /// Waits until something listens.
     async fn wait_for(&mut self, address: SocketAddr) -> anyhow::Result<()> {
-        for _ in 0..400 {
+        for _ in 0..20_000 {
             if tokio::net::TcpStream::connect(address).await.is_ok() {
                 return Ok(());
             }
             if let Some(process) = &mut self.process {
                 ensure!(process.try_wait()?.is_none(), "ended before it listened");
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
         anyhow::bail!("does not listen on {address}")
     }
@@ -195,12 +209,12 @@ impl Subject {
         Ok(all)
     }
 
-    /// Resident memory, in KiB.
-    pub(super) fn resident(&self) -> anyhow::Result<u64> {
+    /// Resident memory, in KiB: now (`VmRSS`) or at most (`VmHWM`).
+    pub(super) fn resident(&self, field: &str) -> anyhow::Result<u64> {
         let mut total = 0;
         for pid in self.pids()? {
             let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-            let line = status.lines().find(|l| l.starts_with("VmRSS:")).context("no resident memory")?;
+            let line = status.lines().find(|l| l.starts_with(field)).context("no resident memory")?;
             total += line.split_whitespace().nth(1).context("no figure")?.parse::<u64>()?;
         }
         Ok(total)

@@ -28,11 +28,16 @@ fn main() {
             }
         }
     }
-    let from = Instant::now();
-    texts.iter().for_each(|text| {
-        look(text);
-    });
-    let seconds = from.elapsed().as_secs_f64();
+    // As with ours: of each text the best of several rounds over all of them.
+    let mut least = vec![f64::INFINITY; texts.len()];
+    for _ in 0..5 {
+        for (text, least) in texts.iter().zip(&mut least) {
+            let from = Instant::now();
+            look(text);
+            *least = least.min(from.elapsed().as_secs_f64());
+        }
+    }
+    let seconds: f64 = least.iter().sum();
     let one = (0..200)
         .map(|_| {
             let from = Instant::now();
