@@ -23,10 +23,13 @@ use super::{
 };
 use crate::clock;
 
-/// Where browsers come in, beside the pages.
+/// Where browsers come in.
+pub(super) const SIGN_IN: &str = "/console/session";
+
+/// Beside the pages.
 pub(crate) const DOOR: &[Route] = &[Route {
     method: Method::POST,
-    path: "/console/session",
+    path: SIGN_IN,
     permit: Permit::Open,
     name: "signIn",
     what: "Sign a browser in: exchange a credential or a link for the console's cookie. For the console's own pages.",

@@ -5,7 +5,7 @@ use countersign_policy::Administer;
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::{GROUPS, Permit, Route, Words, once};
+use super::{GROUPS, Permit, Route, Words, console, once};
 
 /// The document.
 pub(crate) fn document() -> Value {
@@ -107,7 +107,8 @@ fn refusals(route: &Route) -> Vec<u16> {
         Code::Internal,
         Code::AuditFailed,
     ];
-    if matches!(route.permit, Permit::Action(_)) {
+    // Whoever signs in at the console brings a credential too.
+    if matches!(route.permit, Permit::Action(_)) || route.path == console::SIGN_IN {
         codes.extend([Code::BadCredential, Code::NotPermitted]);
     }
     // What is not configured is not there, nor is the value of what is no stand-in.
