@@ -98,8 +98,11 @@ fn doors(config: &Config, findings: &mut Findings) {
     for listener in config.listeners.iter().filter(|listener| listener.admin) {
         let open = admin::routes().filter(|route| matches!(route.permit, admin::Permit::Open)).map(|route| route.path);
         let open: Vec<_> = open.collect();
-        let what =
-            format!("`{}` serves the admin API too; {} answer without identity there", listener.name, open.join(", "));
+        let what = format!(
+            "`{}` serves the admin API and the console too; {} and the console's pages answer without identity there",
+            listener.name,
+            open.join(", ")
+        );
         match &listener.door {
             Door::Tls { address, .. } if address.ip().is_unspecified() => {
                 findings.look(
