@@ -13,6 +13,7 @@ use crate::{
 };
 use countersign_guard::FalseAlarms;
 
+mod evidence;
 mod shared;
 
 /// A deployment's folder in which everything that a configuration may name is in order.
