@@ -20,7 +20,7 @@ use http::{HeaderMap, Method, header};
 use tracing::Instrument;
 
 use crate::{
-    config::Signals,
+    config::{Signals, Statistics},
     console::{Console, pages},
     force::Force,
     signals::send::Receiver,
@@ -56,6 +56,7 @@ mod route;
 mod runs;
 mod scim;
 mod signals;
+mod statistics;
 mod status;
 mod timelines;
 mod traffic;
@@ -70,6 +71,7 @@ pub(crate) const GROUPS: &[Group] = &[
     Group { path: "/admin/v1/", routes: runs::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: policies::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: status::ROUTES, words: &reply::PROBLEMS },
+    Group { path: "/admin/v1/", routes: statistics::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: checkpoint::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: proofs::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: traffic::ROUTES, words: &reply::PROBLEMS },
@@ -119,6 +121,10 @@ pub(crate) struct Admin {
     pub(crate) audit: Arc<Audit>,
     /// Access that can be asked for.
     pub(crate) access: Vec<Access>,
+    /// How much statistics of use may tell of one caller.
+    pub(crate) statistics: Statistics,
+    /// The models that are served.
+    pub(crate) models: Vec<Arc<str>>,
     /// What the configuration gives, for the report of what nobody uses.
     pub(crate) given: Given,
     /// Whose security events are taken in.

@@ -304,6 +304,8 @@ fn desk(
         policy: policy.clone(),
         audit: audit.clone(),
         access: config.access.clone(),
+        statistics: config.statistics,
+        models: config.targets.iter().flat_map(|t| t.target.models.iter().map(|m| m.name.clone())).collect(),
         given: Given::by(config),
         receivers: receivers.to_vec(),
         signals: config.issuers.iter().filter_map(|issuer| issuer.signals.clone()).collect(),

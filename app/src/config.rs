@@ -65,6 +65,8 @@ pub(crate) struct Config {
     pub(crate) exports: Vec<crate::export::Export>,
     /// What is done when a timeline goes wrong.
     pub(crate) playbooks: crate::playbooks::Chosen,
+    /// How much statistics of use may tell.
+    pub(crate) statistics: Statistics,
     /// Logs and traces.
     pub(crate) telemetry: raw::Telemetry,
 }
@@ -89,6 +91,15 @@ impl Config {
         let provisioned = self.issuers.iter().find(|issuer| issuer.directory);
         provisioned.map(|issuer| issuer.issuer.name.clone())
     }
+}
+
+/// How much statistics of use may tell of one caller.
+#[derive(Clone, Copy)]
+pub(crate) struct Statistics {
+    /// By the counts of one day.
+    pub(crate) epsilon: countersign_statistics::Epsilon,
+    /// One reader, in thousandths, by all that they read in 30 days.
+    pub(crate) reader: u32,
 }
 
 /// Another model that is asked about doubtful texts.

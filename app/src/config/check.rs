@@ -28,6 +28,7 @@ mod judge;
 mod keys;
 mod shared;
 mod signals;
+mod statistics;
 mod targets;
 
 /// Reads and checks a configuration file and every file it names. Touches no network and binds nothing.
@@ -140,8 +141,9 @@ impl Check<'_> {
         let state = self.base.join(raw.state.get_ref());
         let rules = fields::rules(rules, &profiles);
         guard.names = fields::names(&rules);
-        match (policy, store, self.problems.is_empty()) {
-            (Some(policy), Some(store), true) => Ok(Config {
+        let statistics = self.statistics(raw.statistics.as_ref());
+        match (policy, store, statistics, self.problems.is_empty()) {
+            (Some(policy), Some(store), Some(statistics), true) => Ok(Config {
                 file: self.file.into(),
                 home: Home { dir: state, node: raw.node.into_inner(), store, keks },
                 cluster,
@@ -164,6 +166,7 @@ impl Check<'_> {
                 cosigns,
                 witnesses,
                 exports,
+                statistics,
                 telemetry: raw.telemetry.into_inner(),
             }),
             _ => Err(self.problems),

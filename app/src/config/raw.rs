@@ -13,6 +13,7 @@ mod keys;
 mod playbooks;
 mod shared;
 mod signals;
+mod statistics;
 
 pub(crate) use budgets::{RawBudget, RawBy, RawPrice, RawWindow};
 pub(crate) use evidence::{RawAudit, RawExport, RawWitness, RawWords};
@@ -20,6 +21,7 @@ pub(crate) use keys::{RawKek, RawKeys};
 pub(crate) use playbooks::{RawChannel, RawMessage, RawPlaybooks};
 pub(crate) use shared::{RawCluster, RawStore};
 pub(crate) use signals::{RawReceiver, RawRevocation, RawSignals, Signing};
+pub(crate) use statistics::RawStatistics;
 
 /// A Countersign configuration file.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -107,6 +109,9 @@ pub(crate) struct RawConfig {
     #[serde(default, rename = "channel")]
     #[schemars(with = "Vec<RawChannel>")]
     pub(crate) channels: Vec<Spanned<RawChannel>>,
+    /// How much the statistics of use may tell of one caller.
+    #[schemars(with = "Option<RawStatistics>")]
+    pub(crate) statistics: Option<Spanned<RawStatistics>>,
     /// Logs and traces.
     #[serde(default = "telemetry")]
     #[schemars(with = "Telemetry")]

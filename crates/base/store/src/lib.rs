@@ -25,6 +25,7 @@ mod runs;
 mod signals;
 mod sqlite;
 mod standings;
+mod statistics;
 mod unrecorded;
 
 use std::{fmt, io, path::Path, time::Duration};
@@ -46,6 +47,7 @@ pub use restraints::RestraintRecord;
 pub use revocations::RevocationRecord;
 pub use runs::{Begun, RunRecord, StepRecord, Vote};
 pub use standings::StandingRecord;
+pub use statistics::Released;
 
 /// The store.
 #[derive(Clone)]
@@ -231,6 +233,7 @@ fn migrations() -> Vec<Migration> {
         up(10, "unrecorded", include_str!("../migrations/0010_unrecorded.sql")),
         up(11, "restraints", include_str!("../migrations/0011_restraints.sql")),
         up(12, "exports", include_str!("../migrations/0012_exports.sql")),
+        up(13, "statistics", include_str!("../migrations/0013_statistics.sql")),
     ]
 }
 

@@ -23,8 +23,7 @@ use crate::{
 pub fn find(dir: &dyn Dir, request: RequestId) -> Result<Vec<Shown>, AuditError> {
     let segments = segments(dir)?;
     let made = u64::try_from(request.bits() >> 80).unwrap_or(u64::MAX).saturating_mul(1000);
-    // The first record of a file may be of a request that came before those at the end of the file before it, so one more is read.
-    let from = segments.partition_point(|(_, path)| begins(dir, path).is_some_and(|at| at <= made)).saturating_sub(2);
+    let from = from_time(dir, &segments, made);
     let (before, after) = segments.split_at_checked(from).unwrap_or((&[], &segments));
     let id = request.to_string();
     let id = memmem::Finder::new(id.as_bytes());
@@ -44,6 +43,12 @@ pub fn find(dir: &dyn Dir, request: RequestId) -> Result<Vec<Shown>, AuditError>
         found = earlier;
     }
     Ok(found)
+}
+
+/// Which file to begin with for what came about at a moment or later.
+pub(crate) fn from_time(dir: &dyn Dir, segments: &[(u64, String)], at: Micros) -> usize {
+    // The first record of a file may be of a request that came before those at the end of the file before it, so one more is read.
+    segments.partition_point(|(_, path)| begins(dir, path).is_some_and(|begun| begun <= at)).saturating_sub(2)
 }
 
 /// Adds what one file has on a request.

@@ -38,7 +38,7 @@ pub use note::Checkpoint;
 pub use publisher::Signed;
 pub use queue::Settled;
 pub use reader::{Reader, records_from};
-pub use recent::recent;
+pub use recent::{recent, since};
 pub use spending::{Spending, endings};
 
 /// The log cannot be opened.

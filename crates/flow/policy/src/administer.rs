@@ -66,6 +66,8 @@ actions! {
     ReadSignals = "readSignals";
     /// Reads what is on record, one request at a time, with proofs. Each look is on record itself.
     ReadAudit = "readAudit";
+    /// Reads how much is used, with noise that hides each caller.
+    ReadStatistics = "readStatistics";
     /// Signs in at the console.
     OpenConsole = "openConsole";
     /// Reads who asked what of models and what was decided, request by request; never a text.
@@ -96,7 +98,7 @@ impl Administer {
     pub const fn reads(self) -> bool {
         use Administer::{
             ListGrants, ListKeys, ListRequests, ListRestraints, ListRevocations, ListRuns, Observe, OpenConsole,
-            ReadAudit, ReadPolicy, ReadSignals, ReadTraffic, ReportUnused, Scan,
+            ReadAudit, ReadPolicy, ReadSignals, ReadStatistics, ReadTraffic, ReportUnused, Scan,
         };
         matches!(
             self,
@@ -111,6 +113,7 @@ impl Administer {
                 | ReportUnused
                 | ReadSignals
                 | ReadAudit
+                | ReadStatistics
                 | OpenConsole
                 | ReadTraffic
                 | Scan
