@@ -116,7 +116,15 @@ impl Assembly {
         let witness = Own::default();
         let cosigning = witness.by(config, &state)?;
         let stages = Stages {
-            desk: desk(config, &state, &force, &identity, &policy, &audit, (&receivers, cosigning, &console, &watch)),
+            desk: desk(
+                config,
+                &state,
+                &force,
+                &identity,
+                &policy,
+                &audit,
+                Besides { receivers: &receivers, witness: cosigning, console: &console, watch: &watch },
+            ),
             identity,
             policy,
             guard: Arc::new(with_vault(guards(stamps.screen, with_registered(config, &state).await?)?, config, &state)),
@@ -262,7 +270,7 @@ impl Assembly {
                 &old.identity,
                 &old.policy,
                 &old.audit,
-                (&receivers, cosigning, &self.console, &self.watch),
+                Besides { receivers: &receivers, witness: cosigning, console: &self.console, watch: &self.watch },
             ),
             identity: old.identity.clone(),
             policy: old.policy.clone(),
@@ -282,6 +290,14 @@ impl Assembly {
     }
 }
 
+/// What the desk speaks of besides the stages.
+struct Besides<'a> {
+    receivers: &'a [Arc<Receiver>],
+    witness: Option<Arc<Witness>>,
+    console: &'a Arc<Console>,
+    watch: &'a Arc<Watch>,
+}
+
 /// Who serves what is asked of the gateway itself, where a listener takes it.
 fn desk(
     config: &Config,
@@ -290,7 +306,7 @@ fn desk(
     identity: &Arc<Identity>,
     policy: &Arc<Stage>,
     audit: &Arc<Audit>,
-    (receivers, witness, console, watch): (&[Arc<Receiver>], Option<Arc<Witness>>, &Arc<Console>, &Arc<Watch>),
+    Besides { receivers, witness, console, watch }: Besides<'_>,
 ) -> Option<Arc<dyn Desk>> {
     let listeners: Vec<_> = config.listeners.iter().filter(|l| l.admin).map(|l| l.name.clone()).collect();
     if listeners.is_empty() {

@@ -34,9 +34,12 @@ pub struct Browsers {
     hasher: KeyHasher,
     board: Arc<Board>,
     /// Sessions are bounded by [`MOST`], and so are links.
-    sessions: Mutex<AHashMap<[u8; 32], Arc<Principal>>>,
-    links: Mutex<AHashMap<[u8; 32], (Arc<Principal>, Timestamp)>>,
+    sessions: ByHash<Arc<Principal>>,
+    links: ByHash<(Arc<Principal>, Timestamp)>,
 }
+
+/// By the keyed hash of what is shown.
+type ByHash<T> = Mutex<AHashMap<[u8; 32], T>>;
 
 impl Browsers {
     pub(crate) fn new(hasher: KeyHasher, board: Arc<Board>) -> Self {
