@@ -35,6 +35,7 @@ fn every_shipped_playbook_is_read_and_named_as_its_file() {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn playbooks_hold_by_the_schemas_of_cacao() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/vectors/cacao/schemas");
     let mut files = Vec::new();
@@ -79,7 +80,7 @@ fn what_is_not_understood_is_refused() {
             }
         }
     };
-    let of_act: &[(fn(&mut Value), &str)] = &[
+    let of_act: &[(Change, &str)] = &[
         (|s| s["commands"] = json!([{ "type": "bash" }]), "`bash`"),
         (|s| s["commands"] = json!([{ "type": "x-countersign", "command": "rm" }]), "command"),
         (|s| s["commands"] = json!([]), "one command"),
