@@ -119,7 +119,7 @@ impl Body for AnswerBody {
 /// Moves a stream from the provider to the caller, past the guards.
 pub(crate) struct Pump {
     pub(crate) gateway: Arc<Gateway>,
-    pub(crate) upstream: Upstream,
+    pub(crate) upstream: Box<Upstream>,
     pub(crate) events: Events,
     pub(crate) watch: Watch,
     pub(crate) ledger: Ledger,
@@ -143,7 +143,7 @@ enum State {
 impl Pump {
     pub(crate) fn new(
         gateway: Arc<Gateway>,
-        upstream: Upstream,
+        upstream: Box<Upstream>,
         watch: Watch,
         ledger: Ledger,
         format: Format,

@@ -213,7 +213,7 @@ impl Ledger {
     /// Content that the guards withheld.
     pub(crate) fn withheld(&mut self, withheld: Withheld) -> Refusal {
         self.saw(&withheld.findings);
-        self.glimpsed(withheld.glimpse);
+        self.glimpsed(*withheld.glimpse);
         withheld.refusal
     }
 

@@ -141,9 +141,9 @@ pub struct Withheld {
     /// What the caller and the record are told.
     pub refusal: Refusal,
     /// Everything that was found, whatever was to be done about it.
-    pub findings: Vec<Finding>,
+    pub findings: Box<[Finding]>,
     /// What the watch may know of the prompt; nothing for an answer.
-    pub glimpse: Glimpse,
+    pub glimpse: Box<Glimpse>,
 }
 
 /// The configuration cannot be guarded by; the operator's to mend.

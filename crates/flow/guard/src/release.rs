@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use countersign_core::{
-    Action, Channel, Code, Document, Edit, Finding, Glimpse, Refusal, Side, Timestamp,
+    Action, Channel, Code, Document, Edit, Finding, Refusal, Side, Timestamp,
     life::{Fingerprint, Readmitted, Released},
 };
 use countersign_prints::Index;
@@ -118,7 +118,7 @@ impl Guard {
         };
         match released {
             Ok(released) => Ok((released, findings)),
-            Err(refusal) => Err(Withheld { refusal, findings, glimpse: Glimpse::NONE }),
+            Err(refusal) => Err(Withheld { refusal, findings: findings.into(), glimpse: Box::default() }),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use countersign_core::{
-    Action, Channel, Code, ConversationName, Document, Finding, Glimpse, Kind, Leaf, Mint, Refusal, Side,
+    Action, Channel, Code, ConversationName, Document, Finding, Kind, Leaf, Mint, Refusal, Side,
     life::{Fingerprint, Reserved, Screened},
     taint::Context,
 };
@@ -31,8 +31,11 @@ impl Guard {
         named: Option<&ConversationName>,
     ) -> Result<Screened, Withheld> {
         let mint = self.vault.as_ref().map(|vault| vault.conversation(reserved.principal(), document, named));
-        let mint =
-            mint.transpose().map_err(|refusal| Withheld { refusal, findings: Vec::new(), glimpse: Glimpse::NONE })?;
+        let mint = mint.transpose().map_err(|refusal| Withheld {
+            refusal,
+            findings: Box::default(),
+            glimpse: Box::default(),
+        })?;
         let screened = self.screen_minting(reserved, document, spotlit, mint)?;
         Ok(screened.in_conversation(&self.stamp, named.cloned()))
     }
@@ -65,7 +68,7 @@ impl Guard {
             let code = if finding.kind == Kind::Limit { Code::TooComplex } else { Code::PromptRefused };
             let reason = format!("{} in the {} channel", finding.rule, finding.channel.as_str());
             let refusal = Refusal { cut: action == Action::Cut, ..Refusal::new(code, reason) };
-            return Err(Withheld { refusal, findings, glimpse });
+            return Err(Withheld { refusal, findings: findings.into(), glimpse: Box::new(glimpse) });
         }
         let edits = stand_in::prompt::edits(document, &judged, mint.as_deref_mut());
         let body = edits.and_then(|masks| match spotlit {
@@ -74,7 +77,7 @@ impl Guard {
         });
         let Some(body) = body else {
             let refusal = Refusal::new(Code::GuardFailed, "a mask or a mark could not be put into the prompt");
-            return Err(Withheld { refusal, findings, glimpse });
+            return Err(Withheld { refusal, findings: findings.into(), glimpse: Box::new(glimpse) });
         };
         let marks = spotlit.map(|spotlit| spotlit.marks.clone());
         let stand_ins = mint.map(|mint| mint.done()).filter(|all| !all.is_empty()).map(Arc::new);

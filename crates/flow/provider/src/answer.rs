@@ -15,7 +15,7 @@ pub enum Upstream {
     /// All of it.
     Whole(Bytes),
     /// As it is written.
-    Stream(Body),
+    Stream(Box<Body>),
 }
 
 /// A stream of server-sent events. Read it to its end, so that its connection can serve again; dropping it early closes

@@ -73,7 +73,7 @@ pub(crate) async fn attempt(
             known.breaker.success();
         }
         let body = Body::new(connection, Arc::clone(known), Arc::clone(clock), asked.deadline, formats);
-        return Ok(Upstream::Stream(body));
+        return Ok(Upstream::Stream(Box::new(body)));
     }
     let whole = match timeout_at(asked.deadline, connection.read_whole(WHOLE)).await {
         Ok(Ok(whole)) => whole,

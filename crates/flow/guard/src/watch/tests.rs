@@ -255,7 +255,7 @@ fn same_however_it_is_cut(stage: &Stage, texts_: &[String], seeds: u64) {
             let of = readmitted(stage, judge_all(action), SYSTEM);
             let (want, want_findings) = match stage.guard.release_whole(&of, &whole, NOW) {
                 Ok((released, findings)) => (Some(texts(&released.into_bytes())["-"].clone()), findings),
-                Err(withheld) => (None, withheld.findings),
+                Err(withheld) => (None, withheld.findings.into_vec()),
             };
             for seed in 0..seeds {
                 let mut random = random(seed + 1000 * n as u64);
