@@ -92,7 +92,12 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
     }
     match error.downcast_ref::<Failure>().map(|f| f.code) {
         Some(
-            Code::ConfigInvalid | Code::PolicyInvalid | Code::SelfTestFailed | Code::InputUnusable | Code::TooFewTexts | Code::PlaybookInvalid,
+            Code::ConfigInvalid
+            | Code::PolicyInvalid
+            | Code::SelfTestFailed
+            | Code::InputUnusable
+            | Code::TooFewTexts
+            | Code::PlaybookInvalid,
         ) => USAGE,
         Some(Code::StateUnusable | Code::AuditDamaged | Code::ProofFailed | Code::KekUnusable) => IO,
         _ => 1,

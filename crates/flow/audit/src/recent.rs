@@ -30,11 +30,7 @@ pub fn since(dir: &dyn Dir, at: Micros) -> Result<impl Iterator<Item = Result<Sh
     Ok(read(dir, segments, before))
 }
 
-fn read(
-    dir: &dyn Dir,
-    segments: Vec<(u64, String)>,
-    before: usize,
-) -> impl Iterator<Item = Result<Shown, AuditError>> {
+fn read(dir: &dyn Dir, segments: Vec<(u64, String)>, before: usize) -> impl Iterator<Item = Result<Shown, AuditError>> {
     segments.into_iter().skip(before).flat_map(move |(start, path)| match dir.read(&path) {
         Ok(bytes) => Walk::new(&bytes, start).map(|step| shown(&step)).collect::<Vec<_>>(),
         Err(cause) => vec![Err(AuditError::Directory(cause))],
