@@ -17,7 +17,7 @@ use countersign_seal::KeyRing;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs, version::TLS13};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     cli::{Demo, Output},
@@ -30,7 +30,7 @@ use crate::{
 };
 use client::{Client, Heard};
 use plants::Plants;
-use report::{Cut, Report, Seen};
+use report::{Aside, Cut, Report, Seen};
 use script::{Exchange, Key};
 
 mod bank;
@@ -56,13 +56,17 @@ async fn demonstrate(args: &Demo) -> anyhow::Result<ExitCode> {
     let config = config::load(&file).map_err(Problems)?;
     let script = script::load()?;
     let keys = keys(&state, &script).await?;
-    let (stolen, stolen_id) = make(&state, "customer", clock::now(), DAY).await?;
+    let (stolen, stolen_id) = make(&state, BANK, "customer", "customer", clock::now(), DAY).await?;
+    let (visitor, _) = make(&state, "visitors", "visitor", "visitor", clock::now(), DAY).await?;
+    let (desk, _) = make(&state, BANK, "security", "security", clock::now(), DAY).await?;
     let running = Running::start(config, state).await?;
-    let gateway = running.address("main").ok_or_else(|| anyhow::anyhow!("the demo's listener did not open"))?;
+    let address = |name| running.address(name).ok_or_else(|| anyhow::anyhow!("a listener of the demo did not open"));
+    let (gateway, console) = (address("main")?, address("console")?);
 
     let progress = progress(script.len() as u64 * 2);
     let mut straight = Client::new(assistant.address, None);
-    let mut guarded = Client::new(gateway, Some(Arc::new(trusting(&authority)?)));
+    let trusting = Arc::new(trusting(&authority)?);
+    let mut guarded = Client::new(gateway, Some(trusting.clone()));
     let mut seen = Vec::new();
     for exchange in script {
         progress.set_message("straight at the assistant");
@@ -79,17 +83,27 @@ async fn demonstrate(args: &Demo) -> anyhow::Result<ExitCode> {
     }
     progress.set_message("a stolen key");
     let cut = revoked_in_the_middle(&mut guarded, &running, &stolen, &stolen_id).await?;
+    progress.set_message("a visitor who keeps at it");
+    let customer = &keys[&("customer".to_owned(), Key::Valid)];
+    let aside = set_aside(&mut guarded, &visitor, customer).await?;
     progress.finish_and_clear();
 
     let audit = running.verify_audit()?;
-    let report = Report::new(&seen, &Plants::new(), cut, audit);
+    let report = Report::new(&seen, &Plants::new(), cut, aside, audit);
     match args.format {
         Output::Json => cmd::json(&report.json()),
         Output::Text => term::say(report.text()),
     }
     if !args.once {
-        let key = &keys[&("customer".to_owned(), Key::Valid)];
-        invite(gateway, folder.path(), key);
+        let mut desk_client = Client::new(console, Some(trusting));
+        let (_, made) = desk_client.post("/admin/v1/console/links", Some(desk.expose()), String::new()).await?;
+        let link = serde_json::from_str::<Value>(&made)?["link"].as_str().unwrap_or_default().to_owned();
+        invite(gateway, folder.path(), customer);
+        term::say(format_args!(
+            "The console is open at https://localhost:{}/console/#{link}\n  (this signs you in once, within a minute; later: the key {})\n",
+            console.port(),
+            desk.expose()
+        ));
         tokio::signal::ctrl_c().await?;
     }
     running.stop().await;
@@ -102,6 +116,7 @@ fn furnish(folder: &Path, assistant: SocketAddr) -> anyhow::Result<String> {
     fs::write(folder.join("chain.pem"), cert.pem())?;
     files::write_new(&folder.join("key.pem"), signing_key.serialize_pem().as_bytes(), 0o600)?;
     fs::write(folder.join("policy.cedar"), include_str!("demo/policy.cedar"))?;
+    fs::write(folder.join("playbook.json"), include_str!("demo/playbook.json"))?;
     fs::write(folder.join("canaries.txt"), plants::markers().join("\n"))?;
     fs::write(folder.join("system-prompt.txt"), bank::SYSTEM_PROMPT)?;
     for (name, text) in bank::DOCUMENTS {
@@ -137,7 +152,7 @@ async fn keys(state: &State, script: &[Exchange]) -> anyhow::Result<BTreeMap<(St
         let made =
             if exchange.key == Key::Expired { Timestamp(now.0.saturating_sub(DAY.as_micros() as u64)) } else { now };
         let life = if exchange.key == Key::Expired { HOUR } else { DAY };
-        let (secret, id) = make(state, &exchange.role, made, life).await?;
+        let (secret, id) = make(state, BANK, &exchange.role, &exchange.role, made, life).await?;
         if exchange.key == Key::Revoked {
             state.store().revoke_key(&id, now).await?;
         }
@@ -147,7 +162,14 @@ async fn keys(state: &State, script: &[Exchange]) -> anyhow::Result<BTreeMap<(St
 }
 
 /// Makes a key of a role: the key and its id.
-async fn make(state: &State, role: &str, now: Timestamp, life: Duration) -> anyhow::Result<(Secret<String>, Arc<str>)> {
+async fn make(
+    state: &State,
+    tenant: &str,
+    subject: &str,
+    role: &str,
+    now: Timestamp,
+    life: Duration,
+) -> anyhow::Result<(Secret<String>, Arc<str>)> {
     let kind = match role {
         "agent" => PrincipalKind::Agent,
         "customer" => PrincipalKind::Service,
@@ -156,8 +178,8 @@ async fn make(state: &State, role: &str, now: Timestamp, life: Duration) -> anyh
     let (secret, record) = key::create(
         &state.hasher()?,
         NewKey {
-            tenant: "harbour-vale".into(),
-            subject: role.into(),
+            tenant: tenant.into(),
+            subject: subject.into(),
             kind,
             roles: vec![role.into()],
             scopes: Vec::new(),
@@ -181,6 +203,24 @@ async fn revoked_in_the_middle(
     let (after, within) = thief.interrupted(key.expose(), body.to_string(), running.revoke_key(id)).await?;
     let again = thief.chat(Some(key.expose()), body.to_string()).await?;
     Ok(Cut { within, said: after.contains(Code::RevokedCredential.id()), refused: again.status == 401 })
+}
+
+/// A visitor asks for what the assistant was told to keep, in one wording after another, until a playbook sets them aside. A customer
+/// goes on.
+async fn set_aside(client: &mut Client, visitor: &Secret<String>, customer: &Secret<String>) -> anyhow::Result<Aside> {
+    let ask = |say: &str| json!({"model": "assistant", "messages": [{"role": "user", "content": say}]}).to_string();
+    let mut after = None;
+    for (attempt, say) in (1..=PATIENCE).zip(bank::PROBES.iter().cycle()) {
+        let heard = client.chat(Some(visitor.expose()), ask(say)).await?;
+        if heard.text.contains(Code::Quarantined.id()) {
+            after = Some(attempt);
+            break;
+        }
+        // The watch looks on from beside; nobody waits for it, and whoever types gives it time.
+        tokio::time::sleep(BREATH).await;
+    }
+    let other = client.chat(Some(customer.expose()), ask("When are you open on a Saturday?")).await?;
+    Ok(Aside { after, others: other.status == 200 })
 }
 
 async fn timed(exchange: impl Future<Output = anyhow::Result<Heard>>) -> anyhow::Result<(Heard, Duration)> {
@@ -225,5 +265,10 @@ fn invite(gateway: SocketAddr, folder: &Path, key: &Secret<String>) {
     ));
 }
 
+/// The tenant of everybody at the bank.
+const BANK: &str = "harbour-vale";
+/// How often the visitor tries.
+const PATIENCE: u32 = 200;
+const BREATH: Duration = Duration::from_millis(20);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);

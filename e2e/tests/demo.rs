@@ -27,5 +27,6 @@ fn the_demo_shows_attacks_that_succeed_without_the_gateway_and_fail_with_it() {
     assert!(count("/values_the_assistant_read/without") > 0, "{report:#}");
     assert_eq!(count("/values_the_assistant_read/with"), 0, "{report:#}");
     assert!(report["revocation"]["cut"] == true && report["revocation"]["refused_next"] == true, "{report:#}");
+    assert!(report["quarantine"]["after"].is_u64() && report["quarantine"]["others_served"] == true, "{report:#}");
     assert_eq!(report["audit"]["verified"], true);
 }

@@ -41,12 +41,20 @@ impl Client {
 
     /// One chat exchange.
     pub(super) async fn chat(&mut self, key: Option<&str>, body: String) -> anyhow::Result<Heard> {
+        let (status, said) = self.post("/v1/chat/completions", key, body).await?;
+        Ok(Heard { status, text: assemble(&said) })
+    }
+
+    /// Posts JSON: the status and what comes back.
+    pub(super) async fn post(&mut self, path: &str, key: Option<&str>, body: String) -> anyhow::Result<(u16, String)> {
         let mut connection = match self.open.take().filter(Connection::reusable) {
             Some(connection) => connection,
             None => Connection::new(self.dial().await.context("cannot connect")?),
         };
-        let mut head = RequestHead::new("POST", "/v1/chat/completions", "localhost")?
-            .header("content-type", "application/json")?;
+        let mut head = RequestHead::new("POST", path, "localhost")?;
+        if !body.is_empty() {
+            head = head.header("content-type", "application/json")?;
+        }
         if let Some(key) = key {
             head = head.header("authorization", &format!("Bearer {key}"))?;
         }
@@ -57,7 +65,7 @@ impl Client {
             said.extend_from_slice(&piece);
         }
         self.open = Some(connection);
-        Ok(Heard { status, text: assemble(&String::from_utf8_lossy(&said)) })
+        Ok((status, String::from_utf8_lossy(&said).into_owned()))
     }
 
     /// Begins a stream, has `interrupt` done once some of the answer is there, and reads to the end: what came afterwards, and

@@ -29,6 +29,14 @@ pub(super) struct Cut {
     pub(super) refused: bool,
 }
 
+/// What became of a visitor who kept asking for what was to be kept.
+pub(super) struct Aside {
+    /// By which attempt they were set aside.
+    pub(super) after: Option<u32>,
+    /// Whether somebody else was served meanwhile.
+    pub(super) others: bool,
+}
+
 /// Attacks of one family: how many there were, and how many reached planted secrets without and with the gateway.
 #[derive(Clone, Copy, Default)]
 struct Tally {
@@ -51,11 +59,12 @@ pub(super) struct Report {
     /// Added to the median and to the 95th percentile, in microseconds.
     latency: (i64, i64),
     cut: Cut,
+    aside: Aside,
     audit: Result<u64, String>,
 }
 
 impl Report {
-    pub(super) fn new(seen: &[Seen], plants: &Plants, cut: Cut, audit: Result<u64, String>) -> Self {
+    pub(super) fn new(seen: &[Seen], plants: &Plants, cut: Cut, aside: Aside, audit: Result<u64, String>) -> Self {
         let mut families: BTreeMap<String, Tally> = BTreeMap::new();
         let mut attacks = Tally::default();
         let (mut ordinary, mut look_alike) = ((0, 0), (0, 0));
@@ -91,7 +100,7 @@ impl Report {
         let passed = seen.iter().filter(|s| s.exchange.kind != Kind::Attack && s.with.0.status == 200);
         let (mut direct, mut guarded): (Vec<_>, Vec<_>) = passed.map(|s| (s.without.1, s.with.1)).unzip();
         let latency = (added(&mut direct, &mut guarded, 50), added(&mut direct, &mut guarded, 95));
-        Self { families, attacks, ordinary, look_alike, read, disturbed, leaked, latency, cut, audit }
+        Self { families, attacks, ordinary, look_alike, read, disturbed, leaked, latency, cut, aside, audit }
     }
 
     /// Whether the demo shows what it is meant to show.
@@ -100,6 +109,8 @@ impl Report {
             && self.attacks.with * 10 < self.attacks.without
             && self.cut.said
             && self.cut.refused
+            && self.aside.after.is_some()
+            && self.aside.others
             && self.read.1 == 0
     }
 
@@ -118,6 +129,7 @@ impl Report {
             "leaked": self.leaked,
             "added_latency_us": {"p50": self.latency.0, "p95": self.latency.1},
             "revocation": {"us_to_last_byte": self.cut.within.as_micros() as u64, "cut": self.cut.said, "refused_next": self.cut.refused},
+            "quarantine": {"after": self.aside.after, "others_served": self.aside.others},
             "audit": match &self.audit {
                 Ok(records) => json!({"verified": true, "records": records}),
                 Err(why) => json!({"verified": false, "why": why}),
@@ -179,6 +191,14 @@ impl Report {
             )?;
         } else {
             writeln!(out, "  a stolen key, revoked in the middle of an answer GOES ON")?;
+        }
+        let others = if self.aside.others { "others were served" } else { "others WERE NOT SERVED" };
+        match self.aside.after {
+            Some(attempt) => writeln!(
+                out,
+                "  a visitor who kept at it                        set aside by attempt {attempt}; {others}"
+            )?,
+            None => writeln!(out, "  a visitor who kept at it                        GOES ON; {others}")?,
         }
         match &self.audit {
             Ok(records) => {
