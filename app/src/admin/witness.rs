@@ -20,7 +20,11 @@ pub(crate) const ROUTES: &[Route] = &[Route {
     takes: Some((ANY, schema::<String>)),
     gives: &[
         Gives { status: 200, what: "The line of the cosignature.", body: Some((TEXT, schema::<String>)) },
+        Gives { status: 400, what: "It is no such request.", body: Some((TEXT, schema::<String>)) },
+        Gives { status: 403, what: "The log has not signed it.", body: Some((TEXT, schema::<String>)) },
+        Gives { status: 404, what: "The log is not known here.", body: Some((TEXT, schema::<String>)) },
         Gives { status: 409, what: "How many records the last checkpoint has.", body: Some((SIZE, schema::<String>)) },
+        Gives { status: 422, what: "The proof does not hold.", body: Some((TEXT, schema::<String>)) },
     ],
     run: |ask| Box::pin(add(ask)),
 }];
