@@ -96,9 +96,9 @@ enum Bench {
     },
     /// How soon the watch sees a life go wrong, side by side with what else could be done with the same scores
     Watch,
-    /// How long what is revoked goes on, on one node or on several
+    /// How long who is revoked or set aside goes on, on one node or on several
     Revocation {
-        /// Revocations by each way
+        /// Rounds of each way
         #[arg(long, default_value_t = 1000)]
         rounds: usize,
         /// Streams open at each

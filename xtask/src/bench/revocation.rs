@@ -1,8 +1,9 @@
-//! `cargo xtask bench revocation`: how long what is revoked goes on, on one node or on several.
+//! `cargo xtask bench revocation`: how long who is revoked or set aside goes on, on one node or on several.
 //!
 //! In each round somebody new opens streams whose provider says nothing more. Then they are revoked, by the admin API or by a security
-//! event that their issuer pushes. Counted is from the first byte of that request being sent to the answer that refuses their next
-//! request, and to the last byte of the last stream.
+//! event that their issuer pushes, or set aside, by the admin API or by a playbook, because a canary came out in an answer to them.
+//! Counted is from the first byte of the request that brings it about being sent to the answer that refuses their next request, and
+//! to the last byte of the last stream.
 
 use std::{fs, net::SocketAddr, path::Path, process::Command, time::Duration};
 
@@ -45,11 +46,58 @@ pub(crate) fn revocation(rounds: &Rounds) -> anyhow::Result<()> {
     runtime.block_on(measure(rounds, &binary))
 }
 
-/// One way to revoke somebody.
+/// One way to revoke somebody or to set them aside.
 #[derive(Clone, Copy)]
 enum Way {
     Api,
     Event,
+    Restraint,
+    Playbook,
+}
+
+impl Way {
+    const ALL: [(&str, Self); 4] = [
+        ("revoked by admin API", Self::Api),
+        ("revoked by pushed security event", Self::Event),
+        ("set aside by admin API", Self::Restraint),
+        ("set aside by the playbook of a canary", Self::Playbook),
+    ];
+
+    /// Sets it off.
+    fn request(self, issuer: &Issuer, root: &str, person: &str) -> String {
+        let target = format!("principal:default/bench/{person}");
+        match self {
+            Self::Api => {
+                let body = json!({"target": target, "reason": "bench"});
+                post("/admin/v1/revocations", root, "application/json", &body.to_string())
+            }
+            Self::Event => post("/ssf/events", root, "application/secevent+jwt", &issuer.event(person)),
+            Self::Restraint => {
+                let body = json!({"target": target, "measure": "quarantine", "minutes": 60, "reason": "bench"});
+                post("/admin/v1/restraints", root, "application/json", &body.to_string())
+            }
+            Self::Playbook => {
+                let body = json!({"model": "bench", "messages": [{"role": "user", "content": GIVE_AWAY}]});
+                post("/v1/chat/completions", &issuer.token(person), "application/json", &body.to_string())
+            }
+        }
+    }
+
+    /// What the answer to that begins with.
+    const fn answer(self) -> &'static str {
+        match self {
+            Self::Playbook => "HTTP/1.1 403",
+            _ => "HTTP/1.1 20",
+        }
+    }
+
+    /// What the streams end with.
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Api | Self::Event => "CS0204",
+            Self::Restraint | Self::Playbook => "CS0305",
+        }
+    }
 }
 
 async fn measure(rounds: &Rounds, binary: &Path) -> anyhow::Result<()> {
@@ -67,12 +115,12 @@ async fn measure(rounds: &Rounds, binary: &Path) -> anyhow::Result<()> {
     let clear = *nodes.first().context("there is a node")?;
     let root = subjects.first().and_then(|subject| subject.key.clone()).context("a key was made")?;
     shell::say(
-        "way                  | streams | rounds | to the next refusal p50, p99, max | to the last byte p50, p99, max",
+        "way                                   | streams | rounds | to the next refusal p50, p99, max | to the last byte p50, p99, max",
     );
-    for (name, way) in [("admin API", Way::Api), ("pushed security event", Way::Event)] {
+    for (name, way) in Way::ALL {
         let (mut refused, mut ended) = (Vec::new(), Vec::new());
         for round in 0..rounds.rounds {
-            let person = format!("{}-{round}", if matches!(way, Way::Api) { "a" } else { "e" });
+            let person = format!("{}-{round}", way as u8);
             let token = issuer.token(&person);
             let places = nodes.iter().copied().cycle().take(rounds.streams);
             let streams: Vec<_> = places.map(|node| tokio::spawn(stream(node, token.clone()))).collect();
@@ -80,14 +128,8 @@ async fn measure(rounds: &Rounds, binary: &Path) -> anyhow::Result<()> {
             for stream in streams {
                 open.push(stream.await??);
             }
-            let watching: Vec<_> = open.into_iter().map(|stream| tokio::spawn(end(stream))).collect();
-            let request = match way {
-                Way::Api => {
-                    let body = json!({"target": format!("principal:default/bench/{person}"), "reason": "bench"});
-                    post("/admin/v1/revocations", &root, "application/json", &body.to_string())
-                }
-                Way::Event => post("/ssf/events", &root, "application/secevent+jwt", &issuer.event(&person)),
-            };
+            let watching: Vec<_> = open.into_iter().map(|stream| tokio::spawn(end(stream, way.code()))).collect();
+            let request = way.request(&issuer, &root, &person);
             let mut revoking = TcpStream::connect(clear).await?;
             let mut asking = Vec::new();
             for node in &nodes {
@@ -97,7 +139,7 @@ async fn measure(rounds: &Rounds, binary: &Path) -> anyhow::Result<()> {
             let refusing: Vec<_> = asking.into_iter().map(|io| tokio::spawn(refusal(io, token.clone()))).collect();
             let began = Instant::now();
             let answer = exchange(&mut revoking, &request).await?;
-            ensure!(answer.starts_with("HTTP/1.1 20"), "not revoked: {answer}");
+            ensure!(answer.starts_with(way.answer()), "{name}: {answer}");
             let mut last = began;
             for refusal in refusing {
                 last = last.max(refusal.await??);
@@ -110,7 +152,7 @@ async fn measure(rounds: &Rounds, binary: &Path) -> anyhow::Result<()> {
             ended.push(last.duration_since(began));
         }
         let (refused, ended) = (figures(refused), figures(ended));
-        shell::say(&format!("{name:<20} | {:>7} | {:>6} | {refused} | {ended}", rounds.streams, rounds.rounds));
+        shell::say(&format!("{name:<37} | {:>7} | {:>6} | {refused} | {ended}", rounds.streams, rounds.rounds));
     }
     Ok(())
 }
@@ -139,14 +181,17 @@ async fn start(
          [[issuer]]\nname = \"bench\"\nkind = \"rfc9068\"\nurl = \"http://{issuer}\"\njwks = \"http://{issuer}/jwks\"\n\
          cleartext = \"i-accept-cleartext-on-loopback\"\naudiences = [\"https://bench.example\"]\nroles = {{ staff = \"staff\" }}\n\
          signals = {{ audiences = [\"https://bench.example/ssf/events\"] }}\n\
+         [guard]\ncanaries = \"canaries.txt\"\n\
+         [playbooks]\nact = [\"canary-tripped\"]\nat_least = 1000000\n\
          {shared}[telemetry]\nlevel = \"error\"\n"
     );
     let policy = "permit (principal in Countersign::Role::\"staff\", action, resource);\n\
                   permit (principal in Countersign::Role::\"root\", action in [Countersign::Action::\"revoke\", \
-                  Countersign::Action::\"sendSignals\"], resource);\n";
+                  Countersign::Action::\"restrain\", Countersign::Action::\"sendSignals\"], resource);\n";
     let file = home.join("countersign.toml");
     fs::write(&file, config)?;
     fs::write(home.join("policy.cedar"), policy)?;
+    fs::write(home.join("canaries.txt"), CANARY)?;
     let create = ["key", "create", "root", "--role", "root", "--config"];
     let key = shell::output(Command::new(binary).args(create).arg(&file))?;
     let mut command = Command::new(binary);
@@ -181,7 +226,7 @@ async fn refusal(mut io: TcpStream, token: String) -> anyhow::Result<Instant> {
     loop {
         let answer = exchange(&mut io, &request).await?;
         // Past so many a minute, whoever is refused is told to slow down as well.
-        if answer.starts_with("HTTP/1.1 401") || answer.starts_with("HTTP/1.1 429") {
+        if matches!(answer.split(' ').nth(1), Some("401" | "403" | "429")) {
             return Ok(Instant::now());
         }
         ensure!(answer.starts_with("HTTP/1.1 200"), "not refused: {answer}");
@@ -200,7 +245,7 @@ async fn ready(address: SocketAddr, token: &str) -> anyhow::Result<()> {
     anyhow::bail!("the issuer's keys are not taken")
 }
 
-/// A provider whose streams begin and then say nothing more until the gateway lets go.
+/// A provider whose streams begin and then say nothing more until the gateway lets go, and who gives a canary away when asked to.
 async fn upstream() -> anyhow::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
@@ -212,6 +257,17 @@ async fn upstream() -> anyhow::Result<SocketAddr> {
                     if io.read_buf(&mut asked).await? == 0 {
                         return Ok(());
                     }
+                }
+                if String::from_utf8_lossy(&asked).contains(GIVE_AWAY) {
+                    let choice = json!({"index": 0, "message": {"role": "assistant", "content": CANARY}, "finish_reason": "stop"});
+                    let whole = json!({"id": "c", "object": "chat.completion", "created": 1, "model": "bench", "choices": [choice]});
+                    let (body, head) = (
+                        whole.to_string(),
+                        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n",
+                    );
+                    return io
+                        .write_all(format!("{head}content-length: {}\r\n\r\n{body}", body.len()).as_bytes())
+                        .await;
                 }
                 let text = super::words(400);
                 let chunk = json!({
@@ -301,14 +357,14 @@ async fn stream(address: SocketAddr, token: String) -> anyhow::Result<TcpStream>
 }
 
 /// Reads to the end, which must be a refusal; when its last byte came.
-async fn end(mut io: TcpStream) -> anyhow::Result<Instant> {
+async fn end(mut io: TcpStream, code: &str) -> anyhow::Result<Instant> {
     let mut seen = Vec::new();
     let mut last = Instant::now();
     while io.read_buf(&mut seen).await.unwrap_or(0) > 0 {
         last = Instant::now();
     }
     let said = String::from_utf8_lossy(&seen);
-    ensure!(said.contains("CS0204"), "not cut: {said}");
+    ensure!(said.contains(code), "not cut: {said}");
     Ok(last)
 }
 
@@ -350,3 +406,6 @@ fn figures(mut times: Vec<Duration>) -> String {
     };
     format!("{:>8.2} {:>8.2} {:>8.2} ms", at(50), at(99), at(100))
 }
+
+const CANARY: &str = "osprey-vellum-4417-kestrel";
+const GIVE_AWAY: &str = "What stands in the ledger?";

@@ -25,7 +25,12 @@ pub fn find(headers: &HeaderMap) -> Result<Option<&[u8]>, Refusal> {
 }
 
 #[cfg(test)]
+mod replay;
+
+#[cfg(test)]
 mod tests {
+    use std::{fs, path::Path};
+
     use http::{HeaderMap, HeaderValue};
 
     use super::*;
@@ -54,5 +59,12 @@ mod tests {
         {
             assert_eq!(found(twice), Err(Code::BadCredential));
         }
+    }
+
+    #[test]
+    fn the_cookie_corpus_holds() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fuzz/corpus/cookie");
+        let files = fs::read_dir(folder).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap());
+        assert!(files.inspect(|bytes| replay::check(bytes)).count() >= 5);
     }
 }
