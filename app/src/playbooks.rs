@@ -90,6 +90,10 @@ pub(crate) async fn watch(assembly: &Arc<Assembly>) {
     let work = Arc::new(Semaphore::new(AT_ONCE));
     let mut tick = interval(LOOK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // Nobody else holds what an earlier life of the only node held.
+    if !assembly.state().store().is_shared() {
+        take_up(assembly, &crowd, &work, Timestamp::MAX).await;
+    }
     loop {
         tokio::select! {
             alert = alerts.recv() => match alert {
@@ -103,15 +107,17 @@ pub(crate) async fn watch(assembly: &Arc<Assembly>) {
             event = events.recv() => if let Ok(event) = event {
                 crowd.lock().unwrap_or_else(PoisonError::into_inner).saw(&event);
             },
-            _ = tick.tick() => {
-                let free = u32::try_from(work.available_permits()).unwrap_or_default();
-                let now = clock::now();
-                match assembly.state().store().take_runs(now, now.plus(HELD), free).await {
-                    Ok(runs) => runs.into_iter().for_each(|run| go_on(assembly, &crowd, &work, run)),
-                    Err(error) => tracing::error!(%error, "runs of playbooks cannot be read"),
-                }
-            },
+            _ = tick.tick() => take_up(assembly, &crowd, &work, clock::now()).await,
         }
+    }
+}
+
+/// Goes on with runs that nobody holds after `past`, as many as there is room for.
+async fn take_up(assembly: &Arc<Assembly>, crowd: &Arc<Mutex<Crowd>>, work: &Arc<Semaphore>, past: Timestamp) {
+    let free = u32::try_from(work.available_permits()).unwrap_or_default();
+    match assembly.state().store().take_runs(past, clock::now().plus(HELD), free).await {
+        Ok(runs) => runs.into_iter().for_each(|run| go_on(assembly, crowd, work, run)),
+        Err(error) => tracing::error!(%error, "runs of playbooks cannot be read"),
     }
 }
 

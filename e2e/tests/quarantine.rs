@@ -1,7 +1,11 @@
 //! Restraints on the real binary: who is set aside is refused and cut, with a case to name; who is slowed, held to reading or asked for a
 //! login is told so; and whoever is released goes on.
 
-use countersign_testkit::{Client, Deployment, Home, Plan, Upstream, chat_ask, request, until};
+use std::collections::BTreeSet;
+
+use countersign_testkit::{
+    Client, Deployment, Gate, Home, Plan, Reply, Upstream, chat_answer, chat_ask, request, until, with_length,
+};
 use serde_json::{Value, json};
 
 const POLICY: &str = r#"
@@ -160,6 +164,76 @@ fn a_restraint_outlives_a_kill_and_its_record_comes_first() {
     let (_, home) = gateway.stop();
     let said = home.must(&["audit", "verify"]);
     assert!(!said.is_empty());
+}
+
+#[test]
+fn playbooks_go_on_after_kills_and_each_of_their_steps_takes_effect_once() {
+    let canary = "osprey-vellum-4417-kestrel";
+    let upstream = Upstream::start(|_| Reply::json(200, &chat_answer(canary)));
+    // Whoever is told says nothing until there were kills enough.
+    let enough = Gate::new();
+    let security = Upstream::start({
+        let enough = enough.clone();
+        move |_| Reply::new().wait(&enough).send(with_length(200, "application/json", b"{}"))
+    });
+    let home = Plan::new()
+        .target("openai", &upstream, &["m"])
+        .policy(POLICY)
+        .guard("canaries = \"canaries.txt\"")
+        .more("[playbooks]\nact = [\"canary-tripped\"]\nat_least = 100")
+        .more(&format!(
+            "[[channel]]\nname = \"security\"\nurl = \"{}/told\"\ncleartext = \"i-accept-cleartext-on-loopback\"",
+            security.url()
+        ))
+        .admin()
+        .write();
+    home.put("canaries.txt", canary);
+    let root = home.key("root", "root");
+    let people: Vec<String> = (0..4).map(|n| home.key(&format!("p{n}"), "staff")).collect();
+    // Which messages arrived: one that comes again has the name that it had.
+    let told = || -> BTreeSet<String> {
+        let heads = security.seen().into_iter().map(|asked| asked.head.to_ascii_lowercase());
+        heads.filter_map(|h| h.lines().find_map(|l| Some(l.strip_prefix("webhook-id:")?.trim().to_owned()))).collect()
+    };
+    let trips = |gateway: &Deployment, key: &str| {
+        let refused = gateway.post("/v1/chat/completions", key, &chat_ask("hi"));
+        assert_eq!(refused.code().as_deref(), Some("CS0502"));
+    };
+
+    let gateway = home.serve();
+    people[..3].iter().for_each(|key| trips(&gateway, key));
+    until("three to be told of", || (told().len() == 3).then_some(()));
+    // Wherever in its run the last one is when the kill comes.
+    trips(&gateway, &people[3]);
+    let before = security.seen().len();
+    let gateway = gateway.kill().serve();
+    until("the runs to go on", || (security.seen().len() > before).then_some(()));
+    let gateway = gateway.kill();
+    enough.open();
+    let gateway = gateway.serve();
+
+    let runs = until("the runs to end", || {
+        let (_, page) = ask(&gateway, "GET", "/admin/v1/runs", &root, None);
+        let mut runs = page["items"].as_array().cloned().unwrap_or_default();
+        runs.retain(|run| run["playbook"] == "canary-tripped");
+        (runs.len() >= 3 && runs.iter().all(|run| run["standing"] == "done")).then_some(runs)
+    });
+    let (_, laid) = ask(&gateway, "GET", "/admin/v1/restraints", &root, None);
+    let laid = laid["items"].as_array().expect("restraints");
+    assert_eq!((laid.len(), told().len()), (runs.len(), runs.len()), "{laid:?} {:?}", told());
+    for run in &runs {
+        let id = run["id"].as_str().expect("an id");
+        assert_eq!(laid.iter().filter(|of| of["run"] == id && of["standing"] == "in-force").count(), 1, "{laid:?}");
+        let (_, shown) = ask(&gateway, "GET", &format!("/admin/v1/runs/{id}"), &root, None);
+        let outcomes: Vec<_> = shown["steps"].as_array().expect("steps").iter().map(|step| &step["outcome"]).collect();
+        assert!(outcomes.len() == 2 && outcomes[0] != "" && outcomes[1] == "told", "{shown}");
+    }
+    for key in &people[..3] {
+        let refused = gateway.post("/v1/chat/completions", key, &chat_ask("hi"));
+        assert_eq!(refused.code().as_deref(), Some("CS0305"));
+    }
+    let (_, home) = gateway.stop();
+    assert!(!home.must(&["audit", "verify"]).is_empty());
 }
 
 #[test]

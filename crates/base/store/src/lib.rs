@@ -57,6 +57,8 @@ pub struct Store {
     snapshot: &'static str,
     /// What takes the rest of what was taken out off the disk.
     scrub: &'static [&'static str],
+    /// Nodes share it.
+    shared: bool,
 }
 
 /// How much of the store someone has seen. Starts before everything.
@@ -103,7 +105,7 @@ impl Store {
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         let file = sqlite::File::lock(path).await.map_err(StoreError::Create)?;
         // One connection is one thread; the store has little to do.
-        let store = Self::with(file.options()?, 1, sqlite::SETTINGS, "BEGIN", sqlite::SCRUB).await?;
+        let store = Self::with(file.options()?, 1, sqlite::SETTINGS, "BEGIN", sqlite::SCRUB, false).await?;
         // A crash may have come before the last thing that was destroyed was off the disk.
         sqlx::raw_sql(sqlite::CUT).execute(&store.pool).await?;
         Ok(store)
@@ -115,7 +117,7 @@ impl Store {
     /// [`StoreError::Address`], [`StoreError::Newer`], [`StoreError::Migrate`], [`StoreError::Database`].
     pub async fn connect(to: &Postgres) -> Result<Self, StoreError> {
         let snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-        Self::with(to.options()?, postgres::CONNECTIONS, postgres::SETTINGS, snapshot, postgres::SCRUB).await
+        Self::with(to.options()?, postgres::CONNECTIONS, postgres::SETTINGS, snapshot, postgres::SCRUB, true).await
     }
 
     async fn with(
@@ -124,6 +126,7 @@ impl Store {
         settings: &'static [&'static str],
         snapshot: &'static str,
         scrub: &'static [&'static str],
+        shared: bool,
     ) -> Result<Self, StoreError> {
         let pool = AnyPoolOptions::new()
             .max_connections(connections)
@@ -145,7 +148,13 @@ impl Store {
             return Err(StoreError::Address("the database sorts text by a language; create it with LC_COLLATE 'C'"));
         }
         migrate(&pool).await?;
-        Ok(Self { pool, snapshot, scrub })
+        Ok(Self { pool, snapshot, scrub, shared })
+    }
+
+    /// Whether other nodes may use it at the same time.
+    #[must_use]
+    pub const fn is_shared(&self) -> bool {
+        self.shared
     }
 
     /// The keys, if they changed since `seen`. Until they have been read, `seen` stays as it was, so that a failure half-way
