@@ -67,7 +67,7 @@ pub(crate) struct Assembly {
     witness: Own,
     feed: Arc<Feed>,
     console: Arc<Console>,
-    watch: Arc<Watch>,
+    pub(crate) watch: Arc<Watch>,
 }
 
 impl Assembly {
@@ -111,7 +111,6 @@ impl Assembly {
             console.begin(&feed, &audit);
         }
         let watch = Arc::new(Watch::new(policy.standings().clone()));
-        watch.begin(&feed);
         let exports = ArcSwap::from_pointee(exports(config, &state)?);
         let witness = Own::default();
         let cosigning = witness.by(config, &state)?;
@@ -135,6 +134,7 @@ impl Assembly {
             onlooker: Some(feed.clone()),
         };
         let gateway = Gateway::new(stamps.speak, stages, Limits::default(), clock, Box::new(clock::random));
+        watch.begin(&feed, gateway.metrics().watched());
         force.tell(&gateway);
         // What only the gateway's policy can hold.
         force.refresh().await?;

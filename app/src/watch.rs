@@ -11,6 +11,7 @@ use std::{
 };
 
 use countersign_core::{Event, Target, Timestamp};
+use countersign_gateway::metrics::Watched;
 use countersign_monitor::{Limits, Monitor, Shown};
 use countersign_policy::Standings;
 use tokio::{
@@ -32,21 +33,22 @@ impl Watch {
         Self { monitor: Mutex::new(Monitor::new(Limits::default())), standings }
     }
 
-    /// Begins to follow what happens.
-    pub(crate) fn begin(self: &Arc<Self>, feed: &Arc<Feed>) {
-        tokio::spawn(self.clone().follow(feed.events(), feed.clone()));
+    /// Begins to follow what happens, and counts it in `watched`.
+    pub(crate) fn begin(self: &Arc<Self>, feed: &Arc<Feed>, watched: Watched) {
+        tokio::spawn(self.clone().follow(feed.events(), feed.clone(), watched));
     }
 
     /// For as long as the process serves.
-    async fn follow(self: Arc<Self>, mut events: Receiver<Arc<Event>>, feed: Arc<Feed>) {
+    async fn follow(self: Arc<Self>, mut events: Receiver<Arc<Event>>, feed: Arc<Feed>, watched: Watched) {
         let mut said = HashMap::new();
         let mut calming = interval(CALMING);
         calming.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 event = events.recv() => match event {
-                    Ok(event) => self.saw(&event, &feed, &mut said),
+                    Ok(event) => self.saw(&event, &feed, &watched, &mut said),
                     Err(RecvError::Lagged(missed)) => {
+                        watched.missed(missed);
                         tracing::warn!(missed, "the watch is behind and has missed requests; the audit log has them");
                     }
                     Err(RecvError::Closed) => return,
@@ -56,7 +58,7 @@ impl Watch {
         }
     }
 
-    fn saw(&self, event: &Event, feed: &Feed, said: &mut HashMap<Target, u8>) {
+    fn saw(&self, event: &Event, feed: &Feed, watched: &Watched, said: &mut HashMap<Target, u8>) {
         let Some(who) = &event.who else { return };
         let mut monitor = self.monitor();
         let alerts = monitor.saw(event);
@@ -64,8 +66,10 @@ impl Watch {
         for of in std::iter::once(principal).chain(who.sitting()) {
             self.say(monitor.score(&of, event.at), of, said);
         }
+        watched.keeps(monitor.len());
         drop(monitor);
         for alert in alerts {
+            watched.raised(alert.pattern);
             tracing::warn!(pattern = alert.pattern.as_str(), of = %alert.of, risk = alert.risk, "somebody's timeline went wrong");
             feed.raise(alert);
         }
@@ -121,7 +125,7 @@ impl Watch {
 const CALMING: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use countersign_core::{
         Call, Channel, Code, Finding, Format, Glimpse, Kind, Lease, Pattern, Principal, RequestId, Side,
         principal::{Method, PrincipalKind},
@@ -129,8 +133,8 @@ mod tests {
 
     use super::*;
 
-    fn refused(n: u64) -> Event {
-        let at = Timestamp(1_800_000_000_000_000 + n * 1_000_000);
+    /// A prompt of `subject` that was refused as an attack, unlike that of another `n`.
+    pub(crate) fn refused(subject: &str, n: u64, at: Timestamp) -> Event {
         let finding = Finding {
             kind: Kind::Extraction,
             rule: "test/test",
@@ -148,7 +152,7 @@ mod tests {
             from: None,
             who: Some(Arc::new(Principal {
                 tenant: "bank".into(),
-                subject: "mallory".into(),
+                subject: subject.into(),
                 kind: PrincipalKind::Person,
                 roles: Arc::new([]),
                 scopes: Arc::new([]),
@@ -184,8 +188,9 @@ mod tests {
         let (watch, feed) = (Watch::new(Arc::default()), Feed::default());
         let mut alerts = feed.alerts();
         let mut said = HashMap::new();
+        let refused = |n| refused("mallory", n, Timestamp(1_800_000_000_000_000 + n * 1_000_000));
         for n in 0..4 {
-            watch.saw(&refused(n), &feed, &mut said);
+            watch.saw(&refused(n), &feed, &Watched::default(), &mut said);
         }
         let of = Target::Principal("bank".into(), "mallory".into());
         let alert = alerts.try_recv().unwrap();
@@ -199,7 +204,7 @@ mod tests {
         assert!(said[&of] < score);
         watch.say_again(&mut said, last.plus(Duration::from_secs(300 * 86_400)));
         assert!(said.is_empty());
-        watch.saw(&refused(4), &feed, &mut said);
+        watch.saw(&refused(4), &feed, &Watched::default(), &mut said);
         assert!(watch.calm(&of) && watch.riskiest(9, last).iter().all(|shown| shown.of != of));
         assert!(!watch.calm(&Target::Everything));
     }

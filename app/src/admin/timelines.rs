@@ -158,3 +158,6 @@ fn one_of(ask: &Ask<'_>, of: &Target) -> Result<Reply, Refusal> {
 fn target(text: &str) -> Result<Target, Refusal> {
     text.parse().map_err(|_| malformed("`of` names nobody, as `principal:TENANT/SUBJECT` does"))
 }
+
+#[cfg(test)]
+mod tests;

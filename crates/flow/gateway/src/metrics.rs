@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use countersign_audit::record;
-use countersign_core::{Finding, Format, Timestamp};
+use countersign_core::{Finding, Format, Pattern, Timestamp};
 use countersign_identity::token::IssuerStatus;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -27,7 +27,21 @@ pub struct Metrics {
     issuer_fetches: Family<Fetched, Counter>,
     exported: Family<ByExport, Gauge>,
     export_behind: Family<ByExport, Gauge>,
+    watched: Watched,
     pub(crate) in_flight: Gauge,
+}
+
+/// What the watch counts. Clones count together.
+#[derive(Clone, Default)]
+pub struct Watched {
+    timelines: Gauge,
+    alerts: Family<ByPattern, Counter>,
+    missed: Counter,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ByPattern {
+    pattern: &'static str,
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -116,6 +130,11 @@ impl Metrics {
         let help = "Records under a checkpoint that an export's receiver has not taken yet";
         registry.register("export_behind_records", help, export_behind.clone());
         registry.register("issuer_fetches", "Fetches of issuers' keys, and how they ended", issuer_fetches.clone());
+        let watched = Watched::default();
+        registry.register("watch_timelines", "Timelines that the watch keeps", watched.timelines.clone());
+        registry.register("alerts", "Alerts of the watch, by pattern", watched.alerts.clone());
+        let help = "Requests that the watch has missed because it was behind";
+        registry.register("watch_missed_requests", help, watched.missed.clone());
         Self {
             registry,
             requests,
@@ -131,6 +150,7 @@ impl Metrics {
             issuer_fetches,
             exported,
             export_behind,
+            watched,
             in_flight,
         }
     }
@@ -175,6 +195,12 @@ impl Metrics {
         self.export_behind.get_or_create(&of).set(i64::try_from(behind).unwrap_or(i64::MAX));
     }
 
+    /// What the watch counts.
+    #[must_use]
+    pub fn watched(&self) -> Watched {
+        self.watched.clone()
+    }
+
     /// How the issuers' keys stand at `now`; of issuers that are gone nothing is said any more.
     pub(crate) fn issuers(&self, all: &[IssuerStatus], now: Timestamp) {
         for family in [&self.issuer_keys, &self.issuer_age, &self.issuer_usable] {
@@ -199,6 +225,23 @@ impl Metrics {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
+    }
+}
+
+impl Watched {
+    /// So many timelines are kept.
+    pub fn keeps(&self, timelines: usize) {
+        self.timelines.set(i64::try_from(timelines).unwrap_or(i64::MAX));
+    }
+
+    /// An alert was raised.
+    pub fn raised(&self, pattern: Pattern) {
+        self.alerts.get_or_create(&ByPattern { pattern: pattern.as_str() }).inc();
+    }
+
+    /// So many requests were over before it could look at them.
+    pub fn missed(&self, requests: u64) {
+        self.missed.inc_by(requests);
     }
 }
 
