@@ -1,9 +1,13 @@
 //! What holds where a detector is fooled, and how sure detectors are: what `check` and `doctor` say of a configuration's choices.
 
+use std::collections::BTreeSet;
+
 use countersign_guard::{Names, Points};
+use countersign_monitor::Limits;
+use countersign_playbook::Playbook;
 use countersign_prints::{Index, Shape};
 
-use crate::config::Config;
+use crate::{config::Config, playbooks::Chosen};
 
 /// One choice, and what to write for another one.
 pub(super) struct Choice {
@@ -118,5 +122,28 @@ pub(super) fn choices(config: &Config) -> Vec<Choice> {
         advice: None,
     }));
     all.extend(profiles);
+    all.extend(watch(&config.playbooks));
     all
 }
+
+/// How the watch stands, what follows from it, and whom playbooks would tell in vain.
+fn watch(Chosen { books, channels, .. }: &Chosen) -> Vec<Choice> {
+    let acting: Vec<&Playbook> = books.iter().filter(|book| book.acts).map(|book| &*book.playbook).collect();
+    let names: Vec<_> = acting.iter().map(|playbook| format!("`{}`", playbook.name)).collect();
+    let follows = if names.is_empty() { "no playbook acts".to_owned() } else { format!("{} act", names.join(", ")) };
+    let most = Limits::default().timelines;
+    let what = format!("at most {most} timelines are watched, in memory, and learned anew with each start; {follows}");
+    let told = acting.iter().flat_map(|playbook| playbook.channels().map(move |channel| (playbook, channel)));
+    let nobody = told.filter(|(_, channel)| channels.iter().all(|known| known.name != *channel));
+    // A playbook may tell a channel in several steps.
+    let nobody: BTreeSet<_> = nobody.map(|(playbook, channel)| (&playbook.name, channel)).collect();
+    let nobody = nobody.into_iter().map(|(name, channel)| Choice {
+        about: "playbook",
+        what: format!("`{name}` tells the channel `{channel}`, which is not there: nobody is told"),
+        advice: Some("write a `[[channel]]` of that name: docs/how-to/playbooks.md"),
+    });
+    [Choice { about: "watch", what, advice: None }].into_iter().chain(nobody).collect()
+}
+
+#[cfg(test)]
+mod tests;
