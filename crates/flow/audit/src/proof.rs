@@ -22,7 +22,7 @@ use data_encoding::BASE64;
 use crate::{
     AuditError, Checkpoint, Dir,
     merkle::{self, BadProof, Hash, leaf_hash},
-    note::{self, BadNote},
+    note::{self, BadNote, base64},
     publisher::CHECKPOINT,
     reader::{Reader, wanting},
     record::{BadEntry, Entry},
@@ -135,7 +135,7 @@ impl Proof {
             return Err(NotProved::Form);
         }
         let entry = lines.next().and_then(|line| line.strip_prefix("extra ")).ok_or(NotProved::Form)?;
-        let entry = BASE64.decode(entry.as_bytes()).map_err(|_| NotProved::Form)?;
+        let entry = base64(entry).ok_or(NotProved::Form)?;
         let index = number(lines.next(), "index ")?;
         Ok(Self { index, entry, hashes: hashes(lines)?, note: note.to_owned() })
     }
@@ -250,7 +250,7 @@ fn number(line: Option<&str>, name: &str) -> Result<u64, NotProved> {
 }
 
 fn hashes<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Vec<Hash>, NotProved> {
-    let hash = |line: &str| BASE64.decode(line.as_bytes()).ok()?.try_into().ok();
+    let hash = |line: &str| base64(line)?.try_into().ok();
     let hashes: Option<Vec<Hash>> = lines.take(MOST + 1).map(hash).collect();
     hashes.filter(|hashes| hashes.len() <= MOST).ok_or(NotProved::Form)
 }
