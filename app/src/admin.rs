@@ -35,6 +35,7 @@ pub(crate) use route::{Form, Gives, Param, Permit, Route, schema};
 
 mod access;
 pub(crate) mod ask;
+mod because;
 mod checkpoint;
 mod console;
 mod exchange;

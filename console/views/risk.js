@@ -16,8 +16,8 @@ export const Risk = () => {
     <${Alerts} />`;
 };
 
-const Because = ({ of, weigh }) => html`<ul>${of.map((reason) => html`<li>
-  <a href=${`#/requests/${reason.request}`}>${reason.what}</a> (${weigh(reason.weight).toFixed(1)})</li>`)}</ul>`;
+const Because = ({ of }) => html`<ul>${of.map((reason) => html`<li>
+  <a href=${`#/requests/${reason.request}`}>${reason.what}</a> (${reason.weight.toFixed(1)})</li>`)}</ul>`;
 
 const Runs = ({ note }) => {
   const { value, error, again } = useAsked("/admin/v1/runs?limit=50");
@@ -73,7 +73,7 @@ const Timelines = () => {
       ["Looks like", (one) => one.pattern || "-"],
       ["Requests", (one) => one.events],
       ["Last", (one) => html`<${Time} at=${one.last} whole />`],
-      ["Because", (one) => html`<${Because} of=${one.because} weigh=${(weight) => weight} />`],
+      ["Because", (one) => html`<${Because} of=${one.because} />`],
     ]} />`;
 };
 
@@ -87,7 +87,7 @@ const Alerts = () => {
       ["Looks like", (one) => one.pattern],
       ["Whose", (one) => one.of],
       ["Risk", (one) => one.risk],
-      ["Because", (one) => html`<${Because} of=${one.because} weigh=${(weight) => weight / 1000} />`],
+      ["Because", (one) => html`<${Because} of=${one.because} />`],
     ]} />
     <div class="bar"><button type="button" onClick=${again}>Again</button></div>`;
 };

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Ask, Gives, Permit, Reply, Route,
     ask::{malformed, new_id, nothing, unkept},
+    because::Because,
     page::{self, List},
     reply::JSON,
     schema,
@@ -99,19 +100,6 @@ struct Restraint {
     /// What the alert rests on that set the playbook off, the heaviest first; where one case is asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     because: Vec<Because>,
-}
-
-/// An event that an alert rests on.
-#[derive(JsonSchema, Serialize)]
-pub(crate) struct Because {
-    /// The request.
-    request: String,
-    /// When.
-    at: String,
-    /// What was unusual about it.
-    what: String,
-    /// How much it weighs, in thousandths of a nat of evidence.
-    weight: i32,
 }
 
 /// How a restraint stands.
@@ -258,13 +246,7 @@ pub(crate) fn members(of: &RestraintRecord) -> Members {
 
 /// The events behind an alert.
 pub(crate) fn because(told: &Told) -> Vec<Because> {
-    let because = told.because.iter().map(|because| Because {
-        request: because.request.clone(),
-        at: clock::rfc3339(Timestamp(because.at)),
-        what: because.what.clone(),
-        weight: because.weight,
-    });
-    because.collect()
+    told.because.iter().map(Because::from).collect()
 }
 
 impl Restraint {

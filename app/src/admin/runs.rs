@@ -12,9 +12,10 @@ use serde::{Deserialize, Serialize};
 use super::{
     Ask, Gives, Permit, Reply, Route,
     ask::{malformed, nothing, unkept},
+    because::Because,
     page::{self, List},
     reply::JSON,
-    restraints::{self, Because, Why, said},
+    restraints::{self, Why, said},
     schema,
 };
 use crate::clock;

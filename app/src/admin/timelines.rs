@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Ask, Gives, Param, Permit, Reply, Route,
     ask::{malformed, nothing},
+    because::Because,
     page::{self, List},
     reply::JSON,
     schema,
@@ -81,19 +82,6 @@ struct Timeline {
     because: Vec<Because>,
 }
 
-/// What one request says against it.
-#[derive(JsonSchema, Serialize)]
-struct Because {
-    /// The request.
-    request: String,
-    /// When it came, RFC 3339.
-    at: String,
-    /// What was unusual about it.
-    what: &'static str,
-    /// How much that weighs, in nats of evidence.
-    weight: f64,
-}
-
 /// Which timeline is harmless, and why.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -108,12 +96,6 @@ struct Calm {
 
 impl From<Shown> for Timeline {
     fn from(shown: Shown) -> Self {
-        let because = shown.risk.because.into_iter().map(|reason| Because {
-            request: reason.request.to_string(),
-            at: clock::rfc3339(reason.at),
-            what: reason.what,
-            weight: f64::from(reason.weight) / 1000.0,
-        });
         Self {
             of: shown.of.to_string(),
             tenant: shown.tenant.to_string(),
@@ -122,7 +104,7 @@ impl From<Shown> for Timeline {
             events: shown.events,
             risk: shown.risk.score,
             pattern: shown.pattern.map(|pattern| pattern.as_str()),
-            because: because.collect(),
+            because: shown.risk.because.iter().map(Because::from).collect(),
         }
     }
 }

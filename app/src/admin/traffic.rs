@@ -19,6 +19,7 @@ use tokio::time::{Duration, Instant, sleep_until, timeout};
 use super::{
     Ask, Gives, Param, Permit, Reply, Route,
     ask::{malformed, nothing},
+    because::Because,
     page::{self, List},
     proofs::beside,
     reply::JSON,
@@ -233,19 +234,6 @@ pub(crate) struct Alarm {
     because: Vec<Because>,
 }
 
-/// One event that an alert rests on.
-#[derive(JsonSchema, Serialize)]
-struct Because {
-    /// The request.
-    request: String,
-    /// When.
-    at: String,
-    /// What was unusual.
-    what: &'static str,
-    /// How much it weighs, in thousandths of a nat.
-    weight: i32,
-}
-
 fn list(ask: &Ask<'_>) -> Result<Reply, Refusal> {
     let (page, wanted) = (ask.page()?, wanted(ask)?);
     let before =
@@ -417,19 +405,13 @@ impl Seen {
 
 impl Alarm {
     pub(crate) fn of(alert: &Alert) -> Self {
-        let because = alert.because.iter().map(|reason| Because {
-            request: reason.request.to_string(),
-            at: clock::rfc3339(reason.at),
-            what: reason.what,
-            weight: reason.weight,
-        });
         Self {
             at: clock::rfc3339(alert.at),
             pattern: alert.pattern.as_str(),
             of: alert.of.to_string(),
             tenant: alert.tenant.clone(),
             risk: alert.risk,
-            because: because.collect(),
+            because: alert.because.iter().map(Because::from).collect(),
         }
     }
 }
