@@ -85,6 +85,22 @@ fn log_probabilities_do_not_pass() {
     assert_eq!(gateway.get("/v1/models", &key).status, 200);
 }
 
+#[test]
+fn a_request_for_log_probabilities_is_made_without_where_that_is_wanted() {
+    let upstream = Upstream::start(|_asked| Reply::json(200, &chat_answer("hello")));
+    let gateway = Plan::new().guard("strip_logprobs = true").target("openai", &upstream, &["m"]).write();
+    let key = gateway.key("alice", "staff");
+    let gateway = gateway.serve();
+    let mut ask = chat_ask("hi");
+    ask["logprobs"] = true.into();
+    ask["top_logprobs"] = 5.into();
+    let answer = gateway.post("/v1/chat/completions", &key, &ask);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let asked = upstream.seen();
+    assert!(asked.iter().all(|asked| asked.json()["logprobs"].is_null() && asked.json()["top_logprobs"].is_null()));
+    assert_eq!(asked.len(), 1);
+}
+
 /// Sends a request through a door; the status of the answer.
 fn exchange(gateway: &Deployment, door: &str, bytes: &[u8]) -> u16 {
     let mut client = match door {

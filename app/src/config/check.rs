@@ -193,6 +193,7 @@ impl Check<'_> {
 
     fn guard(&mut self, raw: &RawGuard) -> countersign_guard::Config {
         let mut config = super::unsaid();
+        config.strip_logprobs = raw.strip_logprobs;
         for host in &raw.link_hosts {
             config.link_hosts.extend(self.take(&host.span(), fields::host(host.get_ref())));
         }

@@ -343,6 +343,8 @@ pub(crate) struct RawGuard {
     /// Whether what the stand-ins of a conversation stand for is kept, sealed under its key in the audit log, so that those whom policy
     /// permits may have it revealed.
     pub(crate) values_kept: bool,
+    /// Whether a request for log probabilities goes on without asking for them. Otherwise it is refused; in answers they always are.
+    pub(crate) strip_logprobs: bool,
     /// Where the learned detector begins to report, as `countersign guard calibrate` found it on your own traffic.
     #[schemars(with = "Option<RawThresholds>")]
     pub(crate) thresholds: Option<Spanned<RawThresholds>>,

@@ -1,5 +1,6 @@
 //! Requests: what is asked for, and every string of it.
 
+mod logprobs;
 mod notice;
 
 use std::sync::Arc;
@@ -94,7 +95,7 @@ impl<'d> Top<'d> {
                 Word::N => top.answers[0] = Some(("n", value)),
                 Word::BestOf => top.answers[1] = Some(("best_of", value)),
                 Word::Logprobs | Word::TopLogprobs | Word::PromptLogprobs | Word::Include => {
-                    top.logprobs |= asks_logprobs(name, value);
+                    top.logprobs |= logprobs::asks(name, value);
                 }
                 _ => {}
             }
@@ -202,18 +203,6 @@ fn answers(top: &Top<'_>) -> Result<u64, WireError> {
         .filter(|p| p.kind() == Kind::Array)
         .map_or(1, |prompts| prompts.items().filter(|prompt| prompt.kind() != Kind::Number).count().max(1));
     Ok(each.saturating_mul(prompts as u64))
-}
-
-fn asks_logprobs(name: Word, value: Value<'_>) -> bool {
-    match value.kind() {
-        Kind::Null | Kind::False => false,
-        Kind::Array if name == Word::Include => {
-            value.items().filter_map(Value::as_str).any(|name| name.contains("logprobs"))
-        }
-        // `top_logprobs: 0` asks for none beyond what `logprobs` asks for.
-        Kind::Number => name == Word::Logprobs || value.raw() != "0",
-        _ => name != Word::Include,
-    }
 }
 
 fn bad<T>(path: impl Into<String>, what: &'static str) -> Result<T, WireError> {

@@ -13,7 +13,7 @@ use countersign_guard::Guard;
 use countersign_identity::{Identity, Presented, Strangers};
 use countersign_policy::{Administer, Stage as Policy, budget::Weight};
 use countersign_provider::{Provider, Upstream};
-use countersign_wire::{answer::Answer, ask::Ask};
+use countersign_wire::{WireError, answer::Answer, ask::Ask};
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Request, Response, Uri, header, request::Parts};
 use http_body::Body;
@@ -287,7 +287,11 @@ impl Gateway {
         let named = intake::conversation(&parts.headers)?;
         let body = intake::read(body, self.limits.wire.body, self.limits.body_time).await?;
         let bytes = body.len() as u64;
-        let ask = Ask::read(format, body, &self.limits.wire).map_err(|e| Refusal::new(e.code(), e.to_string()))?;
+        let unread = |e: WireError| Refusal::new(e.code(), e.to_string());
+        let mut ask = Ask::read(format, body, &self.limits.wire).map_err(unread)?;
+        if ask.logprobs && stages.guard.strips_logprobs() {
+            ask = ask.without_logprobs(format, &self.limits.wire).map_err(unread)?;
+        }
         let served = stages.provider.serves(&ask.call.model, format);
         ledger.asked(&ask.call, served);
         no_logprobs(ask.logprobs, Code::NotPermitted)?;

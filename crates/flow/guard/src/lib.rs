@@ -72,6 +72,8 @@ pub struct Config {
     pub doubts: Option<FalseAlarms>,
     /// Where names of people, places and organisations are looked for.
     pub names: Names,
+    /// Whether a request for log probabilities is made without them; otherwise it is refused.
+    pub strip_logprobs: bool,
 }
 
 /// How likely a text must be to be an attack before the learned detector reports it, 0 to 1, by who wrote it.
@@ -132,6 +134,7 @@ pub struct Guard {
     prompt: prompt::Prompt,
     answer: release::Answer,
     spotlight: Option<Spotlight>,
+    strip_logprobs: bool,
     vault: Option<Arc<dyn Vault>>,
 }
 
@@ -179,12 +182,13 @@ impl Guard {
     /// # Errors
     /// When the configuration holds a text that cannot be recognised or a threshold that means nothing.
     pub fn new(stamp: Stamp<stage::Screen>, config: Config) -> Result<Self, GuardError> {
-        let spotlight = config.spotlight;
+        let (spotlight, strip_logprobs) = (config.spotlight, config.strip_logprobs);
         Ok(Self {
             stamp,
             prompt: prompt::Prompt::new(&config)?,
             answer: release::Answer::new(&config)?,
             spotlight,
+            strip_logprobs,
             vault: None,
         })
     }
@@ -200,6 +204,12 @@ impl Guard {
     #[must_use]
     pub fn with_vault(self, vault: Arc<dyn Vault>) -> Self {
         Self { vault: Some(vault), ..self }
+    }
+
+    /// Whether a request for log probabilities is to be made without them; otherwise it is to be refused.
+    #[must_use]
+    pub const fn strips_logprobs(&self) -> bool {
+        self.strip_logprobs
     }
 
     /// Everything the detectors of one side find in `document`. Pure detection: nothing is judged and nothing is changed.

@@ -184,6 +184,39 @@ fn completions_and_embeddings_are_read() {
 }
 
 #[test]
+fn what_asks_for_probabilities_is_taken_out_and_nothing_else() {
+    let stripped = |format, body: &str| {
+        let read = ask(format, body).without_logprobs(format, &Limits::default()).unwrap();
+        assert!(!read.logprobs, "{body}");
+        String::from_utf8_lossy(read.document.bytes()).into_owned()
+    };
+    for (format, from, to) in [
+        (
+            Format::Chat,
+            r#"{"logprobs": true, "model":"m", "messages":[{"role":"user","content":"logprobs: true"}],"top_logprobs":5}"#,
+            r#"{"logprobs": null, "model":"m", "messages":[{"role":"user","content":"logprobs: true"}],"top_logprobs":null}"#,
+        ),
+        (
+            Format::Completions,
+            r#"{"model":"m","prompt":"a","logprobs":0,"prompt_logprobs":"all"}"#,
+            r#"{"model":"m","prompt":"a","logprobs":null,"prompt_logprobs":null}"#,
+        ),
+        (
+            Format::Responses,
+            r#"{"model":"m","input":"a","include":["a\"b", "message.output_text.logprobs" ,{"c":1}],"top_\u006cogprobs":2}"#,
+            r#"{"model":"m","input":"a","include":["a\"b",{"c":1}],"top_\u006cogprobs":null}"#,
+        ),
+        (
+            Format::Chat,
+            r#"{"model":"m","messages":[],"logprobs":false}"#,
+            r#"{"model":"m","messages":[],"logprobs":false}"#,
+        ),
+    ] {
+        assert_eq!(stripped(format, from), to);
+    }
+}
+
+#[test]
 fn what_the_format_needs_must_be_there() {
     for (format, body, path) in [
         (Format::Chat, "[]", "$"),

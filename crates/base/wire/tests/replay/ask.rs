@@ -21,6 +21,8 @@ pub(crate) fn check(data: &[u8]) {
     if let Ok(ask) = Ask::read(format, body.clone(), &limits) {
         replaced(&ask.document);
         marked(format, &ask);
+        let bare = ask.without_logprobs(format, &limits).expect("what asks for no probabilities is still a request");
+        assert!(!bare.logprobs && (ask.logprobs || bare.document.bytes() == ask.document.bytes()));
     }
     for shape in [Shape::Guard, Shape::Moderations, Shape::Analyze] {
         if let Ok(asked) = Inspect::read(shape, &body, &limits) {
