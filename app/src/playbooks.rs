@@ -4,7 +4,7 @@
 //! under the same name, which the store, the board and whoever is told know it by.
 
 use std::{
-    collections::HashSet,
+    collections::{HashSet, VecDeque},
     hash::{BuildHasher, RandomState},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -90,6 +90,8 @@ pub(crate) async fn watch(assembly: &Arc<Assembly>) {
     let work = Arc::new(Semaphore::new(AT_ONCE));
     let mut tick = interval(LOOK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // Alerts whose runs could not be kept yet.
+    let mut left = VecDeque::new();
     // Nobody else holds what an earlier life of the only node held.
     if !assembly.state().store().is_shared() {
         take_up(assembly, &crowd, &work, Timestamp::MAX).await;
@@ -97,18 +99,44 @@ pub(crate) async fn watch(assembly: &Arc<Assembly>) {
     loop {
         tokio::select! {
             alert = alerts.recv() => match alert {
-                Ok(alert) => match begin(assembly, &alert).await {
-                    Ok(runs) => runs.into_iter().for_each(|run| go_on(assembly, &crowd, &work, run)),
-                    Err(error) => tracing::error!(error = format!("{error:#}"), "an alert set no playbook off"),
-                },
+                Ok(alert) => {
+                    if left.len() == MOST_LEFT {
+                        left.pop_front();
+                        tracing::error!("an alert sets no playbook off: the store has been away for too long");
+                    }
+                    left.push_back(alert);
+                    set_off(assembly, &crowd, &work, &mut left).await;
+                }
                 Err(RecvError::Lagged(missed)) => tracing::error!(missed, "alerts came faster than playbooks are set off"),
                 Err(RecvError::Closed) => return,
             },
             event = events.recv() => if let Ok(event) = event {
                 crowd.lock().unwrap_or_else(PoisonError::into_inner).saw(&event);
             },
-            _ = tick.tick() => take_up(assembly, &crowd, &work, clock::now()).await,
+            _ = tick.tick() => {
+                set_off(assembly, &crowd, &work, &mut left).await;
+                take_up(assembly, &crowd, &work, clock::now()).await;
+            }
         }
+    }
+}
+
+/// Sets playbooks off, until nothing is left or the store cannot keep it; then what is left stays for later.
+async fn set_off(
+    assembly: &Arc<Assembly>,
+    crowd: &Arc<Mutex<Crowd>>,
+    work: &Arc<Semaphore>,
+    left: &mut VecDeque<Arc<Alert>>,
+) {
+    while let Some(alert) = left.front() {
+        match begin(assembly, alert).await {
+            Ok(runs) => runs.into_iter().for_each(|run| go_on(assembly, crowd, work, run)),
+            Err(error) => {
+                let error = format!("{error:#}");
+                return tracing::error!(error, left = left.len(), "alerts set no playbook off yet; it is tried again");
+            }
+        }
+        left.pop_front();
     }
 }
 
@@ -121,13 +149,12 @@ async fn take_up(assembly: &Arc<Assembly>, crowd: &Arc<Mutex<Crowd>>, work: &Arc
     }
 }
 
-/// Begins a run of each playbook that the alert sets off.
+/// Begins a run of each playbook that the alert sets off: of all of them, or of none.
 async fn begin(assembly: &Assembly, alert: &Alert) -> anyhow::Result<Vec<RunRecord>> {
-    let playbooks = assembly.playbooks();
-    let mut begun = Vec::new();
+    let (playbooks, now) = (assembly.playbooks(), clock::now());
+    let mut runs = Vec::new();
     for book in playbooks.chosen.books.iter().filter(|book| book.playbook.fits(alert)) {
-        let now = clock::now();
-        let run = RunRecord {
+        runs.push(RunRecord {
             id: new_id("run_", now).into(),
             slot: book.playbook.slot(&alert.of, alert.at),
             playbook: book.playbook.name.clone(),
@@ -138,19 +165,17 @@ async fn begin(assembly: &Assembly, alert: &Alert) -> anyhow::Result<Vec<RunReco
             standing: "running".into(),
             wants: 0,
             dry: !book.acts,
-        };
-        if assembly.state().store().begin_run(&run, now.plus(HELD), MOST_WAITING).await? {
-            tracing::warn!(
-                playbook = run.playbook,
-                target = run.target,
-                run = &*run.id,
-                dry = run.dry,
-                "a playbook is set off"
-            );
-            begun.push(run);
-        }
+        });
     }
-    Ok(begun)
+    if runs.is_empty() {
+        return Ok(runs);
+    }
+    let begun = assembly.state().store().begin_runs(&runs, now.plus(HELD), MOST_WAITING).await?;
+    runs.retain(|run| begun.contains(&run.id));
+    for RunRecord { playbook, target, id, dry, .. } in &runs {
+        tracing::warn!(playbook, target, run = &**id, dry, "a playbook is set off");
+    }
+    Ok(runs)
 }
 
 /// Drives a run beside everything else. One that cannot go on is taken up again when nobody holds it any more.
@@ -390,6 +415,8 @@ const HOUR: u64 = 3_600_000_000;
 const MOST_COUNTED: usize = 1_000_000;
 /// Runs that wait for people; past this, alerts set nothing off until somebody has decided.
 const MOST_WAITING: i64 = 1_000;
+/// Alerts that are kept while the store is away.
+const MOST_LEFT: usize = 16 * 1024;
 /// Runs that are driven at once.
 const AT_ONCE: usize = 8;
 /// Before each attempt to tell somebody.

@@ -151,7 +151,7 @@ async fn what_somebody_left_in_the_middle_is_gone_on_with_under_the_same_name() 
         wants: 0,
         dry: false,
     };
-    assert!(store.begin_run(&run, Timestamp(0), 9).await.unwrap());
+    assert_eq!(store.begin_runs(std::slice::from_ref(&run), Timestamp(0), 9).await.unwrap().len(), 1);
     let begun = StepRecord {
         step: step.clone(),
         target: told.of.clone(),

@@ -77,38 +77,49 @@ pub enum Begun {
 }
 
 impl Store {
-    /// Adds a run, held by whoever adds it until `held`; false when there is one of that slot, or as many wait as may.
+    /// Adds the runs that one alert sets off, all of them or none, held by whoever adds them until `held`. The ids of those that are new:
+    /// one of a slot that there is already is not, and nothing is where as many wait as may.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn begin_run(&self, run: &RunRecord, held: Timestamp, most_waiting: i64) -> Result<bool, StoreError> {
+    pub async fn begin_runs(
+        &self,
+        runs: &[RunRecord],
+        held: Timestamp,
+        most_waiting: i64,
+    ) -> Result<Vec<Arc<str>>, StoreError> {
         let mut transaction = self.change(PART).await?;
         let waiting: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM playbook_run WHERE standing = 'waiting'")
             .fetch_one(&mut *transaction)
             .await?;
         if waiting >= most_waiting {
-            return Ok(false);
+            return Ok(Vec::new());
         }
-        let added = sqlx::query(
-            "INSERT INTO playbook_run (id, slot, playbook, target, alert, began, step, standing, wants, dry, held) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (slot) DO NOTHING",
-        )
-        .bind(&*run.id)
-        .bind(&run.slot)
-        .bind(&run.playbook)
-        .bind(&run.target)
-        .bind(&run.alert)
-        .bind(to_sql(run.began))
-        .bind(&run.step)
-        .bind(&run.standing)
-        .bind(run.wants)
-        .bind(i64::from(run.dry))
-        .bind(to_sql(held))
-        .execute(&mut *transaction)
-        .await?
-        .rows_affected();
+        let mut begun = Vec::new();
+        for run in runs {
+            let added = sqlx::query(
+                "INSERT INTO playbook_run (id, slot, playbook, target, alert, began, step, standing, wants, dry, held) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (slot) DO NOTHING",
+            )
+            .bind(&*run.id)
+            .bind(&run.slot)
+            .bind(&run.playbook)
+            .bind(&run.target)
+            .bind(&run.alert)
+            .bind(to_sql(run.began))
+            .bind(&run.step)
+            .bind(&run.standing)
+            .bind(run.wants)
+            .bind(i64::from(run.dry))
+            .bind(to_sql(held))
+            .execute(&mut *transaction)
+            .await?;
+            if added.rows_affected() == 1 {
+                begun.push(run.id.clone());
+            }
+        }
         transaction.commit().await?;
-        Ok(added == 1)
+        Ok(begun)
     }
 
     /// Takes up to `limit` runs that go on and that nobody holds at `now`, and holds them until `until`.
@@ -388,15 +399,20 @@ mod tests {
         }
     }
 
+    async fn begin(store: &Store, runs: &[RunRecord], held: u64, most_waiting: i64) -> Vec<String> {
+        let begun = store.begin_runs(runs, Timestamp(held), most_waiting).await.unwrap();
+        begun.iter().map(ToString::to_string).collect()
+    }
+
     #[tokio::test]
     async fn a_run_begins_once_is_held_by_one_and_goes_on_with_another() {
         let (stores, _folder) = both().await;
         for store in stores {
             let one = run(1);
-            assert!(store.begin_run(&one, Timestamp(10), 9).await.unwrap());
-            assert!(
-                !store.begin_run(&RunRecord { id: "run_9".into(), ..one.clone() }, Timestamp(10), 9).await.unwrap()
-            );
+            assert_eq!(begin(&store, std::slice::from_ref(&one), 10, 9).await, ["run_1"]);
+            let again = RunRecord { id: "run_9".into(), ..one.clone() };
+            let other = RunRecord { standing: "done".into(), ..run(2) };
+            assert_eq!(begin(&store, &[again, other], 10, 9).await, ["run_2"], "what is there already is not begun");
             assert!(store.take_runs(Timestamp(9), Timestamp(20), 5).await.unwrap().is_empty(), "held");
             assert_eq!(store.take_runs(Timestamp(10), Timestamp(20), 5).await.unwrap(), std::slice::from_ref(&one));
             assert_eq!(store.begin_step("run_1", &step(&one), Timestamp(0), Some(1)).await.unwrap(), Begun::Go);
@@ -410,7 +426,7 @@ mod tests {
             assert_eq!(store.steps("run_1").await.unwrap(), [StepRecord { outcome: "laid".into(), ..step(&one) }]);
             assert!(store.move_run("run_1", "two", "done", 0, Timestamp(0)).await.unwrap());
             assert!(!store.move_run("run_1", "three", "running", 0, Timestamp(0)).await.unwrap());
-            assert_eq!(store.runs(None, 5).await.unwrap().len(), 1);
+            assert_eq!(store.runs(None, 5).await.unwrap().len(), 2);
         }
     }
 
@@ -419,32 +435,31 @@ mod tests {
         let (stores, _folder) = both().await;
         for store in stores {
             let (one, two) = (run(1), run(2));
-            assert!(store.begin_run(&one, Timestamp(0), 1).await.unwrap());
-            assert!(store.begin_run(&two, Timestamp(0), 1).await.unwrap());
-            let begin = async |run: &RunRecord, since, most| {
+            assert_eq!(begin(&store, &[one.clone(), two.clone()], 0, 1).await, ["run_1", "run_2"]);
+            let begin_step = async |run: &RunRecord, since, most| {
                 store.begin_step(&run.id, &step(run), Timestamp(since), most).await.unwrap()
             };
-            assert_eq!(begin(&one, 0, Some(1)).await, Begun::Go);
-            assert_eq!(begin(&two, 0, Some(1)).await, Begun::Over);
+            assert_eq!(begin_step(&one, 0, Some(1)).await, Begun::Go);
+            assert_eq!(begin_step(&two, 0, Some(1)).await, Begun::Over);
             assert!(store.move_run("run_2", "one", "waiting", 2, Timestamp(0)).await.unwrap());
-            assert!(!store.begin_run(&run(3), Timestamp(0), 1).await.unwrap(), "as many wait as may");
-            assert_eq!(begin(&two, 0, None).await, Begun::Stopped, "it waits");
+            assert!(begin(&store, &[run(3)], 0, 1).await.is_empty(), "as many wait as may");
+            assert_eq!(begin_step(&two, 0, None).await, Begun::Stopped, "it waits");
             let vote = |by: &str, approve| Vote { by: by.into(), approve, at: Timestamp(7), note: "yes".into() };
             assert_eq!(store.vote("run_2", &vote("bank/ann", true)).await.unwrap().unwrap().standing, "waiting");
             assert_eq!(store.vote("run_2", &vote("bank/ann", true)).await.unwrap(), None, "one person is one person");
             assert_eq!(store.vote("run_2", &vote("bank/ben", true)).await.unwrap().unwrap().standing, "running");
             assert_eq!(store.votes("run_2").await.unwrap().len(), 2);
-            assert_eq!(begin(&two, 0, None).await, Begun::Go);
+            assert_eq!(begin_step(&two, 0, None).await, Begun::Go);
 
             assert!(
                 store.stop_run("run_1", "undone").await.unwrap() && !store.stop_run("run_1", "undone").await.unwrap()
             );
-            assert_eq!(begin(&one, 0, None).await, Begun::Stopped, "undone in the middle of it");
-            assert!(store.begin_run(&run(4), Timestamp(0), 9).await.unwrap());
+            assert_eq!(begin_step(&one, 0, None).await, Begun::Stopped, "undone in the middle of it");
+            assert_eq!(begin(&store, &[run(4)], 0, 9).await.len(), 1);
             assert!(store.move_run("run_4", "one", "waiting", 1, Timestamp(0)).await.unwrap());
             assert_eq!(store.vote("run_4", &vote("bank/ann", false)).await.unwrap().unwrap().standing, "declined");
             assert_eq!(store.vote("run_4", &vote("bank/ben", true)).await.unwrap(), None);
-            assert_eq!(begin(&run(4), 0, None).await, Begun::Stopped);
+            assert_eq!(begin_step(&run(4), 0, None).await, Begun::Stopped);
         }
     }
 }
