@@ -20,6 +20,7 @@ use subjects::Subject;
 use upstream::Answer;
 
 mod adapt;
+mod audit;
 mod console;
 mod data;
 mod load;
@@ -29,6 +30,7 @@ mod subjects;
 mod upstream;
 
 pub(crate) use adapt::adapt;
+pub(crate) use audit::audit;
 pub(crate) use console::console;
 pub(crate) use data::data;
 pub(crate) use revocation::{Rounds, revocation};

@@ -71,6 +71,12 @@ enum Bench {
         #[arg(long)]
         only: Option<String>,
     },
+    /// How fast records become durable, signed and provable, side by side with SQLite
+    Audit {
+        /// Seconds for each line
+        #[arg(long, default_value_t = 5)]
+        seconds: u64,
+    },
     /// How long the console's lists and pages take with many requests at hand
     Console {
         /// How many
@@ -144,6 +150,7 @@ fn run() -> anyhow::Result<()> {
             bench::revocation(&bench::Rounds { rounds, streams, nodes, binary })
         }
         Task::Bench(Bench::Adapt { tries, seed }) => bench::adapt(tries, seed),
+        Task::Bench(Bench::Audit { seconds }) => bench::audit(seconds),
         Task::Bench(Bench::Console { requests }) => bench::console(requests),
         Task::Bench(Bench::Start { times, seconds }) => bench::start(times, seconds),
         Task::Bench(Bench::Data) => bench::data(),
