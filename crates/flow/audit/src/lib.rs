@@ -2,11 +2,13 @@
 //!
 //! It decides nothing, screens nothing and sends nothing.
 
+pub mod archive;
 mod audit;
 mod dir;
 mod find;
 mod frame;
 mod journal;
+pub mod keep;
 pub mod merkle;
 pub mod note;
 pub mod proof;

@@ -114,17 +114,7 @@ impl Tiles {
             let hashes = (count - count % WIDTH..count)
                 .map(|number| Ok(root_of(&load_hashes(dir, level - 1, number)?)))
                 .collect::<Result<Vec<_>, AuditError>>()?;
-            // Complete subtrees by falling size: the set bits of the width, highest first; lower levels come after.
-            let mut mine = Vec::new();
-            let mut rest = hashes.as_slice();
-            for bit in (0..8).rev().map(|b| 1_usize << b) {
-                if hashes.len() & bit != 0 {
-                    let (subtree, later) = rest.split_at(bit);
-                    mine.push(root_of(subtree));
-                    rest = later;
-                }
-            }
-            edge.splice(0..0, mine);
+            edge.splice(0..0, subtrees(&hashes));
             tiles.levels.push(hashes);
         }
         tiles.frontier = Frontier::from_edge(size, edge);
@@ -203,6 +193,21 @@ impl Tiles {
         }
         partial
     }
+}
+
+/// The roots of the complete subtrees over the hashes of a tile that is not full, by falling size: the set bits of its width, highest first.
+/// Those of lower levels come after.
+pub(crate) fn subtrees(hashes: &[Hash]) -> Vec<Hash> {
+    let mut roots = Vec::new();
+    let mut rest = hashes;
+    for bit in (0..8).rev().map(|bit| 1_usize << bit) {
+        if hashes.len() & bit != 0 {
+            let (subtree, later) = rest.split_at(bit);
+            roots.push(root_of(subtree));
+            rest = later;
+        }
+    }
+    roots
 }
 
 fn load_hashes(dir: &dyn Dir, level: u8, number: u64) -> Result<Vec<Hash>, AuditError> {
