@@ -1,6 +1,8 @@
 #![no_main]
 //! Playbooks: whatever a file holds, it is read wholly or refused, and what is read comes to an end.
 
+use std::collections::BTreeSet;
+
 use countersign_playbook::{Playbook, Told};
 use libfuzzer_sys::fuzz_target;
 
@@ -14,6 +16,14 @@ fuzz_target!(|text: &[u8]| {
             risk: 50,
             because: Vec::new(),
         };
-        assert!(playbook.plan(&told).len() <= 64);
+        let plan = playbook.plan(&told);
+        let apart: BTreeSet<_> = plan.iter().map(|planned| planned.id).collect();
+        assert!(plan.len() <= 64 && apart.len() == plan.len());
+        let (mut at, mut taken) = (playbook.start().to_owned(), 0);
+        while let Some(planned) = playbook.from(&at, &told) {
+            taken += 1;
+            at = planned.next.to_owned();
+        }
+        assert_eq!(taken, plan.len());
     }
 });

@@ -26,8 +26,9 @@ enum Operator {
     AtLeast,
 }
 
+/// What an alert says in words.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Field {
+pub(crate) enum Field {
     Pattern,
     Of,
     Tenant,
@@ -50,15 +51,32 @@ impl Condition {
         self.0.iter().all(|comparison| match comparison {
             Comparison::Risk(operator, figure) => operator.holds(of.risk.into(), *figure),
             Comparison::Reasons(operator, figure) => operator.holds(of.because.len() as u64, *figure),
-            Comparison::Text(field, equal, text) => {
-                let is = match field {
-                    Field::Pattern => &of.pattern,
-                    Field::Of => of.sort(),
-                    Field::Tenant => &of.tenant,
-                };
-                (is == text) == *equal
-            }
+            Comparison::Text(field, equal, text) => (field.of(of) == text) == *equal,
         })
+    }
+}
+
+impl Field {
+    /// Reads the name of a variable.
+    ///
+    /// # Errors
+    /// Which it is not.
+    pub(crate) fn read(variable: &str) -> Result<Self, String> {
+        match variable {
+            "__pattern__:value" => Ok(Self::Pattern),
+            "__of__:value" => Ok(Self::Of),
+            "__tenant__:value" => Ok(Self::Tenant),
+            _ => Err(format!("`{variable}` is none of the variables that an alert has")),
+        }
+    }
+
+    /// What it is in an alert.
+    pub(crate) fn of(self, told: &Told) -> &str {
+        match self {
+            Self::Pattern => &told.pattern,
+            Self::Of => told.sort(),
+            Self::Tenant => &told.tenant,
+        }
     }
 }
 
@@ -97,10 +115,7 @@ fn comparison(text: &str) -> Result<Comparison, String> {
     let field = match variable {
         "__risk__:value" => return Ok(Comparison::Risk(operator, figure()?)),
         "__reasons__:value" => return Ok(Comparison::Reasons(operator, figure()?)),
-        "__pattern__:value" => Field::Pattern,
-        "__of__:value" => Field::Of,
-        "__tenant__:value" => Field::Tenant,
-        _ => return Err(format!("`{variable}` is none of the variables that an alert has")),
+        _ => Field::read(variable)?,
     };
     let equal = match operator {
         Operator::Equal => true,

@@ -11,6 +11,7 @@ mod drive;
 mod playbook;
 mod raw;
 mod shipped;
+mod steps;
 mod told;
 
 pub use drive::{Begun, Reached, Run, World, drive};

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use countersign_core::{Alert, Measure, Pattern, Target, Timestamp};
 
 use crate::{
-    condition::Condition,
-    raw::{RawAct, RawPlaybook, RawStep, RawTrigger},
+    raw::{RawPlaybook, RawTrigger},
+    steps::Steps,
     told::Told,
 };
 
@@ -21,8 +21,7 @@ pub struct Playbook {
     pub description: String,
     /// What sets it off.
     pub trigger: Trigger,
-    start: String,
-    steps: BTreeMap<String, Step>,
+    steps: Steps,
 }
 
 /// What sets a playbook off.
@@ -57,14 +56,6 @@ pub enum Act {
     },
 }
 
-#[derive(Clone, Debug)]
-enum Step {
-    Pass { next: String },
-    Act { name: String, act: Act, next: String },
-    If { condition: Condition, yes: String, no: String },
-    End,
-}
-
 /// A step that a run comes to.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Planned<'a> {
@@ -74,7 +65,7 @@ pub struct Planned<'a> {
     pub name: &'a str,
     /// What it does.
     pub act: &'a Act,
-    /// The id of the step after it.
+    /// The id of the action after it, or of the step at which the run is over.
     pub next: &'a str,
 }
 
@@ -157,25 +148,13 @@ impl Playbook {
             return Err(wrong(format!("the one extension that is understood is `{EXTENSION}`, version 1.0.0")));
         }
         let trigger = only_ours(raw.playbook_extensions.0, "playbook_extensions")?;
-        let mut steps = BTreeMap::new();
-        if raw.workflow.0.len() > MOST_STEPS {
-            return Err(wrong(format!("a playbook has at most {MOST_STEPS} steps")));
-        }
-        for (id, step) in raw.workflow.0 {
-            let step = step_of(&id, step, |agent| agents.contains_key(agent))
-                .map_err(|what| wrong(format!("step `{id}`: {what}")))?;
-            steps.insert(id, step);
-        }
-        let playbook = Self {
+        Ok(Self {
             name: short(&name).ok_or_else(|| wrong("its name is not 1 to 60 letters, digits and spaces"))?,
             id,
             description,
             trigger: Trigger::of(trigger)?,
-            start: workflow_start,
-            steps,
-        };
-        playbook.comes_to_an_end()?;
-        Ok(playbook)
+            steps: Steps::read(workflow_start, raw.workflow.0, |agent| agents.contains_key(agent))?,
+        })
     }
 
     /// Whether an alert sets it off.
@@ -197,13 +176,13 @@ impl Playbook {
     /// The step that it begins with.
     #[must_use]
     pub fn start(&self) -> &str {
-        &self.start
+        self.steps.start()
     }
 
     /// The channels that it tells people by.
     pub fn channels(&self) -> impl Iterator<Item = &str> {
-        self.steps.values().filter_map(|step| match step {
-            Step::Act { act: Act::Notify { channel }, .. } => Some(channel.as_str()),
+        self.steps.acts().filter_map(|act| match act {
+            Act::Notify { channel } => Some(channel.as_str()),
             _ => None,
         })
     }
@@ -211,70 +190,16 @@ impl Playbook {
     /// The next thing to be done from a step on; none when it is over, or there is no such step any more.
     #[must_use]
     pub fn from<'a>(&'a self, step: &str, told: &Told) -> Option<Planned<'a>> {
-        let mut at = step;
-        // Every path is shorter than that, or the playbook would not have been read.
-        for _ in 0..=self.steps.len() {
-            let (id, step) = self.steps.get_key_value(at)?;
-            at = match step {
-                Step::Pass { next } => next,
-                Step::If { condition, yes, no } => {
-                    if condition.holds(told) {
-                        yes
-                    } else {
-                        no
-                    }
-                }
-                Step::Act { name, act, next } => return Some(Planned { id, name, act, next }),
-                Step::End => return None,
-            };
-        }
-        None
+        let all = self.plan(told);
+        let at = if step == self.start() { 0 } else { all.iter().position(|planned| planned.id == step)? };
+        all.into_iter().nth(at)
     }
 
-    /// Everything that it would do about an alert, in order.
+    /// Everything that it would do about an alert, in order. What conditions read stays as it is while a run goes on, so this is known
+    /// beforehand, and stays the same through whatever interrupts the run.
     #[must_use]
     pub fn plan<'a>(&'a self, told: &Told) -> Vec<Planned<'a>> {
-        let mut all = Vec::new();
-        let mut at = self.from(&self.start, told);
-        while let Some(planned) = at {
-            at = self.from(planned.next, told);
-            all.push(planned);
-        }
-        all
-    }
-
-    /// Every step named is there, every step there is reached, and no path comes back to where it was.
-    fn comes_to_an_end(&self) -> Result<(), Fault> {
-        if !matches!(self.steps.get(&self.start), Some(Step::Pass { .. })) {
-            return Err(wrong(format!("`workflow_start` names `{}`, which is no start step", self.start)));
-        }
-        let mut reached = BTreeMap::new();
-        self.walk(&self.start, &mut reached)?;
-        match self.steps.keys().find(|id| !reached.contains_key(id.as_str())) {
-            Some(id) => Err(wrong(format!("step `{id}` is never reached"))),
-            None => Ok(()),
-        }
-    }
-
-    /// `reached` says of each step whether the walk has left it again. No deeper than there are steps, which are few.
-    fn walk<'a>(&'a self, id: &'a str, reached: &mut BTreeMap<&'a str, bool>) -> Result<(), Fault> {
-        match reached.get(id) {
-            Some(true) => return Ok(()),
-            Some(false) => return Err(wrong(format!("step `{id}` leads back to itself"))),
-            None => {}
-        }
-        let step = self.steps.get(id).ok_or_else(|| wrong(format!("step `{id}` is named and not there")))?;
-        reached.insert(id, false);
-        match step {
-            Step::Pass { next } | Step::Act { next, .. } => self.walk(next, reached)?,
-            Step::If { yes, no, .. } => {
-                self.walk(yes, reached)?;
-                self.walk(no, reached)?;
-            }
-            Step::End => {}
-        }
-        reached.insert(id, true);
-        Ok(())
+        self.steps.way(told)
     }
 }
 
@@ -298,50 +223,14 @@ impl Trigger {
     }
 }
 
-fn step_of(id: &str, raw: RawStep, is_agent: impl Fn(&str) -> bool) -> Result<Step, String> {
-    let is = |kind: &str| {
-        if is_id(id, kind) { Ok(()) } else { Err(format!("its id does not begin with `{kind}--`, or ends in no UUID")) }
-    };
-    match raw {
-        RawStep::Start { on_completion, .. } => is("start").map(|()| Step::Pass { next: on_completion }),
-        RawStep::End { .. } => is("end").map(|()| Step::End),
-        RawStep::IfCondition { condition, on_true, on_false, .. } => {
-            is("if-condition")?;
-            Ok(Step::If { condition: Condition::read(&condition)?, yes: on_true, no: on_false })
-        }
-        RawStep::Action { name, commands, agent, on_completion, step_extensions, .. } => {
-            is("action")?;
-            if !is_agent(&agent) {
-                return Err(format!("agent `{agent}` is not defined"));
-            }
-            let [command] = commands.as_slice() else { return Err("an action has one command".to_owned()) };
-            if command.kind != COMMAND {
-                return Err(format!(
-                    "commands of type `{}` are not executed; the one that is is `{COMMAND}`",
-                    command.kind
-                ));
-            }
-            let act = match only_ours(step_extensions.0, "step_extensions").map_err(|fault| fault.what)? {
-                RawAct::Restrain { measure, minutes } => Act::Restrain {
-                    measure: measure.parse().map_err(|error| format!("measure `{measure}`: {error}"))?,
-                    span: self::minutes(minutes)?,
-                },
-                RawAct::Revoke {} => Act::Revoke,
-                RawAct::Notify { channel } => Act::Notify { channel },
-            };
-            Ok(Step::Act { name, act, next: on_completion })
-        }
-    }
-}
-
-fn only_ours<V>(mut all: BTreeMap<String, V>, place: &str) -> Result<V, Fault> {
+pub(crate) fn only_ours<V>(mut all: BTreeMap<String, V>, place: &str) -> Result<V, Fault> {
     match (all.remove(EXTENSION), all.is_empty()) {
         (Some(ours), true) => Ok(ours),
         _ => Err(wrong(format!("`{place}` holds `{EXTENSION}` and nothing else"))),
     }
 }
 
-fn minutes(figure: u32) -> Result<Duration, String> {
+pub(crate) fn minutes(figure: u32) -> Result<Duration, String> {
     match figure {
         1..=MOST_MINUTES => Ok(Duration::from_secs(u64::from(figure) * 60)),
         _ => Err(format!("minutes are 1 to {MOST_MINUTES}")),
@@ -353,7 +242,7 @@ fn of_kind(id: &str, kind: &str) -> Result<(), Fault> {
 }
 
 /// Whether it is the kind, two dashes and a UUID.
-fn is_id(id: &str, kind: &str) -> bool {
+pub(crate) fn is_id(id: &str, kind: &str) -> bool {
     let Some(uuid) = id.strip_prefix(kind).and_then(|rest| rest.strip_prefix("--")) else { return false };
     let parts: Vec<_> = uuid.split('-').collect();
     let lengths = parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12]);
@@ -372,7 +261,7 @@ fn short(name: &str) -> Option<String> {
     (plain && (1..=60).contains(&name.len())).then(|| name.to_ascii_lowercase().replace(' ', "-"))
 }
 
-fn wrong(what: impl Into<String>) -> Fault {
+pub(crate) fn wrong(what: impl Into<String>) -> Fault {
     Fault { line: None, what: what.into() }
 }
 
@@ -383,12 +272,9 @@ fn without_place(text: &str) -> String {
 
 /// Names our extension to CACAO.
 const EXTENSION: &str = "extension-definition--8f2d4c1e-6b3a-4f57-9c20-5d1e7a9b3c64";
-/// The type of our commands. What a command does stands in the extension of its step: CACAO's schema leaves a command no place for it.
-const COMMAND: &str = "x-countersign";
 const SORTS: &[&str] = &["session", "principal", "client", "tenant"];
 const LONGEST: usize = 256 << 10;
-const MOST_STEPS: usize = 64;
 const MOST_MINUTES: u32 = 30 * 24 * 60;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

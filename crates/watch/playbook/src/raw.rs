@@ -64,7 +64,21 @@ pub(crate) enum RawStep {
         _name: String,
         condition: String,
         on_true: String,
-        on_false: String,
+        on_false: Option<String>,
+        on_completion: Option<String>,
+    },
+    SwitchCondition {
+        #[serde(default, rename = "name")]
+        _name: String,
+        switch: String,
+        cases: Unique<String>,
+        on_completion: Option<String>,
+    },
+    Parallel {
+        #[serde(default, rename = "name")]
+        _name: String,
+        next_steps: Vec<String>,
+        on_completion: Option<String>,
     },
     End {
         #[serde(default, rename = "name")]

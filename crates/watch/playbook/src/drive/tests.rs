@@ -119,7 +119,7 @@ fn run(playbook: &Playbook, of: &str, number: usize) -> Run {
 
 #[test]
 fn a_run_that_is_killed_at_any_write_takes_each_step_exactly_once() {
-    for playbook in shipped() {
+    for playbook in shipped().into_iter().chain([crate::playbook::tests::forks()]) {
         let whole = Simulated::new(None);
         let run = run(&playbook, "session:okta/s1", 1);
         assert_eq!(at_once(drive(&whole, &playbook, run.clone())).unwrap(), Reached::End);

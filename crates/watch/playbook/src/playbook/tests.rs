@@ -34,9 +34,9 @@ fn every_shipped_playbook_is_read_and_named_as_its_file() {
     }
 }
 
-#[test]
+/// The published schemas of CACAO; none where they are not at hand, which is allowed outside CI alone.
 #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-fn playbooks_hold_by_the_schemas_of_cacao() {
+fn cacao() -> Option<jsonschema::Validator> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/vectors/cacao/schemas");
     let mut files = Vec::new();
     let mut folders = vec![folder.clone()];
@@ -48,7 +48,7 @@ fn playbooks_hold_by_the_schemas_of_cacao() {
     if files.is_empty() {
         assert!(env::var_os("CI").is_none(), "the schemas of CACAO are not there");
         eprintln!("SKIPPED: the schemas of CACAO are not in {}", folder.display());
-        return;
+        return None;
     }
     let schema = |path: &Path| serde_json::from_str::<Value>(&fs::read_to_string(path).unwrap()).unwrap();
     let resources = files.iter().filter(|path| path.extension().is_some_and(|e| e == "json")).map(|path| {
@@ -56,9 +56,14 @@ fn playbooks_hold_by_the_schemas_of_cacao() {
         (schema["$id"].as_str().unwrap().to_owned(), jsonschema::Resource::from_contents(schema))
     });
     let registry = jsonschema::Registry::new().extend(resources).unwrap().prepare().unwrap();
-    let validator =
-        jsonschema::options().with_registry(&registry).build(&schema(&folder.join("playbook.json"))).unwrap();
-    for (name, text) in SHIPPED {
+    Some(jsonschema::options().with_registry(&registry).build(&schema(&folder.join("playbook.json"))).unwrap())
+}
+
+#[test]
+fn playbooks_hold_by_the_schemas_of_cacao() {
+    let Some(validator) = cacao() else { return };
+    let branching = forked(|_| {}).to_string();
+    for (name, text) in SHIPPED.iter().copied().chain([("forked", branching.as_str())]) {
         let value: Value = serde_json::from_str(text).unwrap();
         let errors: Vec<_> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
         assert!(errors.is_empty(), "{name}: {errors:?}");
@@ -66,6 +71,114 @@ fn playbooks_hold_by_the_schemas_of_cacao() {
     let mut broken: Value = serde_json::from_str(text("canary-tripped")).unwrap();
     broken["workflow_start"] = json!("start");
     assert!(!validator.is_valid(&broken), "the schemas are looked at");
+}
+
+/// `kind`, and a UUID that begins with the number.
+fn id(kind: &str, number: u32) -> String {
+    format!("{kind}--{number:08}-0000-4000-8000-000000000000")
+}
+
+/// That one, as it is read.
+pub(crate) fn forks() -> Playbook {
+    read(&forked(|_| {})).unwrap()
+}
+
+/// A playbook that forks in every way that there is: parallel (a switch; an action), then an if, then an action. Its steps are changed.
+fn forked(change: impl Fn(&mut Value)) -> Value {
+    let mut value: Value = serde_json::from_str(text("canary-tripped")).unwrap();
+    let agent = value["agent_definitions"].as_object().unwrap().keys().next().unwrap().clone();
+    let action = |channel: &str, next: String| {
+        json!({
+            "type": "action", "name": channel, "commands": [{ "type": "x-countersign" }], "agent": agent,
+            "on_completion": next, "step_extensions": { EXTENSION: { "do": "notify", "channel": channel } }
+        })
+    };
+    value["workflow_start"] = json!(id("start", 1));
+    value["workflow"] = json!({
+        id("start", 1): { "type": "start", "on_completion": id("parallel", 2) },
+        id("parallel", 2): {
+            "type": "parallel", "next_steps": [id("switch-condition", 3), id("action", 4)],
+            "on_completion": id("if-condition", 5)
+        },
+        id("switch-condition", 3): {
+            "type": "switch-condition", "switch": "__of__:value",
+            "cases": { "session": id("action", 6), "default": id("action", 7) }, "on_completion": id("action", 8)
+        },
+        id("action", 4): action("second", id("end", 14)),
+        id("if-condition", 5): {
+            "type": "if-condition", "condition": "__risk__:value >= 80", "on_true": id("action", 9),
+            "on_completion": id("action", 10)
+        },
+        id("action", 6): action("session", id("end", 16)),
+        id("action", 7): action("other", id("end", 17)),
+        id("action", 8): action("first", id("end", 18)),
+        id("action", 9): action("grave", id("end", 19)),
+        id("action", 10): action("last", id("end", 20)),
+        id("end", 14): { "type": "end" }, id("end", 16): { "type": "end" }, id("end", 17): { "type": "end" },
+        id("end", 18): { "type": "end" }, id("end", 19): { "type": "end" }, id("end", 20): { "type": "end" }
+    });
+    change(&mut value["workflow"]);
+    value
+}
+
+fn read(value: &Value) -> Result<Playbook, Fault> {
+    Playbook::read(value.to_string().as_bytes())
+}
+
+#[test]
+fn branches_are_gone_through_one_after_the_other_and_each_step_once() {
+    let playbook = forks();
+    for (of, risk, wanted) in [
+        ("session:okta/s1", 90, vec!["session", "first", "second", "grave", "last"]),
+        ("tenant:bank", 79, vec!["other", "first", "second", "last"]),
+    ] {
+        let told = Told::from(&alert(Pattern::CanaryTripped, of, risk));
+        let plan = playbook.plan(&told);
+        assert_eq!(plan.iter().map(|planned| planned.name).collect::<Vec<_>>(), wanted);
+        // Step by step it is the same, and it ends with the last.
+        let (mut at, mut names) = (playbook.start().to_owned(), Vec::new());
+        while let Some(planned) = playbook.from(&at, &told) {
+            names.push(planned.name);
+            at = planned.next.to_owned();
+        }
+        assert_eq!((names, at), (wanted, id("end", 20)));
+    }
+    // Without a case that fits, what comes after is next.
+    let bare = read(&forked(|steps| {
+        steps[id("switch-condition", 3)]["cases"] = json!({ "client": id("action", 6), "session": id("action", 7) });
+    }));
+    let told = Told::from(&alert(Pattern::CanaryTripped, "tenant:bank", 10));
+    assert_eq!(bare.unwrap().plan(&told)[0].name, "first");
+}
+
+#[test]
+fn a_fork_that_would_take_a_step_twice_is_refused() {
+    type Change = fn(&mut Value);
+    let cases: &[(Change, &str)] = &[
+        (|s| s[id("action", 4)]["on_completion"] = json!(id("end", 18)), "lead to `end--"),
+        (|s| s[id("parallel", 2)]["next_steps"] = json!([id("action", 4), id("action", 4)]), "lead to `action--"),
+        (|s| s[id("parallel", 2)]["on_completion"] = json!(id("action", 4)), "lead to `action--"),
+        (|s| s[id("action", 9)]["on_completion"] = json!(id("action", 10)), "lead to `action--"),
+        (|s| s[id("action", 8)]["on_completion"] = json!(id("switch-condition", 3)), "back to itself"),
+        (|s| s[id("action", 4)]["on_completion"] = json!(id("parallel", 2)), "back to itself"),
+        (|s| s[id("parallel", 2)]["next_steps"] = json!([id("action", 4)]), "two branches"),
+        (|s| s[id("switch-condition", 3)]["cases"] = json!({}), "no cases"),
+        (|s| s[id("switch-condition", 3)]["switch"] = json!("__prompt__:value"), "none of the variables"),
+        (|s| s[id("if-condition", 5)]["on_failure"] = json!(id("end", 19)), "on_failure"),
+        (|s| s[id("if-condition", 5)]["type"] = json!("while-condition"), "while-condition"),
+        (
+            |s| {
+                let twin = "action--00000008-0000-4000-8000-000000000001";
+                s[twin] = s[id("action", 9)].clone();
+                s[id("if-condition", 5)]["on_false"] = json!(twin);
+            },
+            "same eight digits",
+        ),
+    ];
+    for (change, says) in cases {
+        let fault = read(&forked(change)).unwrap_err();
+        assert!(fault.to_string().contains(says), "{fault} does not say {says}");
+    }
 }
 
 #[test]
