@@ -30,6 +30,7 @@ use crate::{
 };
 use client::{Client, Heard};
 use plants::Plants;
+use proof::Proof;
 use report::{Aside, Cut, Report, Seen};
 use script::{Exchange, Key};
 
@@ -38,6 +39,7 @@ mod client;
 mod decode;
 mod mind;
 mod plants;
+mod proof;
 mod report;
 mod script;
 
@@ -88,8 +90,8 @@ async fn demonstrate(args: &Demo) -> anyhow::Result<ExitCode> {
     let aside = set_aside(&mut guarded, &visitor, customer).await?;
     progress.finish_and_clear();
 
-    let audit = running.verify_audit()?;
-    let report = Report::new(&seen, &Plants::new(), cut, aside, audit);
+    let proof = Proof::of(running.state(), &folder.path().join("altered"))?;
+    let report = Report::new(&seen, &Plants::new(), cut, aside, proof);
     match args.format {
         Output::Json => cmd::json(&report.json()),
         Output::Text => term::say(report.text()),

@@ -29,4 +29,5 @@ fn the_demo_shows_attacks_that_succeed_without_the_gateway_and_fail_with_it() {
     assert!(report["revocation"]["cut"] == true && report["revocation"]["refused_next"] == true, "{report:#}");
     assert!(report["quarantine"]["after"].is_u64() && report["quarantine"]["others_served"] == true, "{report:#}");
     assert_eq!(report["audit"]["verified"], true);
+    assert!(count("/altered_copy/found_at_record") < count("/audit/records"), "{report:#}");
 }

@@ -16,7 +16,7 @@ use crate::{
     bind::bind,
     cli::WithConfig,
     clock,
-    cmd::{self, Failure, audit},
+    cmd::{self, Failure},
     config::Config,
     reload::{self, Opened},
     state::State,
@@ -107,13 +107,9 @@ impl Running {
         Ok(())
     }
 
-    /// Verifies the audit log as it stands: how many records hold, or what is wrong.
-    pub(crate) fn verify_audit(&self) -> anyhow::Result<Result<u64, String>> {
-        let report = audit::verify_own(self.assembly.state(), None, None)?;
-        Ok(match report.damage.first() {
-            None => Ok(report.held),
-            Some(damage) => Err(damage.what.clone()),
-        })
+    /// Whose state it serves.
+    pub(crate) fn state(&self) -> &State {
+        self.assembly.state()
     }
 
     /// Waits until it can serve no more as it should: a listener or the watch over keys has ended by itself, which is a defect.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{
     client::Heard,
     plants::Plants,
+    proof::Proof,
     script::{Exchange, Kind},
 };
 
@@ -60,11 +61,11 @@ pub(super) struct Report {
     latency: (i64, i64),
     cut: Cut,
     aside: Aside,
-    audit: Result<u64, String>,
+    proof: Proof,
 }
 
 impl Report {
-    pub(super) fn new(seen: &[Seen], plants: &Plants, cut: Cut, aside: Aside, audit: Result<u64, String>) -> Self {
+    pub(super) fn new(seen: &[Seen], plants: &Plants, cut: Cut, aside: Aside, proof: Proof) -> Self {
         let mut families: BTreeMap<String, Tally> = BTreeMap::new();
         let mut attacks = Tally::default();
         let (mut ordinary, mut look_alike) = ((0, 0), (0, 0));
@@ -100,12 +101,13 @@ impl Report {
         let passed = seen.iter().filter(|s| s.exchange.kind != Kind::Attack && s.with.0.status == 200);
         let (mut direct, mut guarded): (Vec<_>, Vec<_>) = passed.map(|s| (s.without.1, s.with.1)).unzip();
         let latency = (added(&mut direct, &mut guarded, 50), added(&mut direct, &mut guarded, 95));
-        Self { families, attacks, ordinary, look_alike, read, disturbed, leaked, latency, cut, aside, audit }
+        Self { families, attacks, ordinary, look_alike, read, disturbed, leaked, latency, cut, aside, proof }
     }
 
     /// Whether the demo shows what it is meant to show.
     pub(super) fn holds(&self) -> bool {
-        self.audit.is_ok()
+        self.proof.log.is_ok()
+            && self.proof.altered.is_some()
             && self.attacks.with * 10 < self.attacks.without
             && self.cut.said
             && self.cut.refused
@@ -130,10 +132,11 @@ impl Report {
             "added_latency_us": {"p50": self.latency.0, "p95": self.latency.1},
             "revocation": {"us_to_last_byte": self.cut.within.as_micros() as u64, "cut": self.cut.said, "refused_next": self.cut.refused},
             "quarantine": {"after": self.aside.after, "others_served": self.aside.others},
-            "audit": match &self.audit {
+            "audit": match &self.proof.log {
                 Ok(records) => json!({"verified": true, "records": records}),
                 Err(why) => json!({"verified": false, "why": why}),
             },
+            "altered_copy": {"found_at_record": self.proof.altered},
         })
     }
 
@@ -200,11 +203,17 @@ impl Report {
             )?,
             None => writeln!(out, "  a visitor who kept at it                        GOES ON; {others}")?,
         }
-        match &self.audit {
+        match &self.proof.log {
             Ok(records) => {
                 writeln!(out, "  audit log                                       verified, {records} records")?
             }
             Err(why) => writeln!(out, "  audit log                                       DOES NOT VERIFY: {why}")?,
+        }
+        match self.proof.altered {
+            Some(record) => {
+                writeln!(out, "  a copy of the log with one bit turned           found out, at record {record}")?
+            }
+            None => writeln!(out, "  a copy of the log with one bit turned           TAKEN FOR WHOLE")?,
         }
         for (label, list) in [("got through", &self.leaked), ("disturbed", &self.disturbed)] {
             for line in list {
