@@ -74,7 +74,7 @@ pub(crate) fn tell(shown: &Shown) -> Vec<Step> {
         Record::Changed(r) => {
             stage("changed", format!("{} {}{}", r.action, r.what, crate::cmd::audit::changes(r)));
         }
-        Record::Opened(_) | Record::Strangers(_) | Record::Gap(_) => {}
+        Record::Opened(_) | Record::Strangers(_) | Record::Gap(_) | Record::GivenUp(_) => {}
     }
     steps
 }
@@ -110,5 +110,6 @@ const fn at(record: &Record) -> u64 {
         Record::Changed(r) => r.at,
         Record::Strangers(r) => r.last,
         Record::Gap(r) => r.until,
+        Record::GivenUp(r) => r.at,
     }
 }

@@ -196,6 +196,14 @@ fn line(index: u64, record: &Record) {
             r.refused,
             r.outcomes,
         )),
+        Record::GivenUp(r) => term::say(format_args!(
+            "{index} {} {} records of before {} given up: older than {} days; {} holds stood",
+            at(r.at),
+            r.now.iter().map(|[from, until]| until.saturating_sub(*from)).sum::<u64>(),
+            at(r.before),
+            r.keep_days,
+            r.holds.len(),
+        )),
     }
 }
 
@@ -235,6 +243,14 @@ fn conclude(report: &Report) -> anyhow::Result<ExitCode> {
             "verified: {} records hold, {size} under the signed checkpoint, {} after it",
             report.held, report.unsigned
         ));
+        if let Some((index, giving)) = &report.giving {
+            term::say(format_args!(
+                "{} records were given up: kept for {} days, of before {}; record {index} says so",
+                report.given_up,
+                giving.keep_days,
+                clock::rfc3339(Timestamp(giving.before)),
+            ));
+        }
         if report.forgotten > 0 {
             term::say(format_args!("{} texts are of somebody who was forgotten", report.forgotten));
         }

@@ -92,7 +92,7 @@ const fn findings(record: &Record) -> Option<&Findings> {
         Record::Outcome(r) => Some(&r.findings),
         Record::Refused(r) => Some(&r.findings),
         Record::Answered(r) => Some(&r.findings),
-        Record::Opened(_) | Record::Changed(_) | Record::Strangers(_) | Record::Gap(_) => None,
+        Record::Opened(_) | Record::Changed(_) | Record::Strangers(_) | Record::Gap(_) | Record::GivenUp(_) => None,
     }
 }
 

@@ -84,7 +84,7 @@ impl Rows {
                 self.done.push(row);
             }
             Record::Opened(_) => self.before = self.done.len(),
-            Record::Changed(_) | Record::Strangers(_) | Record::Gap(_) => {}
+            Record::Changed(_) | Record::Strangers(_) | Record::Gap(_) | Record::GivenUp(_) => {}
         }
     }
 }

@@ -76,6 +76,11 @@ pub(super) fn line(log: &str, index: u64, leaf: Hash, record: &Record) -> Line {
             line.reason = Some(r.cause.clone());
             line.found = r.refused.saturating_add(r.outcomes);
         }
+        Record::GivenUp(r) => {
+            line.what = What::GivenUp;
+            line.reason = Some(format!("older than {} days", r.keep_days));
+            line.found = r.now.iter().map(|[from, until]| until.saturating_sub(*from)).sum();
+        }
     }
     line
 }

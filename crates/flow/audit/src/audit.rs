@@ -225,6 +225,15 @@ impl Audit {
         self.put(&Record::Strangers(strangers)).await
     }
 
+    /// Records that records are about to be given up; resolves to its index when that is on disk. [`crate::keep::carry_out`] does it, once
+    /// a checkpoint covers that index.
+    ///
+    /// # Errors
+    /// As [`Audit::intend`].
+    pub async fn given_up(&self, given: record::GivenUp) -> Result<u64, Refusal> {
+        self.queue.push(item(&Record::GivenUp(given), Vec::new())?, Haste::Now)?.await
+    }
+
     /// Records how a request ended. It is on its way when this returns; await the result to know that it is on disk.
     pub fn settle(&self, outcome: Outcome) -> Settled {
         let ack = self.outcome(outcome).and_then(|item| self.queue.push(item, Haste::Soon));
@@ -419,7 +428,7 @@ impl Ready {
             Err(cause) => return Err(AuditError::Directory(cause)),
         };
         let size = signed.as_ref().map_or(0, |s| s.size);
-        let settled = journal::settled(dir)?;
+        let mut settled = journal::settled(dir)?;
 
         // A crash may have taken any tile that was not settled: all of them are made again, whatever is there.
         let from = settled.min(size) / WIDTH * WIDTH;
@@ -456,7 +465,12 @@ impl Ready {
         let at = micros(clock.now());
         let opened = Record::Opened(Opened { at, origin: keys.origin.clone(), torn: recovered.torn });
         let opened = item(&opened, Vec::new()).map_err(|cause| AuditError::Directory(std::io::Error::other(cause)))?;
-        let leaves = journal.append(dir, settled, std::iter::once(&opened)).map_err(|failure| match failure {
+        if journal.waits(settled, at) {
+            // Nobody waits for anything yet, so a file whose day is over is not written to again.
+            dir.lay(&tiles.take_full()).and_then(|()| dir.settle()).map_err(AuditError::Directory)?;
+            settled = tiles.size();
+        }
+        let leaves = journal.append(dir, settled, at, std::iter::once(&opened)).map_err(|failure| match failure {
             Failure::Again(cause) | Failure::Poisoned(cause) => AuditError::Directory(cause),
         })?;
         for leaf in leaves {

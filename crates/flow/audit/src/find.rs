@@ -78,7 +78,7 @@ fn look(
 }
 
 /// When the first record of a file came about; none where it cannot be read.
-fn begins(dir: &dyn Dir, path: &str) -> Option<Micros> {
+pub(crate) fn begins(dir: &dyn Dir, path: &str) -> Option<Micros> {
     let bytes = dir.read_start(path, HEADER + MAX_ENTRY).ok()?;
     let (header, rest) = bytes.split_first_chunk::<HEADER>()?;
     // The sealed text behind the entry is not read, so the frame's check cannot be made; this only says where to look.

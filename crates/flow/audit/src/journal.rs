@@ -1,4 +1,5 @@
-//! The journal: frames, one after another, in files of some 32 MiB named by the index of their first record.
+//! The journal: frames, one after another, in files of some 32 MiB, or of a day where that is less, named by the index of their first
+//! record.
 //!
 //! INVARIANT: a batch is written only after the one before it was synced. So whatever stands before the last batch was
 //! durable once, and damage there is no crash's doing; only the last batch may be torn, and nobody was told that it is on
@@ -13,7 +14,7 @@ use crate::{
     AuditError, Dir, Tail,
     frame::{self, BadFrame},
     merkle::{Hash, sha256},
-    record::Torn,
+    record::{Entry, Micros, Torn},
 };
 
 /// What goes into the journal as one frame.
@@ -52,6 +53,8 @@ pub(crate) struct Journal {
     poisoned: bool,
     /// A file that is this long is followed by a new one.
     pub(crate) segment: u64,
+    /// When the first record of the file that grows came about; none while it has none.
+    began: Option<Micros>,
 }
 
 /// What opening a journal found.
@@ -100,24 +103,25 @@ impl Journal {
                 torn = Some(Torn { bytes: tail.len() as u64, sha256: sha256(tail) });
             }
             if end.is_none() {
-                recovered = Some((*start, path, scan.whole as u64));
+                let first = scan.frames().next().and_then(|first| Entry::read(first.entry).ok());
+                recovered = Some((*start, path, scan.whole as u64, first.map(|first| first.record.at())));
             }
         }
         if next < signed {
             return Err(damaged(next, "records that a checkpoint signed are missing"));
         }
-        let (first, tail) = match recovered {
-            Some((start, path, whole)) => {
+        let (first, tail, began) = match recovered {
+            Some((start, path, whole, began)) => {
                 let mut tail = dir.append(path).map_err(AuditError::Directory)?;
                 // Cuts off zeros, too, and gives a file that a crash left too short its length.
                 tail.truncate(whole).map_err(AuditError::Directory)?;
                 // What a crash left unsynced may be read back and still be lost by the next one.
                 tail.sync().map_err(AuditError::Directory)?;
-                (start, tail)
+                (start, tail, began)
             }
-            None => (0, dir.append(&path(0)).map_err(AuditError::Directory)?),
+            None => (0, dir.append(&path(0)).map_err(AuditError::Directory)?, None),
         };
-        let journal = Self { tail, first, next, buffer: Vec::new(), poisoned: false, segment: SEGMENT };
+        let journal = Self { tail, first, next, buffer: Vec::new(), poisoned: false, segment: SEGMENT, began };
         Ok(Recovered { journal, torn })
     }
 
@@ -127,8 +131,13 @@ impl Journal {
     }
 
     /// Whether a new file waits for tiles to be settled, of which those below `settled` are.
-    pub(crate) fn waits(&self, settled: u64) -> bool {
-        self.tail.len() >= self.segment && settled < self.first
+    pub(crate) fn waits(&self, settled: u64, now: Micros) -> bool {
+        self.is_over(now) && settled < self.first
+    }
+
+    /// Whether the file is followed by a new one: what a file holds is given up together, so none holds more than a day.
+    fn is_over(&self, now: Micros) -> bool {
+        self.tail.len() >= self.segment || self.began.is_some_and(|began| now.saturating_sub(began) >= DAY)
     }
 
     /// Writes a batch and syncs it; gives the leaf hashes. All of it is on record then, or none of it counts.
@@ -136,14 +145,15 @@ impl Journal {
         &mut self,
         dir: &dyn Dir,
         settled: u64,
+        now: Micros,
         items: impl Iterator<Item = &'a Item>,
     ) -> Result<Vec<Hash>, Failure> {
         if self.poisoned {
             return Err(Failure::Poisoned(io::Error::other("an earlier sync failed")));
         }
-        if self.tail.len() >= self.segment && !self.waits(settled) {
+        if self.is_over(now) && !self.waits(settled, now) {
             self.tail = dir.append(&path(self.next)).map_err(Failure::Again)?;
-            self.first = self.next;
+            (self.first, self.began) = (self.next, None);
         }
         self.buffer.clear();
         self.buffer.shrink_to(KEPT_BUFFER);
@@ -159,6 +169,7 @@ impl Journal {
             };
         }
         self.tail.sync().map_err(|cause| self.poison(cause))?;
+        self.began.get_or_insert(now);
         self.next += leaves.len() as u64;
         Ok(leaves)
     }
@@ -242,4 +253,6 @@ fn damaged(record: u64, what: impl ToString) -> AuditError {
 
 const FOLDER: &str = "journal";
 const SEGMENT: u64 = 32 << 20;
+/// In microseconds.
+const DAY: Micros = 86_400 * 1_000_000;
 const KEPT_BUFFER: usize = 256 << 10;

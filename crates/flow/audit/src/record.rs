@@ -48,6 +48,8 @@ pub enum Record {
     Strangers(Strangers),
     /// For a time, nothing could be recorded, and what asked to be was refused.
     Gap(Gap),
+    /// Records that are older than the deployment keeps are about to be given up.
+    GivenUp(GivenUp),
 }
 
 /// The log was opened, by a start of the gateway.
@@ -292,6 +294,24 @@ pub struct Gap {
     pub cause: String,
 }
 
+/// Records are about to be given up: what they said goes, their hashes stay.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct GivenUp {
+    /// When.
+    pub at: Micros,
+    /// So many days records are kept, by the configuration.
+    pub keep_days: u64,
+    /// All that is given up came about before this.
+    pub before: Micros,
+    /// Ids of the holds that stood; what they cover stays. The first 64.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<Arc<str>>,
+    /// What is given up now: from one index up to, not including, another.
+    pub now: Vec<[u64; 2]>,
+    /// All that ever was, this included.
+    pub ever: Vec<[u64; 2]>,
+}
+
 /// Microseconds since 1970-01-01T00:00:00Z.
 pub type Micros = u64;
 
@@ -439,6 +459,7 @@ impl Record {
             Self::Changed(r) => r.at,
             Self::Strangers(r) => r.last,
             Self::Gap(r) => r.until,
+            Self::GivenUp(r) => r.at,
         }
     }
 
@@ -451,7 +472,7 @@ impl Record {
             Self::Refused(r) => Some(r.request),
             Self::Answered(r) => Some(r.request),
             Self::Changed(r) => Some(r.request),
-            Self::Opened(_) | Self::Strangers(_) | Self::Gap(_) => None,
+            Self::Opened(_) | Self::Strangers(_) | Self::Gap(_) | Self::GivenUp(_) => None,
         }
     }
 
@@ -467,7 +488,12 @@ impl Record {
             Self::Refused(r) => {
                 r.who.as_ref().zip(r.body.as_ref()).map(|(w, b)| (of(&w.tenant, &w.subject, None), PROMPT, b))
             }
-            Self::Opened(_) | Self::Answered(_) | Self::Changed(_) | Self::Strangers(_) | Self::Gap(_) => None,
+            Self::Opened(_)
+            | Self::Answered(_)
+            | Self::Changed(_)
+            | Self::Strangers(_)
+            | Self::Gap(_)
+            | Self::GivenUp(_) => None,
         }
     }
 }

@@ -17,9 +17,11 @@ use crate::{
     audit::PURPOSE,
     frame::Frame,
     journal::{segment_start, segments},
+    keep::{GIVEN_UP, Range, covers},
     merkle::{Hash, leaf_hash, root_of},
+    proof::{Proof, Proved, Trust},
     publisher::CHECKPOINT,
-    record::{Entry, Record, bound_to},
+    record::{Entry, GivenUp, Record, bound_to},
     tiles::{Holds, Tile, WIDTH, read_bundle, read_hashes},
     walk::{Step, Walk},
     witness::WITNESSED,
@@ -52,6 +54,10 @@ pub struct Report {
     pub opened: u64,
     /// Sealed texts whose keys were destroyed: whose they were is forgotten.
     pub forgotten: u64,
+    /// Records that were given up because they were old, and are gone; that is on record.
+    pub given_up: u64,
+    /// The newest record of giving up, and its index.
+    pub giving: Option<(u64, GivenUp)>,
     /// Bytes of a batch that a crash cut short at the end; the next start cuts them off and puts that on record.
     pub torn: u64,
     /// Everything that is wrong, by record and then by file; at most 1,000 of them.
@@ -103,7 +109,8 @@ pub fn verify(dir: &dyn Dir, against: &Against<'_>) -> Report {
         Moment::default()
     });
     for file in &moment.files {
-        if file != CHECKPOINT && file != WITNESSED && segment_start(file).is_none() && Tile::parse(file).is_none() {
+        let known = [CHECKPOINT, WITNESSED, GIVEN_UP].contains(&file.as_str());
+        if !known && segment_start(file).is_none() && Tile::parse(file).is_none() {
             report.wrong(None, file, "it is no part of a log");
         }
     }
@@ -121,22 +128,49 @@ pub fn verify(dir: &dyn Dir, against: &Against<'_>) -> Report {
             None
         }
     });
+    let giving = giving(dir, against, &mut report);
     let mut copies = Copies::default();
     let mut bad = BTreeSet::new();
     read_journal(dir, against, &mut report, &mut copies, &mut bad);
     read_tiles(dir, &moment, &mut report, &mut copies);
-    let remembered = [(CHECKPOINT, against.remembered), (WITNESSED, witnessed.as_ref())];
+    let remembered = [(CHECKPOINT, against.remembered), (WITNESSED, witnessed.as_ref()), (GIVEN_UP, giving.as_ref())];
     let proved = judge(dir, &moment, &remembered, &mut report, &copies, &mut bad);
     if proved {
         let present = |record: &&u64| copies.journal.get(**record as usize).is_some_and(Option::is_some);
         let bad_here = bad.iter().filter(present).count() as u64;
-        report.held = copies.journal.iter().flatten().count() as u64 - bad_here;
+        report.held = copies.journal.iter().flatten().count() as u64 - report.given_up - bad_here;
         if let Some(first) = bad.first() {
-            report.held_after = copies.journal.iter().skip(*first as usize).flatten().count() as u64 - bad_here;
+            let gone: u64 = copies.gone.iter().map(|[from, until]| until - (*from).max(*first).min(*until)).sum();
+            report.held_after = copies.journal.iter().skip(*first as usize).flatten().count() as u64 - gone - bad_here;
         }
     }
     report.damage.sort_by(|a, b| (a.record.unwrap_or(u64::MAX), &a.file).cmp(&(b.record.unwrap_or(u64::MAX), &b.file)));
     report
+}
+
+/// Reads what was given up, by the proof that lies beside the log; gives the checkpoint that the log has to contain for that to be so.
+fn giving(dir: &dyn Dir, against: &Against<'_>, report: &mut Report) -> Option<Checkpoint> {
+    let proof = match dir.read(GIVEN_UP) {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return None,
+        Err(cause) => Err(cause.to_string()),
+        Ok(bytes) => Proof::read(&bytes).map_err(|bad| bad.to_string()),
+    };
+    let trust = Trust { origin: against.origin, keys: against.keys, witnesses: &[] };
+    let proved = proof.and_then(|proof| Ok((proof.index, proof.verify(&trust).map_err(|bad| bad.to_string())?)));
+    match proved {
+        Ok((index, Proved { entry: Entry { record: Record::GivenUp(given), .. }, checkpoint, .. })) => {
+            report.giving = Some((index, given));
+            Some(checkpoint)
+        }
+        Ok(_) => {
+            report.wrong(None, GIVEN_UP, "it proves another record");
+            None
+        }
+        Err(what) => {
+            report.wrong(None, GIVEN_UP, what);
+            None
+        }
+    }
 }
 
 /// What a running gateway replaces, as it stood at one moment: the checkpoint, and the tiles that are not full, of which it
@@ -191,6 +225,8 @@ struct Copies {
     journal: Vec<Option<Hash>>,
     /// The journal file of each segment's first record.
     segments: Vec<(u64, String)>,
+    /// Records that were given up and that no file has; their hashes in tiles stand in for them in `journal`.
+    gone: Vec<Range>,
     /// Where a bundle or tile says otherwise than the journal: which file, and what it says.
     others: BTreeMap<u64, Vec<(String, Holds, Hash)>>,
 }
@@ -236,7 +272,7 @@ fn read_journal(
     let mut next = 0;
     for (i, (start, path)) in copies.segments.clone().iter().enumerate() {
         if *start > next {
-            missing(next..*start, path, "it is not there", report, bad);
+            absent(next..*start, path, report, copies, bad);
         } else if *start < next {
             report.wrong(Some(*start), path, "it begins before the file before it ends");
         }
@@ -262,6 +298,9 @@ fn read_journal(
                     report.wrong(Some(frame.index), path, "it is out of its order");
                     bad.insert(frame.index);
                 }
+                Step::Missing { from, to: Some(to), .. } if from == to => {
+                    report.wrong(Some(from), path, "before it stands what is no record");
+                }
                 Step::Missing { from, to: Some(to), what, .. } => missing(from..to, path, &what, report, bad),
                 Step::Missing { from, to: None, what, bytes } => {
                     // At the very end and not signed, it is what a crash leaves behind.
@@ -280,6 +319,22 @@ fn read_journal(
         missing(next..size, &file, "it is not there", report, bad);
     }
     report.unsigned = (copies.journal.len() as u64).saturating_sub(size);
+}
+
+/// Records that no file has, of which some may have been given up.
+fn absent(range: std::ops::Range<u64>, file: &str, report: &mut Report, copies: &mut Copies, bad: &mut BTreeSet<u64>) {
+    let ever = report.giving.as_ref().map(|(_, given)| given.ever.clone()).unwrap_or_default();
+    let mut next = range.start;
+    for [from, until] in ever {
+        let (from, until) = (from.clamp(next, range.end), until.clamp(next, range.end));
+        missing(next..from, file, "it is not there", report, bad);
+        if from < until {
+            copies.gone.push([from, until]);
+            report.given_up += until - from;
+        }
+        next = until;
+    }
+    missing(next..range.end, file, "it is not there", report, bad);
 }
 
 fn missing(range: std::ops::Range<u64>, file: &str, what: &str, report: &mut Report, bad: &mut BTreeSet<u64>) {
@@ -332,8 +387,25 @@ fn read_tiles(dir: &dyn Dir, moment: &Moment, report: &mut Report, copies: &mut 
             continue;
         };
         for (record, hash) in (first..).zip(hashes) {
+            if tile.holds == Holds::Hashes(0) && covers(&copies.gone, record, record + 1) {
+                let at = record as usize;
+                copies.journal.resize((at + 1).max(copies.journal.len()), None);
+                if let Some(slot) = copies.journal.get_mut(at) {
+                    *slot = Some(hash);
+                }
+                continue;
+            }
             if copies.journal.get(record as usize).copied().flatten() != Some(hash) {
                 copies.others.entry(record).or_default().push((file.clone(), tile.holds, hash));
+            }
+        }
+    }
+    for [from, until] in &copies.gone {
+        for number in from / WIDTH..until.div_ceil(WIDTH) {
+            let first = (number * WIDTH).max(*from);
+            if copies.journal.get(first as usize).copied().flatten().is_none() {
+                let tile = Tile { holds: Holds::Hashes(0), number, width: WIDTH };
+                report.wrong(Some(first), &tile.path(), "the hashes of records that were given up are not there");
             }
         }
     }
@@ -422,8 +494,12 @@ fn upper(dir: &dyn Dir, moment: &Moment, leaves: &[Hash], report: &mut Report) {
         level += 1;
         leaves_each = leaves_each.saturating_mul(WIDTH);
     }
+    let ever = report.giving.as_ref().map(|(_, given)| given.ever.clone()).unwrap_or_default();
     for (first, tile) in wanted {
         let path = tile.path();
+        if tile.holds == Holds::Entries && covers(&ever, first, first + tile.width) {
+            continue;
+        }
         if moment.files.binary_search(&path).is_err() {
             report.wrong(Some(first), &path, "it is not there");
         }

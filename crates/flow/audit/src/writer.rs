@@ -48,8 +48,9 @@ impl Writer {
     }
 
     fn write(&mut self, taken: &mut Taken) {
+        let now = micros(self.clock.now());
         let gap = self.gap.as_ref().and_then(|gap| {
-            let gap = Gap { until: micros(self.clock.now()), ..gap.clone() };
+            let gap = Gap { until: now, ..gap.clone() };
             item(&Record::Gap(gap), Vec::new()).ok()
         });
         let offset = gap.iter().len() + self.kept.len();
@@ -59,11 +60,11 @@ impl Writer {
         let first = self.journal.next();
         let items = gap.iter().chain(&self.kept).chain(taken.items.iter().map(|(_, item)| item));
         let settled = self.publisher.settled();
-        if self.journal.waits(settled) {
+        if self.journal.waits(settled, now) {
             self.publisher.settle();
         }
         let written = match self.publisher.has_room() {
-            true => self.journal.append(&*self.dir, settled, items),
+            true => self.journal.append(&*self.dir, settled, now, items),
             false => Err(Failure::Again(std::io::Error::other("the tiles cannot be written"))),
         };
         match written {

@@ -78,6 +78,8 @@ pub enum What {
     Strangers,
     /// For a time nothing could be recorded.
     Gap,
+    /// Old records are about to be given up.
+    GivenUp,
 }
 
 /// Who asked.
@@ -119,6 +121,7 @@ impl What {
             Self::Changed => "changed",
             Self::Strangers => "strangers",
             Self::Gap => "gap",
+            Self::GivenUp => "given-up",
         }
     }
 }
@@ -156,6 +159,7 @@ impl Line {
             What::Changed => format!("{who} changes the gateway"),
             What::Strangers => format!("{} more refusals of strangers", self.found),
             What::Gap => "for a time nothing could be recorded".into(),
+            What::GivenUp => "old records are about to be given up".into(),
         }
     }
 }

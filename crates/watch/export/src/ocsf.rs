@@ -15,6 +15,7 @@ pub fn event(line: &Line) -> Value {
     let (activity, name) = match line.what {
         What::Answered => (2, "Read"),
         What::Changed => (3, "Update"),
+        What::GivenUp => (4, "Delete"),
         other => (99, other.as_str()),
     };
     let mut event = json!({

@@ -2,7 +2,7 @@
 
 use crate::{Line, MOST_FINDINGS, What, Who};
 
-pub(crate) const ALL: [What; 8] = [
+pub(crate) const ALL: [What; 9] = [
     What::Opened,
     What::Intent,
     What::Outcome,
@@ -11,6 +11,7 @@ pub(crate) const ALL: [What; 8] = [
     What::Changed,
     What::Strangers,
     What::Gap,
+    What::GivenUp,
 ];
 
 /// A record with every member, whose texts are all `text`.

@@ -46,7 +46,7 @@ fn log(records: &[Record]) -> MemoryDir {
     journal.segment = 1;
     for record in records {
         let item = item(record, Vec::new()).unwrap();
-        journal.append(&dir, u64::MAX, std::iter::once(&item)).unwrap();
+        journal.append(&dir, u64::MAX, 0, std::iter::once(&item)).unwrap();
     }
     dir
 }

@@ -38,7 +38,7 @@ fn live(sim: &Sim, seed: u64, life: u64) -> Vec<(u64, Vec<u8>)> {
         let shape = (seed + life + 3).wrapping_mul(step + 7);
         let items: Vec<_> = (0..shape % 80 + 1).map(|i| note(&format!("{life}-{step}-{i}"))).collect();
         let first = journal.next();
-        let Ok(leaves) = journal.append(sim, settled, items.iter()) else { break };
+        let Ok(leaves) = journal.append(sim, settled, 0, items.iter()) else { break };
         for ((index, leaf), item) in (first..).zip(leaves).zip(items) {
             tiles.push(leaf, &item.entry);
             told.push((index, item.entry));
@@ -107,11 +107,11 @@ fn long() -> (Sim, u64) {
     let mut settled = 0;
     for batch in 0..110 {
         let items: Vec<_> = (0..10).map(|i| note(&format!("{batch}-{i}"))).collect();
-        for (leaf, item) in journal.append(&sim, settled, items.iter()).unwrap().into_iter().zip(items) {
+        for (leaf, item) in journal.append(&sim, settled, 0, items.iter()).unwrap().into_iter().zip(items) {
             tiles.push(leaf, &item.entry);
         }
         sim.lay(&tiles.take_full()).unwrap();
-        if journal.waits(settled) {
+        if journal.waits(settled, 0) {
             sim.settle().unwrap();
             settled = tiles.size();
         }
@@ -195,8 +195,8 @@ fn a_journal_file_is_begun_only_over_settled_tiles() {
     let mut journal = Ready::make(&sim, &keys(), &*clock()).unwrap().journal;
     journal.segment = 1;
     let mut append = |settled| {
-        let asks = journal.waits(settled);
-        journal.append(&sim, settled, [note("x")].iter()).unwrap();
+        let asks = journal.waits(settled, 0);
+        journal.append(&sim, settled, 0, [note("x")].iter()).unwrap();
         (asks, sim.list("journal").unwrap().len())
     };
     // The first file's predecessor is none; the second has the first.

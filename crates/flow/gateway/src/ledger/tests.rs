@@ -31,6 +31,7 @@ async fn recorded(world: &World) -> Vec<String> {
         Record::Changed(_) => Some("changed".to_owned()),
         Record::Strangers(r) => Some(format!("{} strangers from {}", r.count, r.from)),
         Record::Gap(_) => Some("gap".to_owned()),
+        Record::GivenUp(_) => Some("given up".to_owned()),
     };
     world.records().await.iter().filter_map(word).collect()
 }
