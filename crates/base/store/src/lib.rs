@@ -14,6 +14,7 @@
 mod access;
 mod answers;
 mod budgets;
+mod crowd;
 mod data_keys;
 mod directory;
 mod exports;
@@ -39,6 +40,7 @@ use sqlx::{
 pub use access::SessionRecord;
 pub use answers::Claim;
 pub use budgets::{Figures, Spent};
+pub use crowd::Sketch;
 pub use data_keys::SealedSeed;
 pub use directory::{GroupRecord, MemberRecord, UserRecord, Written};
 pub use keys::KeyRecord;
@@ -243,6 +245,7 @@ fn migrations() -> Vec<Migration> {
         up(11, "restraints", include_str!("../migrations/0011_restraints.sql")),
         up(12, "exports", include_str!("../migrations/0012_exports.sql")),
         up(13, "statistics", include_str!("../migrations/0013_statistics.sql")),
+        up(14, "crowd", include_str!("../migrations/0014_crowd.sql")),
     ]
 }
 

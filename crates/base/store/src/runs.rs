@@ -236,6 +236,19 @@ impl Store {
         Ok(moved.rows_affected() == 1)
     }
 
+    /// Holds a run until `until`; false when it is not running any more.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn hold_run(&self, id: &str, until: Timestamp) -> Result<bool, StoreError> {
+        let held = sqlx::query("UPDATE playbook_run SET held = $1 WHERE id = $2 AND standing = 'running'")
+            .bind(to_sql(until))
+            .bind(id)
+            .execute(&self.pool)
+            .await?;
+        Ok(held.rows_affected() == 1)
+    }
+
     /// Ends a run that has not ended, as `standing`; false when it has.
     ///
     /// # Errors
@@ -424,7 +437,10 @@ mod tests {
             store.end_step("run_1", "one", "laid").await.unwrap();
             store.end_step("run_1", "one", "laid twice").await.unwrap();
             assert_eq!(store.steps("run_1").await.unwrap(), [StepRecord { outcome: "laid".into(), ..step(&one) }]);
+            assert!(store.hold_run("run_1", Timestamp(30)).await.unwrap());
+            assert!(store.take_runs(Timestamp(29), Timestamp(40), 5).await.unwrap().is_empty(), "held for longer");
             assert!(store.move_run("run_1", "two", "done", 0, Timestamp(0)).await.unwrap());
+            assert!(!store.hold_run("run_1", Timestamp(30)).await.unwrap());
             assert!(!store.move_run("run_1", "three", "running", 0, Timestamp(0)).await.unwrap());
             assert_eq!(store.runs(None, 5).await.unwrap().len(), 2);
         }
