@@ -140,7 +140,7 @@ async fn insert(transaction: &mut Transaction<'static, Any>, seeds: &[SealedSeed
 const TRIES: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(50);
 /// The name under which changes to the seeds are counted.
-const PART: &str = "data-keys";
+pub(crate) const PART: &str = "data-keys";
 
 #[cfg(test)]
 mod tests {

@@ -18,6 +18,7 @@ mod crowd;
 mod data_keys;
 mod directory;
 mod exports;
+mod holds;
 mod keys;
 mod postgres;
 mod restraints;
@@ -43,6 +44,7 @@ pub use budgets::{Figures, Spent};
 pub use crowd::Sketch;
 pub use data_keys::SealedSeed;
 pub use directory::{GroupRecord, MemberRecord, UserRecord, Written};
+pub use holds::HoldRecord;
 pub use keys::KeyRecord;
 pub use postgres::Postgres;
 pub use restraints::RestraintRecord;
@@ -246,6 +248,7 @@ fn migrations() -> Vec<Migration> {
         up(12, "exports", include_str!("../migrations/0012_exports.sql")),
         up(13, "statistics", include_str!("../migrations/0013_statistics.sql")),
         up(14, "crowd", include_str!("../migrations/0014_crowd.sql")),
+        up(15, "holds", include_str!("../migrations/0015_holds.sql")),
     ]
 }
 
