@@ -6,14 +6,20 @@
 //! Threat: who holds this machine and its keys rewrites the log, or cuts it. Checkpoints that somebody else keeps under a retention lock
 //! (the *anchors*) cannot be taken back, whatever key signs what comes later.
 //!
+//! What the log has given up before it was copied, the copy never had; the record that says so is copied with it. What was copied before
+//! stays there, whatever the log gives up.
+//!
 //! INVARIANT: nothing is copied that the signed root does not speak for.
 
 use countersign_seal::Verifier;
 
 use crate::{
     AuditError, Checkpoint, Dir,
+    keep::{GIVEN_UP, Range, covers},
     merkle::{Hash, leaf_hash},
+    proof::{Proof, Trust},
     reader::Reader,
+    record::Record,
     tiles::{Holds, Laid, Tile, WIDTH, read_bundle},
 };
 
@@ -61,11 +67,12 @@ impl Part {
             }
             let whole = from - from % WIDTH + STEP;
             if checkpoint.size <= whole {
-                let files = files(&mut tree, from, checkpoint.size)?;
+                let files = files(&mut tree, from, checkpoint.size, &given(dir, origin, keys))?;
                 return Ok(Some(Self { files, checkpoint, note: Some(reader.note().to_owned()) }));
             }
             let checkpoint = Checkpoint { size: whole, root: tree.root_at(whole)?, ..checkpoint };
-            Ok(Some(Self { files: files(&mut tree, from, whole)?, checkpoint, note: None }))
+            let files = files(&mut tree, from, whole, &given(dir, origin, keys))?;
+            Ok(Some(Self { files, checkpoint, note: None }))
         })
     }
 }
@@ -77,8 +84,11 @@ pub fn anchor(checkpoint: &Checkpoint) -> String {
 }
 
 /// All that a copy of `to` records has and one of `from` lacks.
-fn files(tree: &mut Tree<'_>, from: u64, to: u64) -> Result<Vec<Laid>, AuditError> {
+fn files(tree: &mut Tree<'_>, from: u64, to: u64, given: &[Range]) -> Result<Vec<Laid>, AuditError> {
     let mut files = Vec::new();
+    if !given.is_empty() {
+        files.push((GIVEN_UP.to_owned(), tree.dir.read(GIVEN_UP).map_err(AuditError::Directory)?));
+    }
     for level in (0_u8..8).take_while(|level| to >> (8 * level) > 0) {
         let (from, to) = (from >> (8 * level), to >> (8 * level));
         if from == to {
@@ -90,22 +100,36 @@ fn files(tree: &mut Tree<'_>, from: u64, to: u64) -> Result<Vec<Laid>, AuditErro
             let tile = Tile { holds: Holds::Hashes(level), number, width };
             files.push((tile.path(), hashes.as_flattened().to_vec()));
             if level == 0 {
-                files.push(bundle(tree.dir, number, &hashes)?);
+                files.extend(bundle(tree.dir, number, &hashes, given)?);
             }
         }
     }
     Ok(files)
 }
 
-/// The entries that have these leaf hashes.
-fn bundle(dir: &dyn Dir, number: u64, hashes: &[Hash]) -> Result<Laid, AuditError> {
-    let tile = Tile { holds: Holds::Entries, number, width: hashes.len() as u64 };
-    let bytes = dir.read(&tile.path()).map_err(AuditError::Directory)?;
+/// The entries that have these leaf hashes; none where they were given up.
+fn bundle(dir: &dyn Dir, number: u64, hashes: &[Hash], given: &[Range]) -> Result<Option<Laid>, AuditError> {
+    let (tile, first) = (Tile { holds: Holds::Entries, number, width: hashes.len() as u64 }, number * WIDTH);
+    let bytes = match dir.read(&tile.path()) {
+        Ok(bytes) => bytes,
+        Err(_) if covers(given, first, first + tile.width) => return Ok(None),
+        Err(cause) => return Err(AuditError::Directory(cause)),
+    };
     let entries = read_bundle(&bytes).unwrap_or_default();
     if entries.len() != hashes.len() || !entries.iter().zip(hashes).all(|(entry, hash)| leaf_hash(entry) == *hash) {
-        return Err(damaged(number * WIDTH, format!("{} is not what the signed root says", tile.path())));
+        return Err(damaged(first, format!("{} is not what the signed root says", tile.path())));
     }
-    Ok((tile.path(), bytes))
+    Ok(Some((tile.path(), bytes)))
+}
+
+/// What was given up, as far as a record under a signed checkpoint says so.
+fn given(dir: &dyn Dir, origin: &str, keys: &[Verifier]) -> Vec<Range> {
+    let proved = || {
+        let proof = Proof::read(&dir.read(GIVEN_UP).ok()?).ok()?;
+        let proved = proof.verify(&Trust { origin, keys, witnesses: &[] }).ok()?;
+        if let Record::GivenUp(given) = proved.entry.record { Some(given.ever) } else { None }
+    };
+    proved().unwrap_or_default()
 }
 
 /// Where the anchors stand.

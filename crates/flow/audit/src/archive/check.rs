@@ -8,9 +8,10 @@ use std::{collections::BTreeMap, thread};
 
 use countersign_seal::Verifier;
 
-use super::{COPIED, tree::Tree};
+use super::{COPIED, given, tree::Tree};
 use crate::{
     Checkpoint, Dir,
+    keep::{Range, covers},
     merkle::{Frontier, Hash, leaf_hash, root_of},
     publisher::CHECKPOINT,
     tiles::{Holds, Tile, WIDTH, read_bundle, read_hashes},
@@ -34,6 +35,8 @@ pub struct Against<'a> {
 pub struct Report {
     /// The copy's checkpoint, if it can be believed.
     pub checkpoint: Option<Checkpoint>,
+    /// Bundles of records that the log had given up before they were copied.
+    pub lacking: u64,
     /// The newest anchor that holds.
     pub anchored: Option<Checkpoint>,
     /// How many anchors hold.
@@ -87,7 +90,8 @@ pub fn check(copy: &dyn Dir, against: &Against<'_>) -> Report {
     let mut log = against.log.and_then(|dir| log(dir, against, &mut report));
     beside(log.as_mut(), anchors.values().flatten(), &mut report);
     if let Some(checkpoint) = report.checkpoint.clone() {
-        read(copy, &checkpoint, &mut anchors, log, &mut report);
+        let given = given(copy, against.origin, against.keys);
+        read(copy, &checkpoint, &given, &mut anchors, log, &mut report);
     }
     // What is left was not reached.
     for (name, anchor) in anchors.values().flatten() {
@@ -148,6 +152,8 @@ struct Stretch {
     first: u64,
     tile: Side,
     bundle: Side,
+    /// Whether the log had given up the entries before they were copied.
+    is_lacking: bool,
 }
 
 /// One of the two: the leaf hashes by it, or what is wrong with it.
@@ -157,7 +163,7 @@ struct Side {
 }
 
 impl Stretch {
-    fn read(copy: &dyn Dir, number: u64, width: u64) -> Self {
+    fn read(copy: &dyn Dir, number: u64, width: u64, given: &[Range]) -> Self {
         let side = |holds: Holds, parse: &dyn Fn(&[u8]) -> Option<Vec<Hash>>| {
             let file = Tile { holds, number, width }.path();
             let hashes = copy.read(&file).map_err(|cause| format!("it cannot be read: {cause}")).and_then(|bytes| {
@@ -166,19 +172,22 @@ impl Stretch {
             });
             Side { file, hashes }
         };
-        Self {
-            first: number * WIDTH,
-            tile: side(Holds::Hashes(0), &|bytes| read_hashes(bytes).map(<[Hash]>::to_vec)),
-            bundle: side(Holds::Entries, &|bytes| {
-                read_bundle(bytes).map(|entries| entries.into_iter().map(leaf_hash).collect())
-            }),
-        }
+        let first = number * WIDTH;
+        let tile = side(Holds::Hashes(0), &|bytes| read_hashes(bytes).map(<[Hash]>::to_vec));
+        let bundle = side(Holds::Entries, &|bytes| {
+            read_bundle(bytes).map(|entries| entries.into_iter().map(leaf_hash).collect())
+        });
+        let is_lacking = bundle.hashes.is_err() && covers(given, first, first + width);
+        Self { first, tile, bundle, is_lacking }
     }
 
     /// The leaf hashes, with what says otherwise in the report; none where neither side can be read. `is_right` asks what is signed.
     fn settle(self, is_right: impl Fn(&[Hash]) -> bool, report: &mut Report) -> Option<Vec<Hash>> {
+        report.lacking += u64::from(self.is_lacking);
         for Side { file, hashes } in [&self.tile, &self.bundle] {
-            if let Err(what) = hashes {
+            if let Err(what) = hashes
+                && !(self.is_lacking && *file == self.bundle.file)
+            {
                 report.wrong(Some(self.first), file, what);
             }
         }
@@ -205,6 +214,7 @@ impl Stretch {
 fn read(
     copy: &dyn Dir,
     checkpoint: &Checkpoint,
+    given: &[Range],
     anchors: &mut BTreeMap<u64, Vec<(&str, Checkpoint)>>,
     mut log: Option<Tree<'_>>,
     report: &mut Report,
@@ -215,7 +225,7 @@ fn read(
     reached(&frontier, anchors, report);
     let tiles: Vec<u64> = (0..size.div_ceil(WIDTH)).collect();
     for batch in tiles.chunks(AT_ONCE) {
-        let one = |number: &u64| Stretch::read(copy, *number, (size - number * WIDTH).min(WIDTH));
+        let one = |number: &u64| Stretch::read(copy, *number, (size - number * WIDTH).min(WIDTH), given);
         let stretches: Vec<_> = thread::scope(|scope| {
             let threads: Vec<_> = batch.iter().map(|number| scope.spawn(move || one(number))).collect();
             threads.into_iter().map(thread::ScopedJoinHandle::join).collect()

@@ -5,7 +5,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     MemoryDir,
+    audit::item,
     publisher::Edition,
+    record::GivenUp,
     support::{ORIGIN, ring},
     tiles::Tiles,
 };
@@ -230,4 +232,36 @@ fn an_anchor_nobody_known_signed_is_no_anchor() {
     let against = Against { origin: ORIGIN, keys: &verifiers(), anchors: &anchors, log: None };
     let report = check(&log.copied(), &against);
     assert_eq!((report.anchors, report.damages), (0, 2));
+}
+
+/// What the log gave up before it was copied is not missing; what it gave up afterwards stays in the copy.
+#[test]
+fn what_was_given_up_on_record_is_not_damage() {
+    let mut log = Log::of(700);
+    let early = log.copied();
+    let given =
+        GivenUp { at: 9, keep_days: 30, before: 5, holds: Vec::new(), now: vec![[0, 512]], ever: vec![[0, 512]] };
+    let entry = item(&Record::GivenUp(given), Vec::new()).unwrap().entry;
+    log.tiles.push(leaf_hash(&entry), &entry);
+    log.grow(900, "entry");
+    let proof = Proof::of(&log.dir, 700).unwrap().to_string().into_bytes();
+    let bundles = ["tile/entries/000", "tile/entries/001"];
+    bundles.iter().for_each(|bundle| log.dir.remove(bundle).unwrap());
+    assert!(log.copy(&MemoryDir::default(), None).is_err(), "nothing on record says that they are to be gone");
+    log.dir.put(&[(GIVEN_UP.to_owned(), proof.clone())]).unwrap();
+
+    let late = log.copied();
+    let report = checked(&late, &[], Some(&log));
+    assert!(report.is_whole(), "{:?}", report.damage);
+    assert_eq!(report.lacking, 2);
+    late.remove(GIVEN_UP).unwrap();
+    assert_eq!(checked(&late, &[], Some(&log)).damages, 2);
+    late.put(&[(GIVEN_UP.to_owned(), proof)]).unwrap();
+    late.remove("tile/entries/002").unwrap();
+    assert_eq!(checked(&late, &[], Some(&log)).first(), Some(512));
+
+    while log.copy(&early, None).unwrap() {}
+    let report = checked(&early, &[], Some(&log));
+    assert!(report.is_whole() && report.lacking == 0, "{:?}", report.damage);
+    assert!(bundles.iter().all(|bundle| early.read(bundle).is_ok()));
 }
