@@ -30,7 +30,7 @@ mod subjects;
 mod upstream;
 
 pub(crate) use adapt::adapt;
-pub(crate) use audit::audit;
+pub(crate) use audit::{audit, edits};
 pub(crate) use console::console;
 pub(crate) use data::data;
 pub(crate) use revocation::{Rounds, revocation};

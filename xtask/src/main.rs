@@ -77,6 +77,12 @@ enum Bench {
         #[arg(long, default_value_t = 5)]
         seconds: u64,
     },
+    /// Whether random edits of a log are all found and located
+    Edits {
+        /// How many
+        #[arg(long, default_value_t = 1_000_000)]
+        edits: u64,
+    },
     /// How long the console's lists and pages take with many requests at hand
     Console {
         /// How many
@@ -151,6 +157,7 @@ fn run() -> anyhow::Result<()> {
         }
         Task::Bench(Bench::Adapt { tries, seed }) => bench::adapt(tries, seed),
         Task::Bench(Bench::Audit { seconds }) => bench::audit(seconds),
+        Task::Bench(Bench::Edits { edits }) => bench::edits(edits),
         Task::Bench(Bench::Console { requests }) => bench::console(requests),
         Task::Bench(Bench::Start { times, seconds }) => bench::start(times, seconds),
         Task::Bench(Bench::Data) => bench::data(),

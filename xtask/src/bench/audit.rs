@@ -1,4 +1,5 @@
-//! `cargo xtask bench audit`: how fast records become durable, signed and provable, side by side with SQLite, and where the time goes.
+//! `cargo xtask bench audit`: how fast records become durable, signed and provable, side by side with SQLite, and where the time goes;
+//! `cargo xtask bench edits`: whether random edits of a log are all found and located.
 
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
@@ -46,13 +47,20 @@ pub(crate) fn audit(seconds: u64) -> anyhow::Result<()> {
         say(&format!("  - {}", threads.collect::<Vec<_>>().join(", ")));
         say(&format!("  - {}", asked.collect::<Vec<_>>().join("; ")));
         say(&format!(
-            "  - all {records:.0} signed and cosigned after {:.2} s of {:.2}; the whole log verified at {:.0} MB/s of journal",
+            "  - all {records:.0} signed and cosigned after {:.2} s of {:.2}; the whole log verified at {:.0} MB of journal a second of one core",
             number(&more["provable_seconds"]),
             number(&line["seconds"]),
-            number(&more["verified_mb_a_second"]),
+            number(&more["verified_mb_a_core_second"]),
         ));
     }
     Ok(())
+}
+
+/// Makes so many edits of a log, one after another, and verifies it after each.
+pub(crate) fn edits(edits: u64) -> anyhow::Result<()> {
+    let mut command = cargo(["test", "--release", "--package", "countersign-audit", "--lib", "--"]);
+    command.args(["--exact", "tests::edits::every_random_edit_is_found_and_located", "--nocapture"]);
+    shell::run(command.env("COUNTERSIGN_EDITS", edits.to_string()))
 }
 
 fn number(value: &Value) -> f64 {

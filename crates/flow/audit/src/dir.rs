@@ -24,6 +24,15 @@ pub trait Dir: Send + Sync {
     /// `NotFound` when there is none; otherwise when it cannot be read.
     fn read(&self, path: &str) -> io::Result<Vec<u8>>;
 
+    /// As [`Dir::read`], into a buffer that is used again and again: its memory costs as much as reading does.
+    ///
+    /// # Errors
+    /// As [`Dir::read`].
+    fn read_into(&self, path: &str, buffer: &mut Vec<u8>) -> io::Result<()> {
+        *buffer = self.read(path)?;
+        Ok(())
+    }
+
     /// The first bytes of a file, `most` of them where it has as many.
     ///
     /// # Errors

@@ -10,6 +10,12 @@ pub type Hash = [u8; 32];
 /// The hash of one record: `SHA-256(0x00 || record)`.
 #[must_use]
 pub fn leaf_hash(record: &[u8]) -> Hash {
+    // In one piece where it is as short as almost all records are: setting up to hash several costs as much as hashing this one.
+    let mut input = [0; LEAF_AT_ONCE + 1];
+    if let Some(copy) = input.get_mut(1..=record.len()) {
+        copy.copy_from_slice(record);
+        return sha256(input.get(..=record.len()).unwrap_or_default());
+    }
     let mut context = Context::new(&SHA256);
     context.update(&[0]);
     context.update(record);
@@ -99,6 +105,48 @@ impl Frontier {
         let mut rest = self.edge.iter().rev();
         let Some(first) = rest.next() else { return sha256(&[]) };
         rest.fold(*first, |right, left| node_hash(left, &right))
+    }
+}
+
+/// A tree's leaves and the roots of its complete subtrees of 256, 65,536 and so on leaves, each hashed once.
+pub(crate) struct Levels(Vec<Vec<Hash>>);
+
+impl Levels {
+    pub(crate) fn of(leaves: Vec<Hash>) -> Self {
+        let mut levels = vec![leaves];
+        while let Some(roots) =
+            levels.last().map(|below| below.chunks_exact(TILE_WIDTH).map(root_of).collect::<Vec<_>>())
+            && !roots.is_empty()
+        {
+            levels.push(roots);
+        }
+        Self(levels)
+    }
+
+    /// The leaves.
+    pub(crate) fn leaves(&self) -> &[Hash] {
+        self.0.first().map_or(&[], Vec::as_slice)
+    }
+
+    /// The hashes of each level that has any, the leaves' first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[Hash]> {
+        self.0.iter().map(Vec::as_slice).filter(|hashes| !hashes.is_empty())
+    }
+
+    /// The root over the first leaves; none where there are not as many.
+    pub(crate) fn root(&self, size: usize) -> Option<Hash> {
+        let mut right = None;
+        let mut count = size;
+        for hashes in &self.0 {
+            let rest = hashes.get(count - count % TILE_WIDTH..count)?;
+            let mut edge = Frontier::default();
+            rest.iter().for_each(|hash| edge.push(*hash));
+            right =
+                edge.edge.iter().rfold(right, |right, left| Some(right.map_or(*left, |right| node_hash(left, &right))));
+            count /= TILE_WIDTH;
+        }
+        // More than the highest level has room for is more than there are.
+        (count == 0).then(|| right.unwrap_or_else(|| sha256(&[])))
     }
 }
 
@@ -282,8 +330,10 @@ const fn split(width: u64) -> u64 {
     1 << (u64::BITS - 1 - (width - 1).leading_zeros())
 }
 
+const LEAF_AT_ONCE: usize = 1023;
 /// A tile holds the hashes of a subtree of this height.
 const TILE_HEIGHT: u32 = 8;
+const TILE_WIDTH: usize = 1 << TILE_HEIGHT;
 
 #[cfg(test)]
 mod tests;

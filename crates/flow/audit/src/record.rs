@@ -438,10 +438,13 @@ impl Entry {
         struct Versioned {
             v: u64,
         }
-        // The version first: a newer entry may have another form.
-        match serde_json::from_slice::<Versioned>(bytes) {
-            Ok(Versioned { v }) if v > u64::from(VERSION) => Err(BadEntry::Newer(v)),
-            _ => serde_json::from_slice(bytes).map_err(|_| BadEntry::Form),
+        match serde_json::from_slice::<Self>(bytes) {
+            Ok(entry) if entry.v <= VERSION => Ok(entry),
+            // A newer entry may have another form.
+            _ => match serde_json::from_slice::<Versioned>(bytes) {
+                Ok(Versioned { v }) if v > u64::from(VERSION) => Err(BadEntry::Newer(v)),
+                _ => Err(BadEntry::Form),
+            },
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The stage from outside: what goes in comes back, and nothing else does.
 
 mod crash;
+mod edits;
 
 use countersign_core::{Code, ConversationName, Entity, StandIns, taint::Context};
 use countersign_seal::{DataKeyRow, Scope};

@@ -18,7 +18,7 @@ use crate::{
     frame::Frame,
     journal::{segment_start, segments},
     keep::{GIVEN_UP, Range, covers},
-    merkle::{Hash, leaf_hash, root_of},
+    merkle::{Hash, Levels, leaf_hash},
     proof::{Proof, Proved, Trust},
     publisher::CHECKPOINT,
     record::{Entry, GivenUp, Record, bound_to},
@@ -26,6 +26,12 @@ use crate::{
     walk::{Step, Walk},
     witness::WITNESSED,
 };
+
+mod bundles;
+mod moment;
+
+use bundles::Bundles;
+use moment::Moment;
 
 /// What a log is verified against.
 pub struct Against<'a> {
@@ -131,8 +137,8 @@ pub fn verify(dir: &dyn Dir, against: &Against<'_>) -> Report {
     let giving = giving(dir, against, &mut report);
     let mut copies = Copies::default();
     let mut bad = BTreeSet::new();
-    read_journal(dir, against, &mut report, &mut copies, &mut bad);
-    read_tiles(dir, &moment, &mut report, &mut copies);
+    let bundles = read_journal(dir, against, &mut report, &mut copies, &mut bad);
+    read_tiles(dir, &moment, &bundles, &mut report, &mut copies);
     let remembered = [(CHECKPOINT, against.remembered), (WITNESSED, witnessed.as_ref()), (GIVEN_UP, giving.as_ref())];
     let proved = judge(dir, &moment, &remembered, &mut report, &copies, &mut bad);
     if proved {
@@ -170,51 +176,6 @@ fn giving(dir: &dyn Dir, against: &Against<'_>, report: &mut Report) -> Option<C
             report.wrong(None, GIVEN_UP, what);
             None
         }
-    }
-}
-
-/// What a running gateway replaces, as it stood at one moment: the checkpoint, and the tiles that are not full, of which it
-/// removes the older ones. All else only grows.
-struct Moment {
-    files: Vec<String>,
-    note: io::Result<Vec<u8>>,
-    partial: BTreeMap<String, Vec<u8>>,
-}
-
-impl Moment {
-    fn of(dir: &dyn Dir) -> io::Result<Self> {
-        let mut note = dir.read(CHECKPOINT);
-        let mut tries = 0;
-        loop {
-            let mut moment = Self { files: dir.list("")?, note, ..Self::default() };
-            moment.files.retain(|file| {
-                if Tile::parse(file).is_some_and(|tile| tile.width < WIDTH) {
-                    let bytes = dir.read(file);
-                    if bytes.as_ref().is_err_and(|cause| cause.kind() == io::ErrorKind::NotFound) {
-                        return false;
-                    }
-                    moment.partial.insert(file.clone(), bytes.unwrap_or_default());
-                }
-                true
-            });
-            // Tiles are removed after the checkpoint that they belong to was replaced.
-            let again = dir.read(CHECKPOINT);
-            tries += 1;
-            if tries == PATIENCE || moment.note.as_ref().ok() == again.as_ref().ok() {
-                return Ok(moment);
-            }
-            note = again;
-        }
-    }
-
-    fn read(&self, dir: &dyn Dir, file: &str) -> Vec<u8> {
-        self.partial.get(file).cloned().unwrap_or_else(|| dir.read(file).unwrap_or_default())
-    }
-}
-
-impl Default for Moment {
-    fn default() -> Self {
-        Self { files: Vec::new(), note: Err(io::ErrorKind::NotFound.into()), partial: BTreeMap::new() }
     }
 }
 
@@ -257,34 +218,40 @@ impl Copies {
     }
 }
 
-fn read_journal(
-    dir: &dyn Dir,
+fn read_journal<'a>(
+    dir: &'a dyn Dir,
     against: &Against<'_>,
     report: &mut Report,
     copies: &mut Copies,
     bad: &mut BTreeSet<u64>,
-) {
-    copies.segments = match segments(dir) {
-        Ok(segments) => segments,
-        Err(cause) => return report.wrong(None, "journal", cause.to_string()),
-    };
+) -> Bundles<'a> {
+    let mut bundles = Bundles::new(dir);
+    copies.segments = segments(dir).unwrap_or_else(|cause| {
+        report.wrong(None, "journal", cause.to_string());
+        Vec::new()
+    });
     let size = report.checkpoint.as_ref().map_or(0, |c| c.size);
-    let mut next = 0;
+    let (mut next, mut bytes, mut batch) = (0, Vec::new(), Batch::default());
     for (i, (start, path)) in copies.segments.clone().iter().enumerate() {
         if *start > next {
             absent(next..*start, path, report, copies, bad);
         } else if *start < next {
             report.wrong(Some(*start), path, "it begins before the file before it ends");
         }
-        let bytes = dir.read(path).unwrap_or_else(|cause| {
+        if let Err(cause) = dir.read_into(path, &mut bytes) {
             report.wrong(Some(*start), path, format!("it cannot be read: {cause}"));
-            Vec::new()
-        });
+            bytes.clear();
+        }
         let mut walk = Walk::new(&bytes, *start);
         for step in walk.by_ref() {
+            if !matches!(step, Step::Whole(_)) {
+                // Whatever follows is not blamed for what is wrong here.
+                batch = Batch::default();
+            }
             match step {
                 Step::Whole(frame) => {
-                    if let Err(what) = contents(&frame, against, report) {
+                    bundles.see(frame.index, frame.entry);
+                    if let Err(what) = contents(&frame, against, report).and_then(|()| batch.takes(&frame)) {
                         report.wrong(Some(frame.index), path, what);
                         bad.insert(frame.index);
                     }
@@ -306,7 +273,10 @@ fn read_journal(
                     // At the very end and not signed, it is what a crash leaves behind.
                     match copies.segments.get(i + 1) {
                         None if from >= size => report.torn = bytes as u64,
-                        Some((end, _)) => missing(from..(*end).max(from + 1), path, &what, report, bad),
+                        Some((end, _)) if from >= *end => {
+                            report.wrong(Some(from), path, "before it stands what is no record");
+                        }
+                        Some((end, _)) => missing(from..*end, path, &what, report, bad),
                         None => missing(from..size, path, &what, report, bad),
                     }
                 }
@@ -319,6 +289,23 @@ fn read_journal(
         missing(next..size, &file, "it is not there", report, bad);
     }
     report.unsigned = (copies.journal.len() as u64).saturating_sub(size);
+    bundles
+}
+
+/// The batch that the last record was written in, by its first record, and the record that comes next.
+#[derive(Default)]
+struct Batch(Option<(u64, u64)>);
+
+impl Batch {
+    /// Whether a record is of the batch around it, or begins one. No signature speaks for that; it says which end may be torn.
+    fn takes(&mut self, frame: &Frame<'_>) -> Result<(), String> {
+        let fits = match self.0 {
+            Some((first, next)) if next == frame.index => frame.first == first || frame.first == frame.index,
+            _ => true,
+        };
+        self.0 = fits.then_some((frame.first, frame.index + 1));
+        if fits { Ok(()) } else { Err("it claims to be of another batch than those around it".to_owned()) }
+    }
 }
 
 /// Records that no file has, of which some may have been given up.
@@ -371,9 +358,9 @@ fn contents(frame: &Frame<'_>, against: &Against<'_>, report: &mut Report) -> Re
 }
 
 /// Compares the bundles and the tiles of leaf hashes with the journal.
-fn read_tiles(dir: &dyn Dir, moment: &Moment, report: &mut Report, copies: &mut Copies) {
+fn read_tiles(dir: &dyn Dir, moment: &Moment, bundles: &Bundles<'_>, report: &mut Report, copies: &mut Copies) {
     for (file, tile) in moment.files.iter().filter_map(|f| Tile::parse(f).map(|t| (f, t))) {
-        if !matches!(tile.holds, Holds::Entries | Holds::Hashes(0)) {
+        if !matches!(tile.holds, Holds::Entries | Holds::Hashes(0)) || bundles.holds(tile) {
             continue;
         }
         let bytes = moment.read(dir, file);
@@ -426,22 +413,29 @@ fn judge(
         }
     };
     let size = report.checkpoint.as_ref().map_or(0, |c| c.size).min(copies.end());
-    let candidates = [
-        copies.chosen(size, |journal, _| journal),
-        copies.chosen(size, of(Holds::Hashes(0))),
-        copies.chosen(size, of(Holds::Entries)),
-        copies.chosen(size, most),
-    ];
+    let candidates: [&Choose<'_>; 4] = [&|journal, _| journal, &of(Holds::Hashes(0)), &of(Holds::Entries), &most];
     let checkpoint = report.checkpoint.clone();
-    let signed = |hashes: &Vec<Hash>| {
-        checkpoint.as_ref().is_some_and(|c| hashes.len() as u64 == c.size && root_of(hashes) == c.root)
+    let signed = |levels: &Levels| {
+        checkpoint.as_ref().is_some_and(|c| {
+            levels.leaves().len() as u64 == c.size && levels.root(levels.leaves().len()) == Some(c.root)
+        })
     };
-    let proved = candidates.iter().flatten().find(|hashes| signed(hashes));
-    if let (Some(checkpoint), None) = (&checkpoint, proved) {
+    let mut truth = None;
+    let mut proved = false;
+    for levels in candidates.iter().filter_map(|choose| copies.chosen(size, choose)).map(Levels::of) {
+        proved = signed(&levels);
+        // Where the root speaks for none, what most copies say is as good as it gets.
+        truth = Some(levels);
+        if proved {
+            break;
+        }
+    }
+    if let (Some(checkpoint), false) = (&checkpoint, proved) {
         let what = format!("no copy of the records leads to the root that was signed over {} records", checkpoint.size);
         report.wrong(None, CHECKPOINT, what);
     }
-    let Some(truth) = proved.or_else(|| candidates.iter().rev().flatten().next()) else { return false };
+    let Some(levels) = truth else { return false };
+    let truth = levels.leaves();
     for (record, hash) in (0_u64..).zip(truth) {
         let journal = copies.journal.get(record as usize).copied().flatten();
         if journal.is_some_and(|j| j != *hash) {
@@ -461,20 +455,18 @@ fn judge(
             report.wrong(Some(*record), file, what);
         }
     }
-    upper(dir, moment, truth, report);
+    upper(dir, moment, &levels, report);
     for (file, remembered) in remembered.iter().filter_map(|(file, known)| Some((file, (*known)?))) {
-        remember(file, remembered, truth, report);
+        remember(file, remembered, &levels, report);
     }
-    proved.is_some()
+    proved
 }
 
 /// Checks the tiles above level 0, and that no tile is wanting.
-fn upper(dir: &dyn Dir, moment: &Moment, leaves: &[Hash], report: &mut Report) {
-    let mut hashes = leaves.to_vec();
-    let mut level = 0_u8;
+fn upper(dir: &dyn Dir, moment: &Moment, levels: &Levels, report: &mut Report) {
     let mut leaves_each = 1_u64;
     let mut wanted = Vec::new();
-    while !hashes.is_empty() && level < 8 {
+    for (level, hashes) in (0_u8..8).zip(levels.iter()) {
         for (number, chunk) in (0_u64..).zip(hashes.chunks(WIDTH as usize)) {
             let tile = Tile { holds: Holds::Hashes(level), number, width: chunk.len() as u64 };
             let first = number * WIDTH * leaves_each;
@@ -486,12 +478,10 @@ fn upper(dir: &dyn Dir, moment: &Moment, leaves: &[Hash], report: &mut Report) {
         if level > 0 {
             for (file, tile) in moment.files.iter().filter_map(|f| Tile::parse(f).map(|t| (f, t))) {
                 if tile.holds == Holds::Hashes(level) {
-                    compare(&moment.read(dir, file), file, tile, &hashes, leaves_each, report);
+                    compare(&moment.read(dir, file), file, tile, hashes, leaves_each, report);
                 }
             }
         }
-        hashes = hashes.chunks_exact(WIDTH as usize).map(root_of).collect();
-        level += 1;
         leaves_each = leaves_each.saturating_mul(WIDTH);
     }
     let ever = report.giving.as_ref().map(|(_, given)| given.ever.clone()).unwrap_or_default();
@@ -525,20 +515,22 @@ fn compare(bytes: &[u8], file: &str, tile: Tile, hashes: &[Hash], leaves_each: u
 }
 
 /// Checks that the log still contains what a checkpoint speaks for that is kept elsewhere, or that witnesses have cosigned.
-fn remember(file: &str, remembered: &Checkpoint, truth: &[Hash], report: &mut Report) {
-    let part = usize::try_from(remembered.size).ok().and_then(|size| truth.get(..size));
-    match part {
+fn remember(file: &str, remembered: &Checkpoint, levels: &Levels, report: &mut Report) {
+    match usize::try_from(remembered.size).ok().and_then(|size| levels.root(size)) {
         None => {
             let what = format!("the log was cut: the remembered checkpoint speaks for {} records", remembered.size);
-            report.wrong(Some(truth.len() as u64), file, what);
+            report.wrong(Some(levels.leaves().len() as u64), file, what);
         }
-        Some(part) if root_of(part) != remembered.root => {
+        Some(root) if root != remembered.root => {
             let what = format!("the first {} records are not those of the remembered checkpoint", remembered.size);
             report.wrong(None, file, what);
         }
         Some(_) => {}
     }
 }
+
+/// Which hash of a record is believed, by the journal's and those of bundles and tiles that say otherwise.
+type Choose<'a> = dyn Fn(Option<Hash>, &[(String, Holds, Hash)]) -> Option<Hash> + 'a;
 
 /// What most copies say; the journal counts for each bundle or tile that agrees with it.
 fn most(journal: Option<Hash>, others: &[(String, Holds, Hash)]) -> Option<Hash> {
@@ -551,9 +543,6 @@ fn most(journal: Option<Hash>, others: &[(String, Holds, Hash)]) -> Option<Hash>
 }
 
 const MAX_DAMAGE: usize = 1_000;
-
-/// A checkpoint is replaced once a second at most, and what it belongs to is read within milliseconds.
-const PATIENCE: usize = 16;
 
 #[cfg(test)]
 mod tests;

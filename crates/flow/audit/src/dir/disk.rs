@@ -63,6 +63,11 @@ impl Dir for DiskDir {
         fs::read(self.root.join(path))
     }
 
+    fn read_into(&self, path: &str, buffer: &mut Vec<u8>) -> io::Result<()> {
+        buffer.clear();
+        File::open(self.root.join(path))?.read_to_end(buffer).map(drop)
+    }
+
     fn read_start(&self, path: &str, most: usize) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         File::open(self.root.join(path))?.take(most as u64).read_to_end(&mut bytes)?;
