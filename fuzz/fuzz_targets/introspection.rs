@@ -43,6 +43,7 @@ fuzz_target!(|bytes: &[u8]| {
         max_lifetime: Duration::from_secs(3600),
         keys: KeyRules::default(),
         introspection: Some(Introspection { prefix: "".into(), remember: Duration::from_secs(30) }),
+        speaks_for: None,
     };
     identity.tokens().set_issuers(vec![issuer]).expect("an issuer");
     let presented = Presented { authorization: Some(b"Bearer opaque"), ..Presented::default() };
