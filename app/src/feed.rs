@@ -29,6 +29,12 @@ impl Feed {
         // An error says that nobody listens.
         let _ = self.alerts.send(Arc::new(alert));
     }
+
+    /// How many alerts somebody has not read yet.
+    #[cfg(test)]
+    pub(crate) fn unread_alerts(&self) -> usize {
+        self.alerts.len()
+    }
 }
 
 impl Default for Feed {
@@ -64,6 +70,7 @@ mod tests {
             who: None,
             route: "chat",
             call: None,
+            called: Vec::new(),
             target: None,
             refused: None,
             complete: true,

@@ -171,6 +171,7 @@ pub(crate) mod tests {
                 tools: Vec::new(),
                 attachments: 0,
             }),
+            called: Vec::new(),
             target: None,
             refused: Some(Code::PromptRefused),
             complete: false,

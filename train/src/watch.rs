@@ -5,6 +5,7 @@
 //! text is judged by what was learned from it. Families of sources are split: odds and thresholds come from one half, what is
 //! reported from the other.
 
+mod agents;
 mod lives;
 mod rivals;
 mod turns;
@@ -96,6 +97,7 @@ pub(crate) fn bench(rows: &[Row], seen: &[Seen], predictions: &Path, sessions: &
             .collect();
         println!("  {:<28} {}", scenario.name(), shares.join(", "));
     }
+    agents::bench(sessions)?;
     rivals::cost();
     Ok(())
 }

@@ -209,24 +209,8 @@ fn event(who: Arc<Principal>, turn: &Turn, at: Timestamp, count: u64) -> Event {
         digest: seen.which.to_ne_bytes(),
         reproduced: None,
     };
-    let mut random = [0; 10];
-    random[..8].copy_from_slice(&count.to_be_bytes());
     Event {
-        request: RequestId::new(at, random),
-        at,
-        ended: at,
         from: Some(std::net::Ipv4Addr::from(u32::from(turn.network) << 16 | 1).into()),
-        who: Some(who),
-        route: "chat",
-        call: Some(Call {
-            format: Format::Chat,
-            model: turn.model.into(),
-            stream: false,
-            max_tokens: None,
-            tools: Vec::new(),
-            attachments: 0,
-        }),
-        target: None,
         refused: seen.refused.then_some(Code::PromptRefused),
         complete: !seen.refused,
         findings: if seen.refused { vec![(Side::Prompt, finding)] } else { Vec::new() },
@@ -235,11 +219,56 @@ fn event(who: Arc<Principal>, turn: &Turn, at: Timestamp, count: u64) -> Event {
             before: Likeliest::NONE,
             sketch: seen.sketch,
         },
+        ..plain(who, turn.model, at, count)
+    }
+}
+
+/// A request of which there is nothing to say.
+pub(super) fn plain(who: Arc<Principal>, model: &str, at: Timestamp, count: u64) -> Event {
+    let mut random = [0; 10];
+    random[..8].copy_from_slice(&count.to_be_bytes());
+    Event {
+        request: RequestId::new(at, random),
+        at,
+        ended: at,
+        from: None,
+        who: Some(who),
+        route: "chat",
+        call: Some(Call {
+            format: Format::Chat,
+            model: model.into(),
+            stream: false,
+            max_tokens: None,
+            tools: Vec::new(),
+            attachments: 0,
+        }),
+        called: Vec::new(),
+        target: None,
+        refused: None,
+        complete: true,
+        findings: Vec::new(),
+        glimpse: Glimpse::NONE,
         input_tokens: None,
         output_tokens: None,
         bytes: 0,
         record: None,
     }
+}
+
+/// Somebody with a key, known by nothing else.
+pub(super) fn nobody(subject: &str, kind: PrincipalKind) -> Arc<Principal> {
+    Arc::new(Principal {
+        tenant: "tenant".into(),
+        subject: subject.into(),
+        kind,
+        roles: Arc::new([]),
+        scopes: Arc::new([]),
+        credential: "key".into(),
+        method: Method::ApiKey,
+        claims: None,
+        session: None,
+        lease: Arc::new(Lease::new(None)),
+    })
 }
 
 /// What an event and a timeline cost.
@@ -250,41 +279,9 @@ pub(super) fn cost() {
     };
     let before = resident();
     let mut monitor = Monitor::new(Limits { timelines: MILLION as usize + 10 });
-    let event = |n: u64| Event {
-        request: RequestId::new(Timestamp(n), [0; 10]),
-        at: Timestamp(1_735_516_800_000_000 + n),
-        ended: Timestamp(n),
-        from: None,
-        who: Some(Arc::new(Principal {
-            tenant: "tenant".into(),
-            subject: format!("principal-{n}").into(),
-            kind: PrincipalKind::Person,
-            roles: Arc::new([]),
-            scopes: Arc::new([]),
-            credential: "key".into(),
-            method: Method::ApiKey,
-            claims: None,
-            session: None,
-            lease: Arc::new(Lease::new(None)),
-        })),
-        route: "chat",
-        call: Some(Call {
-            format: Format::Chat,
-            model: "assistant".into(),
-            stream: false,
-            max_tokens: None,
-            tools: Vec::new(),
-            attachments: 0,
-        }),
-        target: None,
-        refused: None,
-        complete: true,
-        findings: Vec::new(),
-        glimpse: Glimpse::NONE,
-        input_tokens: None,
-        output_tokens: None,
-        bytes: 0,
-        record: None,
+    let event = |n: u64| {
+        let who = nobody(&format!("principal-{n}"), PrincipalKind::Person);
+        plain(who, "assistant", Timestamp(1_735_516_800_000_000 + n), n)
     };
     (0..MILLION).for_each(|n| drop(monitor.saw(&event(n))));
     let each = (resident() - before) / monitor.len() as f64;

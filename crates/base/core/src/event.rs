@@ -21,6 +21,9 @@ pub struct Event {
     pub route: &'static str,
     /// What was asked for, where that had been understood.
     pub call: Option<Call>,
+    /// The tools that the answer called, withheld or not, as the caller had offered them; none in the place of one that was not
+    /// offered by its name. Never more than [`Event::MOST_CALLED`].
+    pub called: Vec<Option<Arc<str>>>,
     /// Who answered.
     pub target: Option<Arc<str>>,
     /// Why it was refused, if it was.
@@ -39,6 +42,11 @@ pub struct Event {
     pub bytes: u64,
     /// Index in the audit log of the intent, where it left.
     pub record: Option<u64>,
+}
+
+impl Event {
+    /// How many calls of tools an event names.
+    pub const MOST_CALLED: usize = 16;
 }
 
 /// Who is told of every request that is over. What it does may neither wait nor fail: a request's end does not depend on it.

@@ -254,6 +254,7 @@ impl Pump {
             if let Some(usage) = event.usage {
                 self.ledger.used(usage);
             }
+            self.ledger.calls(&event.document);
             self.watch.push(event.document);
             if event.terminal {
                 return Ok(Progress::Finished);

@@ -10,7 +10,7 @@ use countersign_audit::{
     record::{Answered, Judged},
 };
 use countersign_core::{
-    Call, Charge, Code, ConversationName, Event, Finding, Format, Glimpse, Onlooker, Principal, Refusal, RequestId,
+    Call, Charge, Code, ConversationName, Document, Event, Finding, Format, Glimpse, Onlooker, Principal, Refusal, RequestId,
     Side, Timestamp,
     charge::Ending,
     life::{Dispatched, Intended, Peer, Released},
@@ -20,7 +20,7 @@ use countersign_guard::Withheld;
 use countersign_policy::Stage as Policy;
 use countersign_wire::Usage;
 
-use crate::{Gateway, Route, Stages};
+use crate::{Gateway, Route, Stages, called::Called};
 
 /// The account of one request.
 ///
@@ -44,6 +44,8 @@ struct Account {
     charge: Option<(Arc<Policy>, Arc<Charge>)>,
     /// Whether any of the request may have reached a provider, as far as budgets are concerned: from the moment it may leave.
     left: bool,
+    /// The tools that the answer called.
+    tools: Called,
     called: bool,
     target: Option<Arc<str>>,
     /// What was found in a prompt that has left; its record holds it.
@@ -105,6 +107,7 @@ impl Ledger {
             conversation: None,
             charge: None,
             left: false,
+            tools: Called::default(),
             called: false,
             target: None,
             screened: Vec::new(),
@@ -234,6 +237,15 @@ impl Ledger {
                 let new = &findings[a.findings.len()..];
                 a.gateway.metrics().found(new);
                 a.findings.extend_from_slice(new);
+            }
+        });
+    }
+
+    /// What an answer, or an event of one, calls.
+    pub(crate) fn calls(&mut self, answer: &Document) {
+        self.note(|a| {
+            if a.onlooker.is_some() {
+                a.tools.read(answer);
             }
         });
     }
@@ -437,6 +449,7 @@ impl Account {
             who: self.principal.clone(),
             route: self.route,
             call: self.call.clone(),
+            called: self.tools.of(self.call.as_ref().map_or(&[], |call| &call.tools)),
             target: self.target.clone(),
             refused: self.refusal.as_ref().map(|refusal| refusal.code),
             complete: self.complete,

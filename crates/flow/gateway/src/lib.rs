@@ -67,6 +67,7 @@
 
 mod answer;
 mod assess;
+mod called;
 pub mod cookie;
 mod desk;
 mod inspect;

@@ -344,6 +344,7 @@ impl Gateway {
                     ledger.used(usage);
                 }
                 ledger.all_used();
+                ledger.calls(&answer.document);
                 let (released, findings) = stages
                     .guard
                     .release_whole(&readmitted, &answer.document, self.now())

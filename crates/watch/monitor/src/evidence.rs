@@ -14,6 +14,7 @@ use crate::{
     campaign::ALIKE,
     habits::{Tally, hour_likely},
     peers::Group,
+    steps::Step,
     timeline::Timeline,
 };
 
@@ -65,6 +66,7 @@ pub(crate) enum What {
     Sweep,
     Campaign,
     More,
+    Steps,
 }
 
 impl What {
@@ -87,6 +89,7 @@ impl What {
             Self::Sweep => "one question after another by one template",
             Self::Campaign => "the template that other accounts sent",
             Self::More => "more attempts than usual here",
+            Self::Steps => "tools called in an order unlike before",
         }
     }
 
@@ -97,7 +100,7 @@ impl What {
             Self::Leak | Self::Sensitive => Pattern::DataExfiltration,
             Self::Canary => Pattern::CanaryTripped,
             Self::Hour | Self::Model | Self::Place | Self::Tools | Self::Denied => Pattern::AccountTakeover,
-            Self::Surge | Self::Loop => Pattern::RunawayAgent,
+            Self::Surge | Self::Loop | Self::Steps => Pattern::RunawayAgent,
             Self::Sweep => Pattern::ModelInversion,
             Self::Campaign => Pattern::Campaign,
         }
@@ -128,6 +131,8 @@ pub(crate) struct Evidence {
     pub(crate) sketch: Option<Sketch>,
     /// What was let through and is to be known again.
     pub(crate) passed: [u64; 2],
+    called: [Step; Event::MOST_CALLED],
+    calls: usize,
 }
 
 impl Evidence {
@@ -156,10 +161,13 @@ impl Evidence {
             busy_before: own.busy_before(event.at),
             sketch: event.glimpse.sketch,
             passed,
+            called: [Step::default(); Event::MOST_CALLED],
+            calls: 0,
         };
         evidence.texts(own, event);
         evidence.answer(event, own, peers);
         evidence.unlike(own, peers);
+        evidence.steps(own, event, peers, key);
         evidence.pace(own, event, peers);
         evidence
     }
@@ -209,6 +217,11 @@ impl Evidence {
         if let Some(place) = self.place {
             places.add(place);
         }
+    }
+
+    /// The calls of tools that its answer made.
+    pub(crate) fn called(&self) -> &[Step] {
+        self.called.get(..self.calls).unwrap_or_default()
     }
 
     /// One attempt after another, in other words.
@@ -277,6 +290,18 @@ impl Evidence {
         if let Some(place) = self.place.filter(|_| changed(3)) {
             let likely = own.places().likely(place, peers.places.likely(place, 0.02));
             point(self, What::Place, (0.3 / likely).ln());
+        }
+    }
+
+    /// The calls of tools, one after another.
+    fn steps(&mut self, own: &Timeline, event: &Event, peers: &Group, key: &RandomState) {
+        let (mine, mut from) = own.steps(event.at);
+        for (place, tool) in self.called.iter_mut().zip(&event.called) {
+            // All that was not offered by its name is one tool.
+            let to = tool.as_ref().map_or(NOT_OFFERED, |tool| key.hash_one(tool) as u32);
+            *place = Step::of(from, to, mine, peers.steps.as_deref());
+            self.calls += 1;
+            from = to;
         }
     }
 
@@ -367,6 +392,8 @@ const fn doubled(count: u32, first: u32) -> bool {
 const EDGES: [f32; BINS - 2] = [0.3, 0.5, 0.64, 0.72, 0.79, 0.88];
 const SUSPICIOUS: usize = 5;
 const REMEMBERED: f32 = 0.3;
+/// The hash of a tool that was not offered by its name.
+const NOT_OFFERED: u32 = 2;
 const POINTS: usize = 8;
 /// As much as nothing else can outweigh.
 const CERTAIN: f32 = 30.0;

@@ -21,6 +21,11 @@ impl<const N: usize> Tally<N> {
             .map_or(0.0, |(_, count)| f32::from(*count))
     }
 
+    /// How many categories are known.
+    pub(crate) fn kinds(&self) -> f32 {
+        self.places.iter().filter(|(_, count)| *count > 0).count() as f32
+    }
+
     pub(crate) fn all(&self) -> f32 {
         f32::from(self.all)
     }

@@ -15,6 +15,7 @@ mod campaign;
 mod evidence;
 mod habits;
 mod peers;
+mod steps;
 mod table;
 mod timeline;
 

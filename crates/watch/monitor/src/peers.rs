@@ -7,6 +7,7 @@ use countersign_core::Principal;
 use crate::{
     evidence::{BINS, Evidence},
     habits::Tally,
+    steps::{Step, Steps},
 };
 
 /// Groups of peers, a bounded number of them; beyond it groups share a place.
@@ -27,6 +28,8 @@ pub(crate) struct Group {
     pub(crate) tools: Tally<8>,
     /// By network.
     pub(crate) places: Tally<8>,
+    /// What tools were called, one after another; none where nobody has called any.
+    pub(crate) steps: Option<Box<Steps>>,
     /// Requests in five busy minutes: how many such times, and how many requests in all.
     pub(crate) busy: (f32, f32),
     /// Sensitive values in an answer: how many answers, and how many values in all.
@@ -63,6 +66,10 @@ impl Group {
             self.bins.iter_mut().for_each(|count| *count *= 0.5);
         }
         evidence.habits(&mut self.hours, &mut self.models, &mut self.tools, &mut self.places);
+        for step in evidence.called() {
+            // What weighs for one says nothing of their peers.
+            self.steps.get_or_insert_default().learn(Step { weight: 0.0, ..*step });
+        }
         if let Some(values) = evidence.sensitive {
             self.sensitive = grown(self.sensitive, values);
         }

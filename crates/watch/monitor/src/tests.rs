@@ -30,6 +30,7 @@ struct Ask {
     model: &'static str,
     from: &'static str,
     answer: Vec<Kind>,
+    called: Vec<Option<Arc<str>>>,
 }
 
 fn who(subject: &str) -> Arc<Principal> {
@@ -61,6 +62,7 @@ fn ask(subject: &str) -> Ask {
         model: "assistant",
         from: "192.0.2.7",
         answer: Vec::new(),
+        called: Vec::new(),
     }
 }
 
@@ -116,6 +118,7 @@ impl World {
                 tools: Vec::new(),
                 attachments: 0,
             }),
+            called: ask.called.clone(),
             target: None,
             refused: ask.refused.then_some(Code::PromptRefused),
             complete: !ask.refused,
@@ -313,6 +316,56 @@ fn whoever_was_found_harmless_begins_anew() {
     assert!(world.monitor.calm(&principal("alice")));
     assert_eq!(world.monitor.risk(&principal("alice"), world.at()), Risk::default());
     assert!(!world.monitor.calm(&principal("nobody")));
+}
+
+/// A request of an agent whose answer calls `tool`.
+fn calls(subject: &str, tool: Option<&str>) -> Ask {
+    let who = Principal { kind: PrincipalKind::Agent, ..(*who(subject)).clone() };
+    Ask { who: Arc::new(who), called: vec![tool.map(Arc::from)], ..ask(subject) }
+}
+
+/// Lives through orders of the same four steps, in one of two ways.
+fn orders(world: &mut World, subject: &str, how_many: usize) -> Vec<Alert> {
+    let order = |n: usize| match n % 3 {
+        0 => ["find", "read", "refund", "close"],
+        _ => ["find", "read", "read", "close"],
+    };
+    (0..how_many).flat_map(order).flat_map(|tool| world.saw(&calls(subject, Some(tool)))).collect()
+}
+
+#[test]
+fn an_agent_that_calls_tools_in_an_order_unlike_before_is_seen_and_one_that_goes_on_is_not() {
+    for wrong in [&["refund", "refund"][..], &["close", "refund", "find", "find"], &["erase", "send"]] {
+        let mut world = World::new(Limits::default());
+        assert!(orders(&mut world, "agent", 200).is_empty());
+        let mut alerts = Vec::new();
+        let mut tries = 0;
+        while alerts.is_empty() {
+            assert!(tries <= 40, "{wrong:?} was not seen");
+            alerts = world.saw(&calls("agent", Some(wrong[tries % wrong.len()])));
+            tries += 1;
+        }
+        assert_eq!(alerts[0].pattern, Pattern::RunawayAgent);
+        assert!(alerts[0].because.iter().all(|reason| reason.what == "tools called in an order unlike before"));
+        // A person finds that it has got another task, and it is taught.
+        assert!(world.monitor.calm(&principal("agent")));
+        let again: Vec<_> = (0..400).flat_map(|n| world.saw(&calls("agent", Some(wrong[n % wrong.len()])))).collect();
+        assert!(again.is_empty(), "{wrong:?}: {again:?}");
+        assert!(orders(&mut world, "other", 20).is_empty());
+    }
+}
+
+#[test]
+fn what_was_not_offered_by_its_name_is_one_tool_and_a_newcomer_has_no_order() {
+    let mut world = World::new(Limits::default());
+    for n in 0..40 {
+        let tool = (n % 2 == 0).then_some("find");
+        assert!(world.saw(&calls("new", tool)).is_empty());
+    }
+    assert_eq!(world.score("new"), 0);
+    orders(&mut world, "agent", 200);
+    let foreign: Vec<_> = (0..40).flat_map(|_| world.saw(&calls("agent", None))).collect();
+    assert_eq!(foreign[0].pattern, Pattern::RunawayAgent);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::{
     evidence::{BINS, Evidence, What},
     habits::Tally,
     peers::grown,
+    steps::{START, Steps},
 };
 
 pub(crate) struct Timeline {
@@ -53,6 +54,9 @@ pub(crate) struct Timeline {
     models: Tally<4>,
     tools: Tally<4>,
     places: Tally<4>,
+    /// What tools were called, one after another; none where none was.
+    steps: Option<Box<Steps>>,
+    last_called: u32,
 }
 
 #[derive(Clone, Copy)]
@@ -109,6 +113,8 @@ impl Timeline {
             models: Tally::default(),
             tools: Tally::default(),
             places: Tally::default(),
+            steps: None,
+            last_called: START,
         }
     }
 
@@ -162,13 +168,16 @@ impl Timeline {
             self.quick *= quick;
             self.patterns.iter_mut().for_each(|weight| *weight *= quick);
             self.slow *= (-silent / SLOW_HALF).exp2();
+            if let Some(steps) = &mut self.steps {
+                steps.fade(quick);
+            }
         }
     }
 
     fn settle(&mut self, event: &Event) {
         self.last = self.last.max(event.at);
         self.events = self.events.saturating_add(1);
-        if self.quick <= 0.0 && self.slow < 0.5 {
+        if self.quick <= 0.0 && self.slow < 0.5 && self.drift() <= 0.0 {
             // What it rested on has been outweighed.
             self.reasons = [None; REASONS];
             self.patterns = [0.0; Pattern::ALL.len()];
@@ -202,6 +211,13 @@ impl Timeline {
         }
         self.lately = evidence.values();
         evidence.habits(&mut self.hours, &mut self.models, &mut self.tools, &mut self.places);
+        for step in evidence.called() {
+            self.steps.get_or_insert_default().learn(*step);
+            self.last_called = step.to;
+            if step.weight > WORTH_NAMING {
+                self.because(event, What::Steps, step.weight);
+            }
+        }
         if let Some(values) = evidence.sensitive {
             self.sensitive = grown(self.sensitive, values);
         }
@@ -267,7 +283,13 @@ impl Timeline {
         let quick = self.quick * (-silent / QUICK_HALF).exp2() / alert;
         let slow = self.slow * (-silent / SLOW_HALF).exp2() / SLOW_ALERT;
         let level = quick.max(slow);
-        if self.program { level / OF_PROGRAM } else { level }
+        let drift = self.drift() * (-silent / QUICK_HALF).exp2();
+        if self.program { level / OF_PROGRAM } else { level }.max(drift)
+    }
+
+    /// How far its calls of tools have gone, as a share of what raises an alert.
+    fn drift(&self) -> f32 {
+        self.steps.as_ref().map_or(0.0, |steps| steps.level())
     }
 
     pub(crate) fn score(&self, now: Timestamp) -> u8 {
@@ -320,6 +342,8 @@ impl Timeline {
         self.patterns = [0.0; Pattern::ALL.len()];
         self.reasons = [None; REASONS];
         self.suspects = [None; 4];
+        // An agent that was given another task has another order.
+        self.steps = None;
     }
 
     pub(crate) const fn key(&self) -> u64 {
@@ -378,6 +402,12 @@ impl Timeline {
 
     pub(crate) const fn places(&self) -> &Tally<4> {
         &self.places
+    }
+
+    /// What tools were called, and which was the last; that of a conversation that is over is forgotten.
+    pub(crate) fn steps(&self, now: Timestamp) -> (Option<&Steps>, u32) {
+        let over = now.since(self.last).as_secs_f32() > SESSION;
+        (self.steps.as_deref(), if over { START } else { self.last_called })
     }
 
     pub(crate) const fn sensitive(&self) -> (f32, f32) {
