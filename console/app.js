@@ -13,6 +13,7 @@ import { Risk } from "./views/risk.js";
 import { Policies } from "./views/policies.js";
 import { Detectors } from "./views/detectors.js";
 import { Keys } from "./views/keys.js";
+import { Budgets } from "./views/budgets.js";
 
 // Name, heading, view, and the action that policy has to permit.
 const VIEWS = [
@@ -21,6 +22,7 @@ const VIEWS = [
   ["risk", "At risk", Risk, "readTraffic"],
   ["health", "Health", Health, "observe"],
   ["detectors", "Detectors", Detectors, "readTraffic"],
+  ["budgets", "Budgets", Budgets, "readTraffic"],
   ["access", "Access", Access, "listRequests"],
   ["policies", "Policies", Policies, "readPolicy"],
   ["keys", "Keys", Keys, "listKeys"],
@@ -43,7 +45,10 @@ const Frame = () => {
   const view = views.find(([of]) => of === name);
   const heading = useRef(null);
   const first = useRef(true);
-  const title = view ? (id && name === "requests" ? "Request" : view[1]) : "Not here";
+  // A rule is no request: its requests are listed.
+  const rule = name === "requests" && id.startsWith("found:") ? id.slice(6) : "";
+  const one = name === "requests" && id && !rule;
+  const title = view ? (one ? "Request" : view[1]) : "Not here";
   useEffect(() => {
     document.title = `${title} - Countersign`;
     // Whoever reads by ear hears where they are; on the first page the browser says so.
@@ -68,7 +73,7 @@ const Frame = () => {
       <main id="main">
         <h1 ref=${heading} tabindex="-1">${title}</h1>
         ${view
-          ? name === "requests" && id ? html`<${Request} id=${id} key=${id} />` : html`<${view[2]} />`
+          ? one ? html`<${Request} id=${id} key=${id} />` : html`<${view[2]} key=${rule} found=${rule} />`
           : html`<p>There is no such view, or your roles do not open it.</p>`}
       </main>
     </div>`;

@@ -100,7 +100,7 @@ export const Chart = ({ title, times, series, unit }) => {
       cursor: { show: false },
       axes: [axis, { ...axis, size: 56 }],
       scales: { x: { time: true }, y: { range: (_, low, high) => [0, Math.max(high || 0, 1)] } },
-      series: [{}, ...series.map((one) => ({ label: one.name, stroke: colour(one.colour), width: 2, dash: one.dash, points: { show: false } }))],
+      series: [{}, ...series.map((one) => ({ label: one.name, stroke: colour(one.colour), width: 2, dash: one.dash, points: { show: times.length < 15, size: 5 } }))],
     };
     shown.current = new window.uPlot(options, [times, ...series.map((one) => one.values)], place.current);
     const resized = new ResizeObserver(([{ contentRect }]) => shown.current && shown.current.setSize({ width: contentRect.width, height: 190 }));

@@ -23,6 +23,7 @@ use crate::{
     config::{Signals, Statistics},
     console::{Console, pages},
     force::Force,
+    policies::{Files, Policies},
     signals::send::Receiver,
     state::State,
     unused::Given,
@@ -36,8 +37,10 @@ pub(crate) use route::{Form, Gives, Param, Permit, Route, schema};
 mod access;
 pub(crate) mod ask;
 mod because;
+mod budgets;
 mod checkpoint;
 mod console;
+mod drafts;
 mod exchange;
 mod feedback;
 pub(crate) mod forget;
@@ -72,11 +75,13 @@ pub(crate) const GROUPS: &[Group] = &[
     Group { path: "/admin/v1/", routes: runs::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: policies::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: status::ROUTES, words: &reply::PROBLEMS },
+    Group { path: "/admin/v1/", routes: drafts::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: statistics::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: checkpoint::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: proofs::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: traffic::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: verify::ROUTES, words: &reply::PROBLEMS },
+    Group { path: "/admin/v1/", routes: budgets::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: feedback::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: console::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: timelines::ROUTES, words: &reply::PROBLEMS },
@@ -122,6 +127,10 @@ pub(crate) struct Admin {
     pub(crate) audit: Arc<Audit>,
     /// Access that can be asked for.
     pub(crate) access: Vec<Access>,
+    /// What changes the policies.
+    pub(crate) policies: Arc<Policies>,
+    /// Where they stand.
+    pub(crate) policy_files: Files,
     /// How much statistics of use may tell of one caller.
     pub(crate) statistics: Statistics,
     /// The models that are served.

@@ -37,6 +37,7 @@ use crate::{
     issuers::{Issuers, askers},
     playbooks::Playbooks,
     registered,
+    policies::Policies,
     signals::{
         poll::Poll,
         rsa,
@@ -71,6 +72,7 @@ pub(crate) struct Assembly {
 }
 
 impl Assembly {
+    policies: Arc<Policies>,
     /// Builds every stage; nothing is bound and no provider is called.
     pub(crate) async fn new(config: &Config, state: State) -> anyhow::Result<Self> {
         let clock = clock::system();
@@ -114,6 +116,7 @@ impl Assembly {
         let exports = ArcSwap::from_pointee(exports(config, &state)?);
         let witness = Own::default();
         let cosigning = witness.by(config, &state)?;
+        let policies = Arc::new(Policies::new(state.dir()));
         let stages = Stages {
             desk: desk(
                 config,
@@ -122,7 +125,7 @@ impl Assembly {
                 &identity,
                 &policy,
                 &audit,
-                Besides { receivers: &receivers, witness: cosigning, console: &console, watch: &watch },
+                Besides { receivers: &receivers, witness: cosigning, console: &console, watch: &watch, policies: &policies },
             ),
             identity,
             policy,
@@ -160,6 +163,7 @@ impl Assembly {
 
     /// The gateway.
     pub(crate) const fn gateway(&self) -> &Arc<Gateway> {
+            policies,
         &self.gateway
     }
 
@@ -186,6 +190,11 @@ impl Assembly {
     /// What of the store is in force here.
     pub(crate) const fn force(&self) -> &Arc<Force> {
         &self.force
+    }
+
+    /// What changes the policies.
+    pub(crate) const fn policies(&self) -> &Arc<Policies> {
+        &self.policies
     }
 
     /// Who is told what is revoked here.
@@ -270,7 +279,7 @@ impl Assembly {
                 &old.identity,
                 &old.policy,
                 &old.audit,
-                Besides { receivers: &receivers, witness: cosigning, console: &self.console, watch: &self.watch },
+                Besides { receivers: &receivers, witness: cosigning, console: &self.console, watch: &self.watch, policies: &self.policies },
             ),
             identity: old.identity.clone(),
             policy: old.policy.clone(),
@@ -306,13 +315,14 @@ fn desk(
     identity: &Arc<Identity>,
     policy: &Arc<Stage>,
     audit: &Arc<Audit>,
-    Besides { receivers, witness, console, watch }: Besides<'_>,
+    Besides { receivers, witness, console, watch, policies }: Besides<'_>,
 ) -> Option<Arc<dyn Desk>> {
     let listeners: Vec<_> = config.listeners.iter().filter(|l| l.admin).map(|l| l.name.clone()).collect();
     if listeners.is_empty() {
         return None;
     }
     Some(Arc::new(Front(Arc::new(Admin {
+    policies: &'a Arc<Policies>,
         listeners,
         state: state.clone(),
         force: force.clone(),
@@ -336,6 +346,8 @@ fn desk(
 fn assessor(config: &Config) -> Option<Arc<Assessor>> {
     let judge = config.judge.as_ref()?;
     Some(Arc::new(Assessor::new(judge.model.clone(), judge.within, judge.concurrent, judge.on_failure)))
+        policies: policies.clone(),
+        policy_files: config.policy_files.clone(),
 }
 
 /// Who is told what is revoked here, with their tokens, unsealed where they are sealed.

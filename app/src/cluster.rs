@@ -18,7 +18,7 @@ use countersign_audit::{Audit, Dir, endings, record::Amounts};
 use countersign_cluster::{Announcements, Client, Connect, Counters, Login, Reserved, Step};
 use countersign_core::{Charge, RequestId, Timestamp, charge::Line};
 use countersign_identity::dpop::{Claim, ReplayError, Replays, Seen};
-use countersign_policy::budget::{Refused, Reserving, Short, Till, ends};
+use countersign_policy::budget::{Refused, Reserving, Short, Telling, Till, ends};
 use countersign_provider::{Base, Trust};
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
@@ -226,6 +226,13 @@ impl Till for Shared {
 
     fn settle(&self, of: RequestId, back: Vec<(Arc<str>, i64)>) {
         self.settlements.send(of, back);
+    }
+
+    fn spent(&self) -> Telling<'_> {
+        Box::pin(async {
+            let cells = self.counters.spent().await.map_err(|away| away.why())?;
+            Ok(cells.into_iter().map(|(cell, spent)| (cell.into(), spent)).collect())
+        })
     }
 }
 

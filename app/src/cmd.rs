@@ -8,7 +8,7 @@ use crate::{cli::Command, config::Problem, demo, term};
 
 mod access;
 pub(crate) mod audit;
-mod budget;
+pub(crate) mod budget;
 mod calibrate;
 mod check;
 mod console;
@@ -22,7 +22,7 @@ mod key;
 mod keys;
 mod meta;
 mod playbook;
-mod policy;
+pub(crate) mod policy;
 mod quarantine;
 mod reach;
 mod revoke;

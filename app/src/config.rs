@@ -35,6 +35,8 @@ pub(crate) struct Config {
     pub(crate) targets: Vec<Target>,
     /// May they.
     pub(crate) policy: countersign_policy::Settings,
+    /// Where the policies stand.
+    pub(crate) policy_files: crate::policies::Files,
     /// Rules ready to use, which stand in the policy's rules already.
     pub(crate) profiles: Vec<countersign_policy::Profile>,
     /// What the guards know.

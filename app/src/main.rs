@@ -23,6 +23,7 @@ mod kek;
 mod playbooks;
 mod registered;
 mod reload;
+mod policies;
 mod root;
 mod signals;
 mod spending;

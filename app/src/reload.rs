@@ -140,6 +140,8 @@ async fn apply(assembly: &Assembly, file: &Path, opened: &[Opened]) -> anyhow::R
     // Thousands of policies take seconds to validate, and revocations are looked for meanwhile.
     let file = file.to_owned();
     let config = tokio::task::spawn_blocking(move || config::load(&file)).await?.map_err(Problems)?;
+    let policies = assembly.policies().clone();
+    let _turn = policies.changing.lock().await;
     assembly.apply(&config).await?;
     renew_certificates(&config, opened);
     Ok(waiting(&config, opened))

@@ -3,8 +3,8 @@ import { useState } from "../vendor/hooks.js";
 import { may, post, query } from "../api.js";
 import { Deed, Outcome, Requests, Time, Wrong, html, milliseconds, useAsked, who } from "../ui.js";
 
-export const RequestList = () => {
-  const [filters, set] = useState({});
+export const RequestList = ({ found }) => {
+  const [filters, set] = useState(found ? { found } : {});
   const [cursors, go] = useState([]);
   const cursor = cursors[cursors.length - 1];
   const { value, error, asking, again } = useAsked(query("/admin/v1/traffic", { ...filters, cursor, limit: 50 }));
@@ -20,7 +20,7 @@ export const RequestList = () => {
       <label>Model<input name="model" maxlength="128" /></label>
       <label>Outcome<select name="outcome"><option value="">any</option><option>answered</option><option>refused</option><option>unfinished</option></select></label>
       <label>Code<input name="code" size="8" maxlength="6" placeholder="CS0501" /></label>
-      <label>Found<input name="found" maxlength="64" placeholder="injection" /></label>
+      <label>Found<input name="found" maxlength="64" placeholder="injection" defaultValue=${found} /></label>
       <label class="tick"><input type="checkbox" name="own" value="true" />Also of the gateway itself</label>
       <button class="first">Filter</button>
     </form>
@@ -37,8 +37,9 @@ export const RequestList = () => {
 export const Request = ({ id }) => {
   const { value, error } = useAsked(`/admin/v1/traffic/${encodeURIComponent(id)}`);
   const [said, say] = useState("");
+  const [note, write] = useState("");
   const tell = (verdict) => async () => {
-    await post("/admin/v1/feedback", { request: id, verdict, note: "" });
+    await post("/admin/v1/feedback", { request: id, verdict, note });
     say(`Kept as ${verdict === "false-alarm" ? "a false alarm" : "missed"}.`);
   };
   const row = value && value.request;
@@ -63,6 +64,7 @@ export const Request = ({ id }) => {
       ${value.stages.length === 0 ? html`<p class="quiet">Its records are not on disk here.</p>` : null}
       <div class="bar">
         ${may("giveFeedback") ? html`
+          <label>For whoever tunes the guards<input value=${note} maxlength="256" onInput=${(event) => write(event.target.value)} /></label>
           <${Deed} act=${tell("false-alarm")}>A false alarm<//>
           <${Deed} act=${tell("missed")}>Something was missed<//>` : null}
         ${may("readAudit") ? html`<a href=${`/admin/v1/audit/requests/${encodeURIComponent(id)}`} download=${`${id}.json`}>Records with proofs</a>` : null}

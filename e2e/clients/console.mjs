@@ -70,7 +70,7 @@ async function measure() {
 }
 
 const heading = (page, name) => page.getByRole('heading', { level: 1, name, exact: true }).waitFor();
-const VIEWS = ['Live', 'Requests', 'At risk', 'Health', 'Detectors', 'Access', 'Policies', 'Keys', 'Audit'];
+const VIEWS = ['Live', 'Requests', 'At risk', 'Health', 'Detectors', 'Budgets', 'Access', 'Policies', 'Keys', 'Audit'];
 
 try {
   if (paint) {
@@ -141,6 +141,47 @@ try {
   await page.getByRole('button', { name: 'Verify the log' }).click();
   await page.getByText(/The log holds: \d+ records/).waitFor();
 
+  // A draft of the policies is checked, asked about what was asked, saved, and undone.
+  await page.goto(`${tls}/console/#/policies`);
+  const text = page.getByLabel('Text of policy.cedar');
+  const begin = await text.inputValue();
+  await text.fill(`${begin}\npermit (principal`);
+  await page.getByRole('button', { name: 'Check the draft' }).click();
+  await page.getByRole('alert').getByText('policy.cedar:').waitFor();
+  await text.fill(`${begin}\n@id("closed") forbid (principal, action, resource == Countersign::Model::"m");`);
+  await page.getByRole('button', { name: 'Check the draft' }).click();
+  await page.getByText('It holds:').waitFor();
+  await page.getByLabel('Model or tool').fill('m');
+  await page.getByRole('button', { name: 'Ask', exact: true }).click();
+  await page.getByText('forbid `closed`').first().waitFor();
+  await page.getByRole('button', { name: 'Simulate on the last requests' }).click();
+  await page.getByRole('region', { name: 'Decisions that would be another' }).getByRole('link').first().waitFor();
+  await judge(page, 'a draft');
+  if (shots) await page.screenshot({ path: `${shots}/console-policies.png`, fullPage: true });
+  const downloaded = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Download the draft' }).click();
+  report.seen.download = (await downloaded).suggestedFilename();
+  page.on('dialog', (dialog) => dialog.accept());
+  await page.getByLabel('Why, on record').fill('the end of the quarter');
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.getByRole('cell', { name: 'closed', exact: true }).waitFor();
+  report.seen.closed = (await chat('Is the shop open on Sunday?')).status;
+  await page.getByRole('button', { name: 'As before the last save' }).click();
+  await page.getByLabel('Why, on record').fill('undone');
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.getByRole('cell', { name: 'closed', exact: true }).waitFor({ state: 'detached' });
+  report.seen.open = (await chat('Is the shop open on Sunday?')).status;
+  report.seen.undone = (await text.inputValue()) === begin;
+
+  // A rule leads to the requests that met it; what was said of one is counted.
+  await page.goto(`${tls}/console/#/detectors`);
+  await page.getByRole('button', { name: /over time$/ }).first().click();
+  await page.locator('.chart canvas').first().waitFor();
+  await page.getByRole('cell', { name: 'false-alarm' }).first().waitFor();
+  await page.getByRole('region', { name: 'Rules that were met' }).getByRole('link').first().click();
+  await heading(page, 'Requests');
+  await page.getByRole('cell', { name: 'refused CS0501' }).first().waitFor();
+
   for (const colorScheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme });
     for (const name of VIEWS) {
@@ -148,9 +189,10 @@ try {
       await heading(page, name);
       // What the view asked for is there.
       await page.waitForFunction(() => !document.body.textContent.includes('One moment'));
-      if (name === 'Health') await page.locator('.chart canvas').first().waitFor();
+      if (['Health', 'Budgets'].includes(name)) await page.locator('.chart canvas').first().waitFor();
       await judge(page, `${colorScheme} ${name}`);
       if (shots && name === 'Health' && colorScheme === 'dark') await page.screenshot({ path: `${shots}/console-health.png` });
+      if (shots && name === 'Budgets' && colorScheme === 'light') await page.screenshot({ path: `${shots}/console-budgets.png` });
     }
   }
 

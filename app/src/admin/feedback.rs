@@ -10,23 +10,37 @@ use serde::Deserialize;
 use super::{
     Ask, Gives, Permit, Reply, Route,
     ask::{malformed, nothing},
+    page::{self, List},
     proofs::beside,
     reply::JSON,
     schema,
 };
 use crate::{cli::Verdict, cmd::feedback};
 
-pub(crate) const ROUTES: &[Route] = &[Route {
-    method: Method::POST,
-    path: "/admin/v1/feedback",
-    permit: Permit::Action(Administer::GiveFeedback),
-    name: "giveFeedback",
-    what: "Say that a verdict of the guards was a false alarm, or that something was missed. Nothing is learnt from it by itself.",
-    query: &[],
-    takes: Some((JSON, schema::<New>)),
-    gives: &[Gives { status: 204, what: "It is kept.", body: None }],
-    run: |ask| Box::pin(give(ask)),
-}];
+pub(crate) const ROUTES: &[Route] = &[
+    Route {
+        method: Method::GET,
+        path: "/admin/v1/feedback",
+        permit: Permit::Action(Administer::ReadTraffic),
+        name: "listFeedback",
+        what: "List what was said of the guards' verdicts on this node, newest first.",
+        query: &[page::PARAMS[0]],
+        takes: None,
+        gives: &[Gives { status: 200, what: "What was said.", body: Some((JSON, schema::<List<feedback::Line>>)) }],
+        run: |ask| Box::pin(list(ask)),
+    },
+    Route {
+        method: Method::POST,
+        path: "/admin/v1/feedback",
+        permit: Permit::Action(Administer::GiveFeedback),
+        name: "giveFeedback",
+        what: "Say that a verdict of the guards was a false alarm, or that something was missed. Nothing is learnt from it by itself.",
+        query: &[],
+        takes: Some((JSON, schema::<New>)),
+        gives: &[Gives { status: 204, what: "It is kept.", body: None }],
+        run: |ask| Box::pin(give(ask)),
+    },
+];
 
 /// What is said.
 #[derive(Deserialize, JsonSchema)]
@@ -40,6 +54,16 @@ struct New {
     #[serde(default)]
     #[schemars(length(max = 256))]
     note: String,
+}
+
+async fn list(ask: &Ask<'_>) -> Result<Reply, Refusal> {
+    let (state, limit) = (ask.admin.state.clone(), ask.page()?.limit);
+    let kept = tokio::task::spawn_blocking(move || feedback::kept(&state)).await;
+    let kept = kept.map_err(|_| Refusal::new(Code::Internal, "reading feedback panicked"))?.map_err(|error| {
+        tracing::error!(error = format!("{error:#}"), "feedback cannot be read");
+        Refusal::new(Code::Internal, "feedback cannot be read")
+    })?;
+    Reply::json(200, &List { items: kept.into_iter().rev().take(limit).collect(), next: None })
 }
 
 async fn give(ask: &Ask<'_>) -> Result<Reply, Refusal> {
@@ -91,6 +115,11 @@ mod tests {
         ] {
             assert_eq!(world.post("/admin/v1/feedback", bad).await.0, StatusCode::BAD_REQUEST);
         }
+        let (_, listed) = world.get("/admin/v1/feedback").await;
+        assert_eq!(
+            (&listed["items"][0]["request"], listed["items"].as_array().unwrap().len()),
+            (&id.clone().into(), 1)
+        );
         let kept = world.file("state/feedback.jsonl");
         assert!(kept.contains(&id) && kept.contains("a recipe") && kept.lines().count() == 1, "{kept}");
     }

@@ -112,7 +112,10 @@ impl Route {
         if !fits || !plain {
             return Err(Refusal::new(Code::UnsupportedMedia, "the body is compressed or of another type"));
         }
-        if body.len() > MAX_BODY {
+        // A policy file is longer than anything else that is posted.
+        let policy = matches!(self.permit, Permit::Action(Administer::ReadPolicy | Administer::WritePolicy));
+        let most = if policy { MAX_POLICY } else { MAX_BODY };
+        if body.len() > most {
             return Err(Refusal::new(Code::TooLarge, "the body is over the limit of the admin API"));
         }
         Ok(())
@@ -123,3 +126,5 @@ impl Route {
 pub(crate) const ANY: &str = "*/*";
 /// Bytes of a body.
 const MAX_BODY: usize = 64 << 10;
+/// Bytes of a body with a policy file in it.
+const MAX_POLICY: usize = 1 << 20;

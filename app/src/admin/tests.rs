@@ -125,6 +125,11 @@ impl World {
         fs::read_to_string(self.folder.path().join(name)).unwrap()
     }
 
+    /// Writes a file of its folder.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        fs::write(self.folder.path().join(name), text).unwrap();
+    }
+
     /// What is on record so far.
     pub(crate) async fn records(&self) -> Vec<Record> {
         self.gateway().stages().audit.close().await;

@@ -215,6 +215,8 @@ struct Rule {
     answers: u64,
     /// Requests that met it and were refused.
     refused: u64,
+    /// Requests that met it in each of the spans.
+    over: Vec<u64>,
 }
 
 /// An alert of the watch.
@@ -293,6 +295,7 @@ fn rates(ask: &Ask<'_>) -> Result<Reply, Refusal> {
         prompts: met.prompts,
         answers: met.answers,
         refused: met.refused,
+        over: met.over,
     });
     let until = clock::rfc3339(ask.now());
     Reply::json(200, &Rates { until, seconds, spans: spans.collect(), rules: rules.collect(), held, missed })

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use countersign_core::charge::Unit;
+use countersign_core::{Timestamp, charge::Unit};
 use countersign_policy::budget::{Budgets, ends};
 use serde_json::json;
 
@@ -19,7 +19,7 @@ use crate::{
 pub(crate) async fn run(args: &BudgetArgs) -> anyhow::Result<ExitCode> {
     let config = cmd::configuration(&args.config)?;
     let state = State::existing(&args.config).await?;
-    let rows = rows(&config.policy.rates.budgets, spent(&config, &state).await?);
+    let rows = rows(&config.policy.rates.budgets, spent(&config, &state).await?, clock::now());
     if args.format == Output::Json {
         let rows: Vec<_> = rows.iter().map(Row::json).collect();
         cmd::json(&rows.into());
@@ -51,13 +51,17 @@ async fn spent(config: &Config, state: &State) -> anyhow::Result<Vec<(String, u6
     Ok(figures.cells.into_iter().map(|(cell, spent)| (cell.to_string(), u64::try_from(spent).unwrap_or(0))).collect())
 }
 
-struct Row {
-    budget: String,
-    whose: String,
-    unit: Unit,
-    spent: u64,
-    limit: u64,
-    ends: countersign_core::Timestamp,
+/// What was spent of one budget by one of those it counts.
+pub(crate) struct Row {
+    pub(crate) budget: String,
+    /// Empty where it counts everyone together.
+    pub(crate) whose: String,
+    pub(crate) unit: Unit,
+    pub(crate) spent: u64,
+    pub(crate) limit: u64,
+    pub(crate) ends: Timestamp,
+    /// What it was read from.
+    pub(crate) cell: String,
 }
 
 impl Row {
@@ -69,7 +73,7 @@ impl Row {
     }
 
     /// Money as it is written in the configuration.
-    fn show(&self, amount: u64) -> String {
+    pub(crate) fn show(&self, amount: u64) -> String {
         match self.unit {
             Unit::Money => format!("{}.{:06}", amount / 1_000_000, amount % 1_000_000),
             Unit::Requests | Unit::Tokens => amount.to_string(),
@@ -78,8 +82,7 @@ impl Row {
 }
 
 /// What is of a budget that is configured, in a window that is open.
-fn rows(budgets: &Budgets, spent: Vec<(String, u64)>) -> Vec<Row> {
-    let now = clock::now();
+pub(crate) fn rows(budgets: &Budgets, spent: Vec<(String, u64)>, now: Timestamp) -> Vec<Row> {
     let row = |(cell, spent): (String, u64)| {
         let budget = budgets.of(&cell).filter(|_| ends(&cell) > now)?;
         let whose = cell.splitn(3, '/').nth(2).unwrap_or_default();
@@ -90,6 +93,7 @@ fn rows(budgets: &Budgets, spent: Vec<(String, u64)>) -> Vec<Row> {
             spent,
             limit: budget.limit,
             ends: ends(&cell),
+            cell,
         })
     };
     spent.into_iter().filter_map(row).collect()

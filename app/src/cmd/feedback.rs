@@ -17,6 +17,7 @@ use countersign_audit::{
     show::Shown,
 };
 use countersign_core::RequestId;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -27,15 +28,18 @@ use crate::{
     term,
 };
 
-/// A line of the file.
-#[derive(Debug, Deserialize, Serialize)]
+/// What was said of one verdict: a line of the file.
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 pub(crate) struct Line {
     /// When it was said, in RFC 3339.
     at: String,
+    /// The request.
     request: String,
+    /// What was wrong.
     verdict: Verdict,
     /// The rules that the request or its answer met.
     rules: BTreeSet<String>,
+    /// In words.
     note: String,
 }
 
@@ -97,7 +101,7 @@ const fn findings(record: &Record) -> Option<&Findings> {
 }
 
 fn list(state: &State, format: Output) -> anyhow::Result<ExitCode> {
-    let lines = read(&state.dir().join(FILE))?;
+    let lines = kept(state)?;
     if format == Output::Json {
         cmd::json(&json!(lines));
         return Ok(ExitCode::SUCCESS);
@@ -109,6 +113,11 @@ fn list(state: &State, format: Output) -> anyhow::Result<ExitCode> {
         term::say(format_args!("{} {} {} ({rules}){note}", line.at, line.request, line.verdict.as_str()));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// All that was said, oldest first.
+pub(crate) fn kept(state: &State) -> anyhow::Result<Vec<Line>> {
+    read(&state.dir().join(FILE))
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<Line>> {

@@ -35,7 +35,8 @@ pub(crate) async fn run(command: PolicyCommand) -> anyhow::Result<ExitCode> {
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn said(explanation: &Explanation) -> String {
+/// The answer and what decided, in a line.
+pub(crate) fn said(explanation: &Explanation) -> String {
     let decision = match explanation.decision {
         Decision::Allow => "allow".to_owned(),
         Decision::Deny => explanation.code.map_or_else(|| "deny".into(), |c| format!("deny ({})", c.id())),

@@ -20,6 +20,7 @@ use crate::files;
 
 mod access;
 mod budgets;
+mod console;
 mod doors;
 mod evidence;
 mod issuers;
@@ -137,6 +138,7 @@ impl Check<'_> {
         let cluster = self.cluster(raw.cluster, &raw.node);
         let mut guard = self.guard(&raw.guard);
         let judge = self.judge(raw.guard.judge.as_ref(), &targets, &mut guard);
+        let policy_files = self.policy_files(raw.console.as_ref(), &raw.policy, cluster.is_some());
         let registered = self.registered(&raw.guard.registered);
         let state = self.base.join(raw.state.get_ref());
         let rules = fields::rules(rules, &profiles);
@@ -153,6 +155,7 @@ impl Check<'_> {
                 policy: Settings { policy: Arc::new(policy), rules, rates },
                 guard,
                 registered,
+                policy_files,
                 judge,
                 values_shown_to: raw.guard.values_shown_to,
                 values_kept: raw.guard.values_kept,

@@ -9,6 +9,7 @@ use toml::Spanned;
 
 mod budgets;
 mod evidence;
+mod console;
 mod keys;
 mod playbooks;
 mod shared;
@@ -18,6 +19,7 @@ mod statistics;
 pub(crate) use budgets::{RawBudget, RawBy, RawPrice, RawWindow};
 pub(crate) use evidence::{RawAudit, RawExport, RawWitness, RawWords};
 pub(crate) use keys::{RawKek, RawKeys};
+pub(crate) use console::RawConsole;
 pub(crate) use playbooks::{RawChannel, RawMessage, RawPlaybooks};
 pub(crate) use shared::{RawCluster, RawStore};
 pub(crate) use signals::{RawReceiver, RawRevocation, RawSignals, Signing};
@@ -114,6 +116,9 @@ pub(crate) struct RawConfig {
     pub(crate) statistics: Option<Spanned<RawStatistics>>,
     /// Logs and traces.
     #[serde(default = "telemetry")]
+    /// What people may do at the console.
+    #[schemars(with = "Option<RawConsole>")]
+    pub(crate) console: Option<Spanned<RawConsole>>,
     #[schemars(with = "Telemetry")]
     pub(crate) telemetry: Spanned<Telemetry>,
 }

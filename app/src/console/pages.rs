@@ -74,6 +74,7 @@ pages! {
     "/console/views/risk.js", JS, "views/risk.js";
     "/console/views/policies.js", JS, "views/policies.js";
     "/console/views/detectors.js", JS, "views/detectors.js";
+    "/console/views/budgets.js", JS, "views/budgets.js";
     "/console/views/keys.js", JS, "views/keys.js";
     "/console/vendor/preact.js", JS, "vendor/preact.js";
     "/console/vendor/hooks.js", JS, "vendor/hooks.js";

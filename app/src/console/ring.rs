@@ -59,6 +59,25 @@ pub(crate) struct Met {
     pub(crate) answers: u64,
     /// Requests that met it and were refused.
     pub(crate) refused: u64,
+    /// Requests that met it, on either side, in each span.
+    pub(crate) over: Vec<u64>,
+}
+
+/// What models were used for.
+#[derive(Debug, Default)]
+pub(crate) struct Used {
+    /// When the oldest request arrived that is at hand.
+    pub(crate) since: Option<Timestamp>,
+    /// By model and day, in days since 1970.
+    pub(crate) models: BTreeMap<Arc<str>, BTreeMap<u64, Tokens>>,
+}
+
+/// What was used of a model on a day.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Tokens {
+    pub(crate) asked: u64,
+    pub(crate) input: u64,
+    pub(crate) output: u64,
 }
 
 impl Ring {
@@ -150,7 +169,8 @@ impl Ring {
         };
         for row in rows {
             let at = usize::try_from((row.at.0 - begin) / micros.max(1)).unwrap_or(usize::MAX);
-            let Some(span) = spans.get_mut(at.min(count.saturating_sub(1))) else { continue };
+            let at = at.min(count.saturating_sub(1));
+            let Some(span) = spans.get_mut(at) else { continue };
             let refused = row.outcome == Outcome::Refused;
             span.asked += 1;
             span.refused += u64::from(refused);
@@ -161,13 +181,39 @@ impl Ring {
             let mut seen: Vec<(&str, &str)> = row.found.iter().map(|found| (&*found.rule, found.side)).collect();
             seen.sort_unstable();
             seen.dedup();
+            let mut before = None;
             for (rule, side) in seen {
-                let met = rules.entry(rule.to_owned()).or_default();
+                let met =
+                    rules.entry(rule.to_owned()).or_insert_with(|| Met { over: vec![0; count], ..Met::default() });
+                // A rule that was met on both sides was met once.
+                if before.replace(rule) != Some(rule)
+                    && let Some(times) = met.over.get_mut(at)
+                {
+                    *times += 1;
+                }
                 *(if side == "answer" { &mut met.answers } else { &mut met.prompts }) += 1;
                 met.refused += u64::from(refused);
             }
         }
         (spans, rules)
+    }
+
+    /// What was used of each model since `begin`, day by day.
+    pub(crate) fn usage(&self, begin: Timestamp) -> Used {
+        let (since, rows): (_, Vec<Arc<Row>>) = {
+            let held = self.held();
+            (held.rows.front().map(|row| row.at), held.rows.iter().filter(|row| row.at >= begin).cloned().collect())
+        };
+        let mut used = Used { since, ..Used::default() };
+        for row in rows {
+            let Some(model) = row.model.as_ref().filter(|_| !row.is_own()) else { continue };
+            let days = used.models.entry(model.clone()).or_default();
+            let tokens = days.entry(row.at.seconds() / 86_400).or_default();
+            tokens.asked += 1;
+            tokens.input += row.input_tokens.unwrap_or_default();
+            tokens.output += row.output_tokens.unwrap_or_default();
+        }
+        used
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {

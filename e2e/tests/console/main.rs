@@ -15,7 +15,7 @@ const POLICY: &str = r#"
     principal in Countersign::Role::"officer",
     action in [
         Countersign::Action::"observe", Countersign::Action::"openConsole", Countersign::Action::"readTraffic",
-        Countersign::Action::"giveFeedback", Countersign::Action::"readAudit", Countersign::Action::"readPolicy",
+        Countersign::Action::"giveFeedback", Countersign::Action::"readAudit", Countersign::Action::"readPolicy", Countersign::Action::"writePolicy",
         Countersign::Action::"listKeys", Countersign::Action::"revokeKey", Countersign::Action::"listRequests",
         Countersign::Action::"approveRequest", Countersign::Action::"denyRequest"
     ],
@@ -34,6 +34,7 @@ fn a_person_can_use_the_console_and_nobody_elses_page_can() {
         .admin()
         .top("resource = \"https://gateway.example\"")
         .more("[[access]]\nname = \"books\"\nroles = [\"bookkeeper\"]\nfor = [\"data:books\"]\nlongest_minutes = 60\napprovals = 1\napprovers = [\"officer\"]")
+        .more("[console]\nedit_policies = true\n[[price]]\nmodels = [\"m\"]\ninput = \"2\"\noutput = \"8\"\nmost_output = 4096\n[[budget]]\nname = \"each\"\nper = [\"principal\"]\nwindow = \"day\"\ntokens = 1000000")
         .write();
     let (officer, clerk) = (home.key("olga", "officer"), home.key("carl", "clerk"));
     let gateway = home.serve();
@@ -71,6 +72,8 @@ fn a_person_can_use_the_console_and_nobody_elses_page_can() {
     assert_eq!(seen["address"], "/console/#/live", "a link does not stay in the history");
     assert_eq!((&seen["elsewhere"][0], &seen["framed"]), (&json!("refused"), &json!(0)), "{seen}");
     assert_eq!(seen["revoked"], 200);
+    assert_eq!((&seen["closed"], &seen["open"], &seen["undone"]), (&json!(403), &json!(200), &json!(true)), "{seen}");
+    assert_eq!(seen["download"], "policy.cedar");
     let kept = home_text(&gateway.home.path("state/feedback.jsonl"));
     assert!(kept.contains("false-alarm"), "{kept}");
     let log = gateway.log();

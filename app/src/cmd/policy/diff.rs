@@ -3,28 +3,21 @@
 //! It asks again what the audit log has on record, under both sets, and compares answers. A record does not hold everything a
 //! policy can read; what is missing is left out of both questions, and named.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    fs,
-    path::Path,
-    process::ExitCode,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, fs, path::Path, process::ExitCode};
 
 use anyhow::Context;
-use countersign_audit::{
-    DiskDir,
-    record::{Asked, Outcome, Place, Record, Who},
-    show,
-};
-use countersign_core::{Code, Timestamp};
-use countersign_policy::{
-    Policy,
-    cases::{Explanation, Question, Time},
-};
+use countersign_audit::{DiskDir, record::Record, show};
+use countersign_core::Code;
+use countersign_policy::{Policy, cases::Explanation};
 
 use super::said;
-use crate::{cli::WithConfig, cmd::Failure, state::State, term};
+use crate::{
+    cli::WithConfig,
+    cmd::Failure,
+    replay::{Replay, left_out},
+    state::State,
+    term,
+};
 
 pub(super) async fn run(old: &Path, new: &Path, config: &WithConfig) -> anyhow::Result<ExitCode> {
     let (old, new) = (read(old)?, read(new)?);
@@ -41,7 +34,7 @@ pub(super) async fn run(old: &Path, new: &Path, config: &WithConfig) -> anyhow::
         }
     }
     for (which, policy) in [("old", &old), ("new", &new)] {
-        let reads: Vec<_> = policy.reads().into_iter().filter(|name| UNRECORDED.contains(name)).collect();
+        let reads = left_out(policy);
         if !reads.is_empty() {
             term::note(format_args!(
                 "the {which} policies read what no record holds, here left out: {}",
@@ -54,9 +47,6 @@ pub(super) async fn run(old: &Path, new: &Path, config: &WithConfig) -> anyhow::
     }
     Ok(compared.conclude())
 }
-
-/// What policies can read and records do not hold.
-const UNRECORDED: [&str; 7] = ["scopes", "token", "possession", "standing", "risk", "grant", "masked"];
 
 /// The policies of a file, or of every `.cedar` file of a folder.
 fn read(path: &Path) -> anyhow::Result<Policy> {
@@ -87,8 +77,7 @@ fn read(path: &Path) -> anyhow::Result<Policy> {
 /// What both sets of policies say to every question on record.
 #[derive(Default)]
 struct Compared {
-    /// Questions about answers need what was asked: by the index of the intent.
-    asked: HashMap<u64, Question>,
+    replay: Replay,
     questions: u64,
     /// Questions in words that this version does not know.
     unknown: u64,
@@ -106,31 +95,7 @@ struct Difference {
 
 impl Compared {
     fn take(&mut self, index: u64, record: &Record, old: &Policy, new: &Policy) {
-        let (request, question) = match record {
-            Record::Intent(r) => {
-                let question = Question {
-                    findings: r.findings.first.iter().map(|found| found.kind.to_string()).collect(),
-                    ..question(&r.who, &r.from, r.at, Some(&r.call))
-                };
-                self.asked.insert(index, question.clone());
-                (r.request, question)
-            }
-            Record::Outcome(r) => {
-                let Some(question) = self.asked.remove(&r.intent).and_then(|asked| answer(asked, r)) else { return };
-                (r.request, question)
-            }
-            Record::Refused(r) => {
-                let (Some(who), Some(call)) = (&r.who, &r.call) else { return };
-                (r.request, question(who, &r.from, r.at, Some(call)))
-            }
-            Record::Answered(r) if r.what == "metrics" => {
-                (r.request, Question { action: "observe".into(), ..question(&r.who, &r.from, r.at, None) })
-            }
-            Record::Changed(r) => {
-                (r.request, Question { action: r.action.to_string(), ..question(&r.who, &r.from, r.at, None) })
-            }
-            Record::Answered(_) | Record::Opened(_) | Record::Strangers(_) | Record::Gap(_) => return,
-        };
+        let Some((request, question)) = self.replay.question(index, record) else { return };
         let (Ok(was), Ok(becomes)) = (old.explain(&question), new.explain(&question)) else {
             self.unknown += 1;
             return;
@@ -166,41 +131,6 @@ impl Compared {
         term::say(format_args!("{} questions on record asked again, {all} answered otherwise", self.questions));
         if differ.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
-}
-
-/// The question that a record tells of.
-fn question(who: &Who, from: &Place, at: u64, call: Option<&Asked>) -> Question {
-    let names = |all: &[Arc<str>]| all.iter().map(ToString::to_string).collect();
-    let base = Question {
-        tenant: who.tenant.to_string(),
-        subject: who.subject.to_string(),
-        kind: who.kind.to_string(),
-        roles: names(&who.roles),
-        method: who.method.to_string(),
-        listener: from.listener.to_string(),
-        ip: from.ip,
-        time: Time { epoch: Some(Timestamp(at).seconds()), ..Time::default() },
-        ..Question::default()
-    };
-    match call {
-        None => base,
-        Some(call) => Question {
-            model: call.model.to_string(),
-            format: call.format.to_string(),
-            stream: call.stream,
-            max_tokens: call.max_tokens,
-            tools: names(&call.tools),
-            attachments: call.attachments,
-            ..base
-        },
-    }
-}
-
-/// The question that was asked before the answer to `asked` returned; none when there was no answer.
-fn answer(asked: Question, outcome: &Outcome) -> Option<Question> {
-    let target = outcome.target.as_ref()?.to_string();
-    let time = Time { epoch: Some(Timestamp(outcome.at).seconds()), ..Time::default() };
-    outcome.upstream_called.then(|| Question { action: "receive".into(), target, time, ..asked })
 }
 
 #[cfg(test)]

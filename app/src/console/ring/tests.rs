@@ -119,5 +119,5 @@ fn rates_count_each_request_in_its_span_and_each_rule_once_a_request() {
     let (spans, rules) = ring.rates(Timestamp(30), 10, 2);
     assert_eq!(spans.iter().map(|span| span.asked).collect::<Vec<_>>(), [2, 1]);
     assert_eq!((spans[0].found, spans[0].input_tokens, spans[0].took.len()), (2, 2, 2));
-    assert_eq!(rules["secret/x"], Met { prompts: 0, answers: 3, refused: 0 });
+    assert_eq!(rules["secret/x"], Met { prompts: 0, answers: 3, refused: 0, over: vec![2, 1] });
 }

@@ -38,6 +38,8 @@ actions! {
     LiftRevocation = "liftRevocation";
     /// Reads the policies in force.
     ReadPolicy = "readPolicy";
+    /// Writes the policies: with it one may permit oneself everything.
+    WritePolicy = "writePolicy";
     /// Asks for access that has to be approved.
     RequestAccess = "requestAccess";
     /// Reads what access others asked for.

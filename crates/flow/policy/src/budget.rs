@@ -4,6 +4,7 @@
 //! used goes back when the provider has said what was. Threat: a key run wild, an agent in a loop, a bill that nobody expected.
 //! Nothing here is a guess: a token is at least a byte, so a prompt is never more tokens than bytes.
 
+mod aside;
 mod book;
 mod till;
 mod window;
@@ -15,8 +16,9 @@ use countersign_core::{
     charge::{Line, Price, Unit},
 };
 
+pub(crate) use aside::Aside;
 pub use book::{Book, Short, ends};
-pub use till::{Purse, Refused, Reserving, Till};
+pub use till::{Purse, Refused, Reserving, Telling, Till};
 pub use window::Window;
 
 /// Every budget, and what tokens cost.
@@ -60,6 +62,17 @@ pub enum By {
     Model,
     /// The tenant.
     Tenant,
+}
+
+/// What one cell has spent.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Spent {
+    /// The budget, its window and whose it is.
+    pub cell: Arc<str>,
+    /// How much, with what is set aside.
+    pub spent: u64,
+    /// How much of that is set aside for requests in flight on this node.
+    pub aside: u64,
 }
 
 /// What a model's tokens cost, and how many there can be.

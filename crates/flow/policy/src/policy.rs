@@ -10,9 +10,10 @@ use std::{
 };
 
 use cedar_policy::{ActionConstraint, Effect, EntityUid, PolicyId, PolicySet, ffi::DetailedError};
-use countersign_core::{Code, StepUp, principal::Method};
+use countersign_core::{Code, StepUp, life::Identified, principal::Method};
 
 use crate::{
+    administer::Administer,
     error::{PolicyError, Problem, position},
     facts::{Deed, Facts},
     index::{Heard, Index},
@@ -41,6 +42,7 @@ pub struct Policy {
     permits: Vec<PolicyId>,
     words: Words,
     mentions: Mentions,
+    sources: Vec<(Box<str>, Box<str>)>,
 }
 
 /// One policy, for people.
@@ -147,7 +149,29 @@ impl Policy {
         };
         let permits = all().filter(lets_leave).map(|policy| policy.id().clone()).collect();
         let names = places.into_iter().map(|(id, place)| (id, place.named)).collect();
-        Ok(Self { models, gateway, tools, names, permits, words: Words::new(), mentions })
+        let sources = sources.iter().map(|(file, text)| (Box::from(*file), Box::from(*text))).collect();
+        Ok(Self { models, gateway, tools, names, permits, words: Words::new(), mentions, sources })
+    }
+
+    /// The files that they were read from: name and text, in order.
+    pub fn sources(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.sources.iter().map(|(file, text)| (&**file, &**text))
+    }
+
+    /// The same policies with another text in one of their files.
+    ///
+    /// # Errors
+    /// As [`Policy::parse`], of the whole set.
+    pub fn with(&self, file: &str, text: &str) -> Result<Self, PolicyError> {
+        let changed = |(name, old)| (name, if name == file { text } else { old });
+        Self::parse(&self.sources().map(changed).collect::<Vec<_>>())
+    }
+
+    /// Whether they would permit this to whoever asks now, as far as what others say of them goes for nothing.
+    #[must_use]
+    pub fn would_permit(&self, who: &Identified, what: Administer) -> bool {
+        let facts = Facts::administer(who.principal(), who.peer(), who.at(), what);
+        facts.in_scope().is_ok() && self.ask(&facts, Mentions::ALL).answer == Answer::Permitted
     }
 
     /// How many policies there are.

@@ -12,7 +12,7 @@ use countersign_core::{
 
 use crate::{
     administer::Administer,
-    budget::{Purse, Till, Weight},
+    budget::{Aside, Budgets, Purse, Spent, Till, Weight},
     cache::Cache,
     facts::{Facts, Kinds},
     held,
@@ -45,6 +45,8 @@ pub struct Stage {
     limiter: Limiter,
     /// As are budgets.
     till: Arc<dyn Till>,
+    /// What of them is not settled yet.
+    aside: Aside,
 }
 
 /// Rate and capacity for one request; dropping it gives the capacity back.
@@ -58,7 +60,7 @@ pub struct Share {
 /// Settings and what is remembered about them; a reload forgets it with them.
 struct Loaded {
     policy: Arc<Policy>,
-    judges: Judges,
+    judges: Arc<Judges>,
     rates: Rates,
     verdicts: Cache<Verdict>,
     standings: Arc<Standings>,
@@ -77,7 +79,7 @@ impl Stage {
     pub fn new(permit: Stamp<stage::Permit>, reserve: Stamp<stage::Reserve>, settings: Settings) -> Self {
         let standings = Arc::new(Standings::default());
         let loaded = ArcSwap::from_pointee(Loaded::new(settings, Arc::clone(&standings)));
-        Self { permit, reserve, loaded, standings, limiter: Limiter::new(), till: Arc::new(Purse::default()) }
+        Self { permit, reserve, loaded, standings, limiter: Limiter::new(), till: Arc::new(Purse::default()), aside: Aside::default() }
     }
 
     /// Has the figures of budgets kept by `till`, instead of from nothing in this process.
@@ -89,6 +91,17 @@ impl Stage {
     /// Puts other settings in place. The next question sees them, the second question about a request in flight included.
     pub fn replace(&self, settings: Settings) {
         self.loaded.store(Arc::new(Loaded::new(settings, Arc::clone(&self.standings))));
+    }
+
+    /// Puts other policies in place, and leaves rules and rates as they are.
+    pub fn replace_policy(&self, policy: &Arc<Policy>) {
+        self.loaded.rcu(|loaded| Loaded {
+            policy: policy.clone(),
+            judges: loaded.judges.clone(),
+            rates: loaded.rates.clone(),
+            verdicts: Cache::new(),
+            standings: loaded.standings.clone(),
+        });
     }
 
     /// The policies in force.
@@ -154,6 +167,7 @@ impl Stage {
         if !charge.lines.is_empty() {
             match self.till.reserve(permitted.request(), &charge, now).await {
                 Ok(spent) => {
+                    self.aside.add(&charge);
                     quotas.extend(charge.lines.iter().zip(spent).filter_map(|(l, s)| budgets.quota(l, s, now)))
                 }
                 Err(refused) => return Err(budgets.refusal(&charge, refused, now)),
@@ -166,9 +180,26 @@ impl Stage {
     pub fn settle(&self, of: RequestId, charge: &Charge, ending: Ending) -> Vec<(Arc<str>, i64)> {
         let back = charge.back(ending);
         if !charge.lines.is_empty() {
+            self.aside.end(charge);
             self.till.settle(of, back.clone());
         }
         back
+    }
+
+    /// The budgets in force, and what tokens cost.
+    #[must_use]
+    pub fn budgets(&self) -> Budgets {
+        self.loaded.load().rates.budgets.clone()
+    }
+
+    /// What was spent of every budget whose figures are known, windows that are over among them.
+    ///
+    /// # Errors
+    /// `CS0404` when what nodes share cannot be reached.
+    pub async fn spent(&self) -> Result<Vec<Spent>, Refusal> {
+        let cells = self.till.spent().await.map_err(|why| Refusal::new(Code::OutOfTouch, why))?;
+        let spent = |(cell, spent): (Arc<str>, u64)| Spent { aside: self.aside.of(&cell), cell, spent };
+        Ok(cells.into_iter().map(spent).collect())
     }
 
     /// May the answer return? The policy is asked again, knowing what was found in the prompt and who answers.
@@ -245,7 +276,7 @@ impl Stage {
 impl Loaded {
     fn new(settings: Settings, standings: Arc<Standings>) -> Self {
         let Settings { policy, rules, rates } = settings;
-        Self { policy, judges: Judges::new(rules), rates, verdicts: Cache::new(), standings }
+        Self { policy, judges: Arc::new(Judges::new(rules)), rates, verdicts: Cache::new(), standings }
     }
 
     fn verdict(&self, facts: Facts<'_>) -> Verdict {

@@ -1,5 +1,5 @@
-use countersign_audit::record::{Findings, Found, Intent, Opened, Refused};
-use countersign_core::RequestId;
+use countersign_audit::record::{Asked, Findings, Found, Intent, Opened, Outcome, Place, Refused, Who};
+use countersign_core::{RequestId, Timestamp};
 
 use super::*;
 

@@ -78,6 +78,11 @@ impl Book {
         }
     }
 
+    /// What every cell has spent, in no order.
+    pub fn all(&self) -> impl Iterator<Item = (&Arc<str>, u64)> {
+        self.cells.iter().map(|(name, cell)| (name, cell.spent))
+    }
+
     /// What a cell has spent.
     #[must_use]
     pub fn spent(&self, cell: &str) -> u64 {

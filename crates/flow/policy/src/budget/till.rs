@@ -17,10 +17,16 @@ pub trait Till: Send + Sync {
 
     /// Ends what was set aside for `of`, and gives back what was not used. Nobody waits for it; it happens once.
     fn settle(&self, of: RequestId, back: Vec<(Arc<str>, i64)>);
+
+    /// What each cell has spent by now, with what is set aside.
+    fn spent(&self) -> Telling<'_>;
 }
 
 /// What each cell has spent then, or why nothing was set aside.
 pub type Reserving<'a> = Pin<Box<dyn Future<Output = Result<Vec<u64>, Refused>> + Send + 'a>>;
+
+/// What each cell has spent, or why nobody knows.
+pub type Telling<'a> = Pin<Box<dyn Future<Output = Result<Vec<(Arc<str>, u64)>, &'static str>> + Send + 'a>>;
 
 /// Why nothing was set aside.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -52,5 +58,10 @@ impl Till for Purse {
 
     fn settle(&self, _: RequestId, back: Vec<(Arc<str>, i64)>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).give_back(&back);
+    }
+
+    fn spent(&self) -> Telling<'_> {
+        let book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Box::pin(ready(Ok(book.all().map(|(cell, spent)| (cell.clone(), spent)).collect())))
     }
 }

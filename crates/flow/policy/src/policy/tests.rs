@@ -372,3 +372,18 @@ proptest! {
         prop_assert_eq!(permits(&policy, &principal(&tenant, &subject, &[&role]), &model), role == "staff");
     }
 }
+
+#[test]
+fn one_file_can_be_given_another_text_and_the_whole_set_is_read_anew() {
+    let files = [("a.cedar", "@id(\"a\") permit(principal, action, resource);"), ("b.cedar", "")];
+    let policy = Policy::parse(&files).unwrap();
+    assert_eq!(policy.sources().collect::<Vec<_>>(), files);
+    let who = principal("bank", "alice", &[]);
+    assert!(permits(&policy, &who, "m"));
+    let other = policy.with("b.cedar", "forbid(principal, action, resource);").unwrap();
+    assert!(!permits(&other, &who, "m") && permits(&policy, &who, "m"));
+    // A name used in both files is seen, and a file that is not one of them changes nothing.
+    let twice = policy.with("b.cedar", files[0].1).unwrap_err();
+    assert!(twice.to_string().starts_with("b.cedar:1:"), "{twice}");
+    assert_eq!(policy.with("c.cedar", "forbid(principal, action, resource);").unwrap().len(), 1);
+}
