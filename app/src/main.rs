@@ -24,6 +24,7 @@ mod playbooks;
 mod registered;
 mod reload;
 mod policies;
+mod policies;
 mod root;
 mod signals;
 mod spending;
