@@ -74,14 +74,14 @@ pub(crate) const GROUPS: &[Group] = &[
     Group { path: "/admin/v1/", routes: restraints::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: runs::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: policies::ROUTES, words: &reply::PROBLEMS },
-    Group { path: "/admin/v1/", routes: status::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: drafts::ROUTES, words: &reply::PROBLEMS },
+    Group { path: "/admin/v1/", routes: status::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: statistics::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: checkpoint::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: proofs::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: traffic::ROUTES, words: &reply::PROBLEMS },
-    Group { path: "/admin/v1/", routes: verify::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: budgets::ROUTES, words: &reply::PROBLEMS },
+    Group { path: "/admin/v1/", routes: verify::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: feedback::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: console::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: timelines::ROUTES, words: &reply::PROBLEMS },
@@ -125,12 +125,12 @@ pub(crate) struct Admin {
     pub(crate) identity: Arc<Identity>,
     pub(crate) policy: Arc<Policy>,
     pub(crate) audit: Arc<Audit>,
-    /// Access that can be asked for.
-    pub(crate) access: Vec<Access>,
     /// What changes the policies.
     pub(crate) policies: Arc<Policies>,
     /// Where they stand.
     pub(crate) policy_files: Files,
+    /// Access that can be asked for.
+    pub(crate) access: Vec<Access>,
     /// How much statistics of use may tell of one caller.
     pub(crate) statistics: Statistics,
     /// The models that are served.

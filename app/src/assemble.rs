@@ -36,8 +36,8 @@ use crate::{
     force::Force,
     issuers::{Issuers, askers},
     playbooks::Playbooks,
-    registered,
     policies::Policies,
+    registered,
     signals::{
         poll::Poll,
         rsa,
@@ -69,10 +69,10 @@ pub(crate) struct Assembly {
     feed: Arc<Feed>,
     console: Arc<Console>,
     pub(crate) watch: Arc<Watch>,
+    policies: Arc<Policies>,
 }
 
 impl Assembly {
-    policies: Arc<Policies>,
     /// Builds every stage; nothing is bound and no provider is called.
     pub(crate) async fn new(config: &Config, state: State) -> anyhow::Result<Self> {
         let clock = clock::system();
@@ -113,10 +113,10 @@ impl Assembly {
             console.begin(&feed, &audit);
         }
         let watch = Arc::new(Watch::new(policy.standings().clone()));
+        let policies = Arc::new(Policies::new(state.dir()));
         let exports = ArcSwap::from_pointee(exports(config, &state)?);
         let witness = Own::default();
         let cosigning = witness.by(config, &state)?;
-        let policies = Arc::new(Policies::new(state.dir()));
         let stages = Stages {
             desk: desk(
                 config,
@@ -158,12 +158,12 @@ impl Assembly {
             feed,
             console,
             watch,
+            policies,
         })
     }
 
     /// The gateway.
     pub(crate) const fn gateway(&self) -> &Arc<Gateway> {
-            policies,
         &self.gateway
     }
 
@@ -187,14 +187,14 @@ impl Assembly {
         &self.console
     }
 
-    /// What of the store is in force here.
-    pub(crate) const fn force(&self) -> &Arc<Force> {
-        &self.force
-    }
-
     /// What changes the policies.
     pub(crate) const fn policies(&self) -> &Arc<Policies> {
         &self.policies
+    }
+
+    /// What of the store is in force here.
+    pub(crate) const fn force(&self) -> &Arc<Force> {
+        &self.force
     }
 
     /// Who is told what is revoked here.
@@ -210,6 +210,12 @@ impl Assembly {
     /// Who is handed on what is on record, and the tokens for that.
     pub(crate) fn exports(&self) -> Arc<Vec<Exporting>> {
         self.exports.load_full()
+    }
+
+    /// For how many days records are kept.
+    }
+
+    /// Where the audit log is copied to.
     }
 
     /// Who cosigns the checkpoints of the audit log.
@@ -305,6 +311,7 @@ struct Besides<'a> {
     witness: Option<Arc<Witness>>,
     console: &'a Arc<Console>,
     watch: &'a Arc<Watch>,
+    policies: &'a Arc<Policies>,
 }
 
 /// Who serves what is asked of the gateway itself, where a listener takes it.
@@ -322,13 +329,14 @@ fn desk(
         return None;
     }
     Some(Arc::new(Front(Arc::new(Admin {
-    policies: &'a Arc<Policies>,
         listeners,
         state: state.clone(),
         force: force.clone(),
         identity: identity.clone(),
         policy: policy.clone(),
         audit: audit.clone(),
+        policies: policies.clone(),
+        policy_files: config.policy_files.clone(),
         access: config.access.clone(),
         statistics: config.statistics,
         models: config.targets.iter().flat_map(|t| t.target.models.iter().map(|m| m.name.clone())).collect(),
@@ -346,8 +354,6 @@ fn desk(
 fn assessor(config: &Config) -> Option<Arc<Assessor>> {
     let judge = config.judge.as_ref()?;
     Some(Arc::new(Assessor::new(judge.model.clone(), judge.within, judge.concurrent, judge.on_failure)))
-        policies: policies.clone(),
-        policy_files: config.policy_files.clone(),
 }
 
 /// Who is told what is revoked here, with their tokens, unsealed where they are sealed.

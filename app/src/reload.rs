@@ -18,7 +18,7 @@ use crate::{
     beside, clock,
     cmd::Problems,
     config::{self, Config, Door},
-    export, issuers, playbooks, signals, witness,
+    export, issuers, playbooks, retention, signals, witness,
 };
 
 /// A listener that was opened at the start.
@@ -137,11 +137,11 @@ async fn strangers(assembly: &Assembly) {
 
 /// Applies the configuration as it stands in the file; what of it waits for a restart.
 async fn apply(assembly: &Assembly, file: &Path, opened: &[Opened]) -> anyhow::Result<Vec<String>> {
+    let policies = assembly.policies().clone();
+    let _turn = policies.changing.lock().await;
     // Thousands of policies take seconds to validate, and revocations are looked for meanwhile.
     let file = file.to_owned();
     let config = tokio::task::spawn_blocking(move || config::load(&file)).await?.map_err(Problems)?;
-    let policies = assembly.policies().clone();
-    let _turn = policies.changing.lock().await;
     assembly.apply(&config).await?;
     renew_certificates(&config, opened);
     Ok(waiting(&config, opened))

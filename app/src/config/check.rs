@@ -136,9 +136,9 @@ impl Check<'_> {
         let store = self.store(raw.store);
         let keks = self.keys(raw.keys.as_ref()).flatten();
         let cluster = self.cluster(raw.cluster, &raw.node);
+        let policy_files = self.policy_files(raw.console.as_ref(), &raw.policy, cluster.is_some());
         let mut guard = self.guard(&raw.guard);
         let judge = self.judge(raw.guard.judge.as_ref(), &targets, &mut guard);
-        let policy_files = self.policy_files(raw.console.as_ref(), &raw.policy, cluster.is_some());
         let registered = self.registered(&raw.guard.registered);
         let state = self.base.join(raw.state.get_ref());
         let rules = fields::rules(rules, &profiles);
@@ -153,9 +153,9 @@ impl Check<'_> {
                 listeners,
                 targets,
                 policy: Settings { policy: Arc::new(policy), rules, rates },
+                policy_files,
                 guard,
                 registered,
-                policy_files,
                 judge,
                 values_shown_to: raw.guard.values_shown_to,
                 values_kept: raw.guard.values_kept,

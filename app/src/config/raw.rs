@@ -8,8 +8,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 mod budgets;
-mod evidence;
 mod console;
+mod evidence;
 mod keys;
 mod playbooks;
 mod shared;
@@ -17,9 +17,9 @@ mod signals;
 mod statistics;
 
 pub(crate) use budgets::{RawBudget, RawBy, RawPrice, RawWindow};
+pub(crate) use console::RawConsole;
 pub(crate) use evidence::{RawAudit, RawExport, RawWitness, RawWords};
 pub(crate) use keys::{RawKek, RawKeys};
-pub(crate) use console::RawConsole;
 pub(crate) use playbooks::{RawChannel, RawMessage, RawPlaybooks};
 pub(crate) use shared::{RawCluster, RawStore};
 pub(crate) use signals::{RawReceiver, RawRevocation, RawSignals, Signing};
@@ -114,11 +114,11 @@ pub(crate) struct RawConfig {
     /// How much the statistics of use may tell of one caller.
     #[schemars(with = "Option<RawStatistics>")]
     pub(crate) statistics: Option<Spanned<RawStatistics>>,
-    /// Logs and traces.
-    #[serde(default = "telemetry")]
     /// What people may do at the console.
     #[schemars(with = "Option<RawConsole>")]
     pub(crate) console: Option<Spanned<RawConsole>>,
+    /// Logs and traces.
+    #[serde(default = "telemetry")]
     #[schemars(with = "Telemetry")]
     pub(crate) telemetry: Spanned<Telemetry>,
 }
