@@ -212,12 +212,6 @@ impl Assembly {
         self.exports.load_full()
     }
 
-    /// For how many days records are kept.
-    }
-
-    /// Where the audit log is copied to.
-    }
-
     /// Who cosigns the checkpoints of the audit log.
     pub(crate) fn witnesses(&self) -> Arc<Vec<Asked>> {
         self.witnesses.load_full()
