@@ -73,6 +73,30 @@ proptest! {
 }
 
 /// A hash as the vectors write it; none where they write nothing. Where theirs is a phrase, its hash stands in for it.
+#[test]
+fn a_leaf_is_hashed_the_same_in_one_piece_and_in_several() {
+    for len in (0..80).chain(1000..1100).chain([65_535]) {
+        let record = vec![b'r'; len];
+        assert_eq!(leaf_hash(&record), sha256(&[&[0], record.as_slice()].concat()), "{len}");
+    }
+}
+
+#[test]
+fn the_root_over_any_first_leaves_follows_from_levels_hashed_once() {
+    let leaves = leaves(65_536 + 256 + 3);
+    for count in [0, 1, 255, 256, 257, 600, leaves.len()] {
+        let levels = Levels::of(leaves[..count].to_vec());
+        assert_eq!(levels.leaves(), &leaves[..count]);
+        let sizes = [0, 1, 2, 255, 256, 257, 512, 513, 65_535, 65_536, 65_537, count];
+        for size in sizes.into_iter().filter(|size| *size <= count) {
+            assert_eq!(levels.root(size), Some(root_of(&leaves[..size])), "{size} of {count}");
+        }
+        assert_eq!(levels.root(count + 1), None);
+        assert_eq!(levels.root(count + 256), None);
+        assert_eq!(levels.root(1 << 40), None);
+    }
+}
+
 fn hash(value: &Value) -> Option<Hash> {
     let bytes = BASE64.decode(value.as_str()?.as_bytes()).ok().filter(|b| !b.is_empty())?;
     Some(bytes.as_slice().try_into().unwrap_or_else(|_| sha256(&bytes)))

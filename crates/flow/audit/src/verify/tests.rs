@@ -154,6 +154,38 @@ fn a_text_moved_to_another_record_is_named() {
     assert!(report.damage[0].what.contains("sealed text"), "{:?}", report.damage);
 }
 
+#[test]
+fn what_stands_between_records_is_named() {
+    let dir = log(5);
+    let whole = frames(&dir);
+    for record in 0..whole.len() {
+        let mut changed = whole.clone();
+        changed[record].splice(0..0, b"\0\0between\0\0".iter().copied());
+        put(&dir, &changed);
+        let report = verify(&dir);
+        assert_eq!((report.damages, report.first(), report.held), (1, Some(record as u64), 11), "{:?}", report.damage);
+    }
+}
+
+#[test]
+fn a_record_that_claims_another_batch_is_named() {
+    let dir = log(5);
+    let whole = frames(&dir);
+    for record in 2..whole.len() {
+        let frame = decode(&whole[record]).unwrap();
+        let before = decode(&whole[record - 1]).unwrap();
+        for first in (0..frame.index).filter(|first| ![frame.first, before.first].contains(first)) {
+            let mut changed = whole.clone();
+            let mut other = Vec::new();
+            encode(&mut other, frame.index, first, frame.entry, frame.body, &frame.body_hash);
+            changed[record] = other;
+            put(&dir, &changed);
+            let report = verify(&dir);
+            assert_eq!((report.damages, report.first()), (1, Some(frame.index)), "{:?}", report.damage);
+        }
+    }
+}
+
 /// Whoever can write to the disk rewrites every copy, and still cannot sign.
 #[test]
 fn a_consistent_rewrite_without_the_key_is_found() {
