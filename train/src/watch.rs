@@ -6,6 +6,7 @@
 //! reported from the other.
 
 mod agents;
+mod hot;
 mod lives;
 mod rivals;
 mod turns;
@@ -99,6 +100,7 @@ pub(crate) fn bench(rows: &[Row], seen: &[Seen], predictions: &Path, sessions: &
     }
     agents::bench(sessions)?;
     rivals::cost();
+    hot::bench()?;
     Ok(())
 }
 

@@ -50,10 +50,12 @@ impl Sketch {
     pub fn of(text: &str, key: &RandomState) -> Option<Self> {
         let key = key.hash_one(0_u8);
         let mut least = [u64::MAX; Self::SAMPLES as usize];
-        let (mut word, mut length, mut words) = (key, 0_u32, 0_u32);
-        let mut end = |word: &mut u64, length: &mut u32| {
+        // A word is hashed eight letters at a time: a letter is shifted in, and what is full is mixed.
+        let (mut word, mut letters, mut length, mut words) = (key, 0_u64, 0_u32, 0_u32);
+        let mut end = |word: &mut u64, letters: &mut u64, length: &mut u32| {
             if *length > 0 {
-                let mut hash = *word ^ (*word >> 32);
+                let mut hash = (*word ^ *letters).wrapping_mul(MIX);
+                hash ^= hash >> 32;
                 hash = hash.wrapping_mul(MIX);
                 hash ^= hash >> 29;
                 if let Some(least) = least.get_mut((hash & 15) as usize) {
@@ -61,21 +63,24 @@ impl Sketch {
                 }
                 words += 1;
             }
-            (*word, *length) = (key, 0);
+            (*word, *letters, *length) = (key, 0, 0);
         };
         for byte in text.bytes().take(LOOKED_AT) {
-            match byte {
-                b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | 0x80.. => {
-                    if byte >= 0xe0 {
-                        end(&mut word, &mut length);
-                    }
-                    word = (word ^ u64::from(byte | 0x20)).wrapping_mul(STEP);
-                    length += 1;
-                }
-                _ => end(&mut word, &mut length),
+            if !LETTER[usize::from(byte)] {
+                end(&mut word, &mut letters, &mut length);
+                continue;
+            }
+            if byte >= 0xe0 {
+                end(&mut word, &mut letters, &mut length);
+            }
+            letters = letters << 8 | u64::from(byte | 0x20);
+            length += 1;
+            if length.is_multiple_of(8) {
+                word = (word ^ letters).wrapping_mul(MIX).rotate_left(23);
+                letters = 0;
             }
         }
-        end(&mut word, &mut length);
+        end(&mut word, &mut letters, &mut length);
         // An empty place borrows from the next that is not, or short texts would be alike for what they lack. The low bits of a
         // least value are as good a sample as any.
         let sample = |at: usize| {
@@ -111,11 +116,20 @@ pub fn tell(text: &str, key: &RandomState) -> u64 {
     hasher.finish()
 }
 
+/// Which bytes are part of a word.
+const LETTER: [bool; 256] = {
+    let mut is = [false; 256];
+    let mut byte = 0;
+    while byte < is.len() {
+        is[byte] = (byte as u8).is_ascii_alphanumeric() || byte >= 0x80;
+        byte += 1;
+    }
+    is
+};
 /// Bytes of a text that are looked at, so that a glimpse costs the same whatever its length.
 const LOOKED_AT: usize = 1024;
 /// Words that a text needs for a sketch.
 const FEWEST: u32 = 4;
-const STEP: u64 = 0x0000_0100_0000_01b3;
 const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 
 #[cfg(test)]
