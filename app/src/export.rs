@@ -7,7 +7,7 @@
 //! an export is behind is a metric.
 
 mod line;
-mod stream;
+pub(crate) mod stream;
 
 use std::{sync::Arc, time::Duration};
 

@@ -56,7 +56,8 @@ pub(super) async fn run(work: &Work, base: &Base) -> anyhow::Result<Infallible> 
     }
 }
 
-async fn connect(
+/// Opens a connection.
+pub(crate) async fn connect(
     base: &Base,
     trust: Option<&Trust>,
 ) -> anyhow::Result<impl AsyncRead + AsyncWrite + Send + Unpin + use<>> {
@@ -79,7 +80,7 @@ async fn stands(connection: &mut (impl AsyncRead + Unpin), time: Duration) -> an
 }
 
 /// Closes a connection, and waits for the other side to close it as well, having read everything.
-async fn end(connection: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> anyhow::Result<()> {
+pub(crate) async fn end(connection: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> anyhow::Result<()> {
     let closed = async {
         // Whoever has gone since it was last looked at has closed it before it was closed here.
         stands(connection, Duration::from_millis(1)).await?;

@@ -1,8 +1,10 @@
 use countersign_core::Pattern;
+use countersign_store::{RestraintRecord, StepRecord};
 use http::StatusCode;
 use serde_json::json;
+use tokio::{net::TcpListener, time::sleep};
 
-use super::*;
+use super::{hands::named, *};
 use crate::admin::tests::World;
 
 #[test]
@@ -173,7 +175,10 @@ async fn what_somebody_left_in_the_middle_is_gone_on_with_under_the_same_name() 
         run: Some(run.id.clone()),
         released: None,
     };
-    store.insert_restraint(&RestraintRecord { until: clock::now().plus(HALF_A_DAY), ..laid }).await.unwrap();
+    store
+        .insert_restraint(&RestraintRecord { until: clock::now().plus(Duration::from_secs(3_600)), ..laid })
+        .await
+        .unwrap();
     let _watching = Watching::start(&world).await;
     let _ = until(&world, &["done"]).await;
     let all = store.restraints(None, 5).await.unwrap();
@@ -190,4 +195,55 @@ async fn a_playbook_that_does_not_act_says_what_it_would_do() {
     let steps = world.assembly.state().store().steps(&runs[0].id).await.unwrap();
     assert!(runs[0].dry && steps.iter().all(|step| step.outcome.starts_with("dry run: would ")), "{steps:?}");
     assert!(world.assembly.state().store().restraints(None, 5).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_channel_that_never_answers_keeps_nobody_from_being_set_aside() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let channel = format!(
+        "[[channel]]\nname = \"security\"\nurl = \"http://{}\"\ncleartext = \"i-accept-cleartext-on-loopback\"\n",
+        silent.local_addr().unwrap()
+    );
+    let world = World::with("", &format!("[playbooks]\nact = [\"canary-tripped\"]\nat_least = 100\n\n{channel}")).await;
+    let _watching = Watching::start(&world).await;
+    let many = 5 * AT_ONCE;
+    for number in 0..many {
+        world.assembly.feed().raise(alert(Pattern::CanaryTripped, &format!("principal:default/u{number}")));
+    }
+    let store = world.assembly.state().store();
+    while store.restraints(None, 200).await.unwrap().len() < many {
+        sleep(Duration::from_millis(5)).await;
+    }
+    // All of them still tell, or wait for a turn to.
+    let runs = store.runs(None, 200).await.unwrap();
+    assert!(runs.len() == many && runs.iter().all(|run| run.standing == "running"), "{runs:?}");
+}
+
+#[tokio::test]
+async fn ten_thousand_alerts_lock_out_as_many_as_may_be_and_no_more() {
+    let world = World::with("", ACTS).await;
+    let _watching = Watching::start(&world).await;
+    let store = world.assembly.state().store();
+    let raise = |number: usize| {
+        world.assembly.feed().raise(alert(Pattern::CanaryTripped, &format!("principal:default/u{number}")));
+    };
+    (0..10_000).for_each(raise);
+    while world.assembly.feed().unread_alerts() > 0 {
+        sleep(Duration::from_millis(20)).await;
+    }
+    let runs = loop {
+        let runs = store.runs(None, 20_000).await.unwrap();
+        if runs.iter().all(|run| run.standing != "running") {
+            break runs;
+        }
+        sleep(Duration::from_millis(20)).await;
+    };
+    // The cap is two, `at_least`: nobody was seen, and a share of nobody is none.
+    let laid = store.restraints(None, 50).await.unwrap();
+    assert_eq!(laid.len(), 2, "{laid:?}");
+    let count = |standing: &str| runs.iter().filter(|run| run.standing == standing).count();
+    let (done, waiting) = (count("done"), count("waiting"));
+    // Those that had begun when as many waited as may do wait, too.
+    let most = usize::try_from(MOST_WAITING).unwrap();
+    assert!(done == 2 && (most..most * 2).contains(&waiting), "{done} {waiting}");
 }

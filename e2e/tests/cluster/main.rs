@@ -3,6 +3,7 @@
 mod forget;
 mod nodes;
 mod partition;
+mod takeover;
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},

@@ -84,8 +84,11 @@ impl Cluster {
 }
 
 pub(crate) fn home(upstream: &Upstream, n: usize, shared: &str) -> Home {
-    let plan = Plan::new().target("openai", upstream, &["m"]).admin();
-    plan.top(&format!("node = \"node-{n}\"\nresource = \"https://ai.bank.example\"")).more(shared).more(SIEM).write()
+    let plan = Plan::new().target("openai", upstream, &["m"]).guard("canaries = \"canaries.txt\"").admin();
+    let top = format!("node = \"node-{n}\"\nresource = \"https://ai.bank.example\"");
+    let home = plan.top(&top).more(shared).more(SIEM).write();
+    home.put("canaries.txt", CANARY);
+    home
 }
 
 pub(crate) fn posted(key: &str, body: &Value) -> Vec<u8> {
@@ -94,6 +97,8 @@ pub(crate) fn posted(key: &str, body: &Value) -> Vec<u8> {
     request("POST", "/v1/chat/completions", &headers, body.to_string().as_bytes())
 }
 
+/// What no answer may say.
+pub(crate) const CANARY: &str = "osprey-vellum-4417-kestrel";
 /// Somebody who is told what is revoked, in what needs a key that all nodes have to share.
 const SIEM: &str = "[[receiver]]\nname = \"siem\"\naudience = \"https://siem.example\"\npolled_by = \"default/root\"\n\
                     algorithm = \"RS256\"\n";

@@ -3,7 +3,7 @@ use countersign_playbook::shipped;
 use super::*;
 use crate::{
     config::raw::RawMessage,
-    playbooks::{Book, Channel},
+    playbooks::{Book, Channel, Way},
 };
 
 #[test]
@@ -11,8 +11,7 @@ fn whoever_an_acting_playbook_tells_in_vain_is_named() {
     let chosen = |acts: bool, channel: &str| {
         let channel = Channel {
             name: channel.into(),
-            place: "https://chat.example/hook".parse().unwrap(),
-            form: RawMessage::default(),
+            way: Way::Post("https://chat.example/hook".parse().unwrap(), RawMessage::default()),
             secret: None,
             ca: None,
         };

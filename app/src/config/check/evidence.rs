@@ -114,7 +114,7 @@ impl Check<'_> {
         Some(Export { name: raw.name, form, to, ca })
     }
 
-    fn lets_clear(&mut self, at: &Place, said: Option<&str>) -> Option<bool> {
+    pub(super) fn lets_clear(&mut self, at: &Place, said: Option<&str>) -> Option<bool> {
         match said {
             None => Some(false),
             Some("i-accept-cleartext-on-loopback") => Some(true),

@@ -33,12 +33,19 @@ impl Default for RawPlaybooks {
 pub(crate) struct RawChannel {
     /// Names the channel; the shipped playbooks tell `security`.
     pub(crate) name: String,
-    /// Where it is told.
+    /// Where it is told: an https URL that messages are posted to; `tls://HOST:PORT` for syslog over TLS (RFC 5425), `tcp://HOST:PORT`
+    /// in the clear; `smtps://HOST:PORT` for mail over TLS, `smtp://HOST:PORT` for mail with STARTTLS, without which nothing is said.
     pub(crate) url: String,
-    /// In which form.
+    /// In which form messages are posted.
+    pub(crate) form: Option<RawMessage>,
+    /// Whom letters come from, as in `Countersign <countersign@example.com>`.
+    pub(crate) from: Option<String>,
+    /// Whom letters go to.
     #[serde(default)]
-    pub(crate) form: RawMessage,
-    /// What messages are signed with (HMAC-SHA256, Standard Webhooks).
+    pub(crate) to: Vec<String>,
+    /// Who logs in at the mail server; the password is the `secret`.
+    pub(crate) user: Option<String>,
+    /// What is posted is signed with this (HMAC-SHA256, Standard Webhooks); with a `user`, the password at the mail server.
     pub(crate) secret: Option<RawKey>,
     /// PEM file with the authorities of its certificate, instead of the system's.
     pub(crate) ca: Option<PathBuf>,
@@ -46,7 +53,7 @@ pub(crate) struct RawChannel {
     pub(crate) cleartext: Option<String>,
 }
 
-/// The form of a message.
+/// The form of a message that is posted.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum RawMessage {

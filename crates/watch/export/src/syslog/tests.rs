@@ -28,6 +28,9 @@ fn a_message_has_the_header_of_rfc_5424() {
     let mut to = Vec::new();
     frame(&Line { at: u64::MAX, log: String::new(), ..bare(What::Gap) }, "", &mut to);
     assert_eq!(messages(&to), ["<106>1 - - countersign - gap - "]);
+    let mut to = Vec::new();
+    alert(Gravity::High, 1_700_000_000_123_456, "node 1", "playbook", "{}", &mut to);
+    assert_eq!(messages(&to), [format!("<114>1 {at} node_1 countersign - playbook - {{}}")]);
 }
 
 proptest! {
