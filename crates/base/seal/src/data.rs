@@ -15,7 +15,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use aws_lc_rs::hmac;
+use aws_lc_rs::{
+    digest::{SHA256, digest},
+    hmac,
+};
 use countersign_core::Secret;
 use data_encoding::HEXLOWER;
 
@@ -67,6 +70,17 @@ impl Scope<'_> {
             (false, Some(_)) => 3 * LEVEL,
         }
     }
+
+    /// What its key is remembered by: a hash, so that long names take no more room.
+    fn name(&self) -> Name {
+        let conversation = self.conversation.as_ref().map_or(&[][..], |id| &id.0);
+        // What is left after these two is the conversation.
+        let lengths = [self.tenant.len(), self.subject.len()].map(usize::to_ne_bytes);
+        let all = [lengths.as_flattened(), self.tenant.as_bytes(), self.subject.as_bytes(), conversation].concat();
+        let mut name = Name::default();
+        name.iter_mut().zip(digest(&SHA256, &all).as_ref()).for_each(|(to, from)| *to = *from);
+        name
+    }
 }
 
 /// A seed as it is kept: where it belongs, and the seed, sealed.
@@ -94,8 +108,8 @@ pub struct DataKeys {
 
 struct Held {
     seeds: Arc<Seeds>,
-    /// Keys in use. Whatever is in here follows from `seeds`.
-    keys: HashMap<Leaf, Arc<DataKey>>,
+    /// Keys in use, by [`Scope::name`]: the way to a leaf costs three HMACs. Whatever is in here follows from `seeds`.
+    keys: HashMap<Name, Arc<DataKey>>,
 }
 
 struct Seeds {
@@ -104,6 +118,7 @@ struct Seeds {
 }
 
 type Leaf = [u8; PATH];
+type Name = [u8; 32];
 
 impl DataKeys {
     /// The rows that a deployment begins with.
@@ -154,23 +169,24 @@ impl DataKeys {
     /// # Errors
     /// [`SealError::Refused`] when the library does.
     pub fn key(&self, scope: &Scope<'_>) -> Result<Arc<DataKey>, SealError> {
-        let (seeds, leaf) = {
+        let name = scope.name();
+        let seeds = {
             let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-            let leaf = held.seeds.leaf(scope);
-            if let Some(key) = held.keys.get(&leaf) {
+            if let Some(key) = held.keys.get(&name) {
                 return Ok(key.clone());
             }
-            (held.seeds.clone(), leaf)
+            held.seeds.clone()
         };
         // Without the lock: others go on meanwhile.
-        let key = Arc::new(DataKey::new(seeds.tree.leaf(&leaf).ok_or(SealError::Damaged)?)?);
+        let seed = seeds.tree.leaf(&seeds.leaf(scope)).ok_or(SealError::Damaged)?;
+        let key = Arc::new(DataKey::new(seed)?);
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         // Somebody may have been forgotten in between: then it is good for this once, and not remembered.
         if Arc::ptr_eq(&held.seeds, &seeds) {
             if held.keys.len() >= REMEMBERED {
                 held.keys.clear();
             }
-            return Ok(held.keys.entry(leaf).or_insert(key).clone());
+            return Ok(held.keys.entry(name).or_insert(key).clone());
         }
         Ok(key)
     }

@@ -144,6 +144,23 @@ fn a_key_that_was_being_made_meanwhile_is_not_remembered() {
 }
 
 #[test]
+fn no_scope_is_taken_for_another_that_reads_the_same() {
+    let keys = DataKeys::passing(&ring(1)).unwrap();
+    let id = keys.conversation(b"c");
+    let text = "abcdef";
+    let mut seen = std::collections::HashSet::new();
+    for (tenant, subject) in (0..=text.len()).map(|at| text.split_at(at)) {
+        for conversation in [None, Some(id)] {
+            let scope = Scope { tenant, subject, conversation };
+            // The second time it is remembered.
+            let (made, remembered) = (keys.key(&scope).unwrap().id(), keys.key(&scope).unwrap().id());
+            assert_eq!(made, remembered);
+            assert!(seen.insert(made), "{scope:?}");
+        }
+    }
+}
+
+#[test]
 fn the_memory_for_keys_is_bounded_and_losing_it_loses_nothing() {
     let keys = DataKeys::passing(&ring(1)).unwrap();
     let first = keys.key(&scope(&keys, "t", "first", "")).unwrap().seal("p", b"", &[b"x"]).unwrap();
@@ -151,9 +168,9 @@ fn the_memory_for_keys_is_bounded_and_losing_it_loses_nothing() {
     {
         let mut held = keys.held.lock().unwrap();
         for n in 0..REMEMBERED {
-            let mut leaf = [0; PATH];
-            leaf[..8].copy_from_slice(&n.to_be_bytes());
-            held.keys.insert(leaf, key.clone());
+            let mut name = Name::default();
+            name[..8].copy_from_slice(&n.to_be_bytes());
+            held.keys.insert(name, key.clone());
         }
     }
     assert_eq!(keys.key(&scope(&keys, "t", "first", "")).unwrap().open("p", b"", &first).unwrap(), b"x");
