@@ -45,6 +45,7 @@ mod exchange;
 mod feedback;
 pub(crate) mod forget;
 pub(crate) mod global;
+mod holds;
 pub(crate) mod keys;
 mod once;
 pub(crate) mod openapi;
@@ -88,6 +89,7 @@ pub(crate) const GROUPS: &[Group] = &[
     Group { path: "/console/", routes: console::DOOR, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: access::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: forget::ROUTES, words: &reply::PROBLEMS },
+    Group { path: "/admin/v1/", routes: holds::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: reveal::ROUTES, words: &reply::PROBLEMS },
     Group { path: witness::PATH, routes: witness::ROUTES, words: &reply::PROBLEMS },
     Group { path: exchange::PATH, routes: exchange::ROUTES, words: &exchange::WORDS },

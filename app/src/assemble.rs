@@ -65,6 +65,7 @@ pub(crate) struct Assembly {
     playbooks: ArcSwap<Playbooks>,
     witnesses: ArcSwap<Vec<Asked>>,
     exports: ArcSwap<Vec<Exporting>>,
+    keep_days: ArcSwap<Option<u32>>,
     witness: Own,
     feed: Arc<Feed>,
     console: Arc<Console>,
@@ -153,6 +154,7 @@ impl Assembly {
             playbooks,
             witnesses: ArcSwap::from_pointee(config.witnesses.clone()),
             exports,
+            keep_days: ArcSwap::from_pointee(config.keep_days),
             witness,
             receivers: ArcSwap::from_pointee(receivers),
             feed,
@@ -210,6 +212,11 @@ impl Assembly {
     /// Who is handed on what is on record, and the tokens for that.
     pub(crate) fn exports(&self) -> Arc<Vec<Exporting>> {
         self.exports.load_full()
+    }
+
+    /// For how many days records are kept.
+    pub(crate) fn keep_days(&self) -> Option<u32> {
+        **self.keep_days.load()
     }
 
     /// Who cosigns the checkpoints of the audit log.
@@ -295,6 +302,7 @@ impl Assembly {
         self.playbooks.store(Arc::new(playbooks));
         self.witnesses.store(Arc::new(config.witnesses.clone()));
         self.exports.store(Arc::new(exports));
+        self.keep_days.store(Arc::new(config.keep_days));
         Ok(())
     }
 }

@@ -766,6 +766,9 @@ pub(crate) enum AuditCommand {
         #[command(flatten)]
         config: WithConfig,
     },
+    /// Hold records that must neither be given up for their age nor forgotten
+    #[command(subcommand)]
+    Hold(HoldCommand),
     /// Have an export hand on records again, whatever its receiver has taken
     Replay {
         /// The `name` of the `[[export]]`
@@ -781,6 +784,48 @@ pub(crate) enum AuditCommand {
         /// Decrypt prompts and answers too
         #[arg(long)]
         bodies: bool,
+        #[command(flatten)]
+        config: WithConfig,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum HoldCommand {
+    /// Add a legal hold; one that says neither whose nor when holds everything
+    Add {
+        /// Whose records: of this tenant, or of all
+        #[arg(long)]
+        tenant: Option<String>,
+        /// Of this person, service or agent in the tenant, or of all in it
+        #[arg(long, requires = "tenant")]
+        person: Option<String>,
+        /// From when on: a day or a moment, as in 2026-01-31
+        #[arg(long)]
+        from: Option<String>,
+        /// Until when; without it, what is still to come, too
+        #[arg(long)]
+        until: Option<String>,
+        /// Why, for whoever reads the list
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        config: WithConfig,
+    },
+    /// List the holds that are in force
+    List {
+        /// Those that were released, too
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        config: WithConfig,
+    },
+    /// Ask that a hold be released; somebody else has to ask for it, too, within a day
+    Release {
+        /// The hold's id
+        id: String,
+        /// Why, for whoever reads the list
+        #[arg(long)]
+        reason: String,
         #[command(flatten)]
         config: WithConfig,
     },

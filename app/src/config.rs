@@ -63,6 +63,8 @@ pub(crate) struct Config {
     pub(crate) cosigns: Vec<(String, countersign_seal::Verifier)>,
     /// Who cosigns the checkpoints of the audit log.
     pub(crate) witnesses: Vec<crate::witness::Asked>,
+    /// For how many days records are kept; for ever where nothing is said.
+    pub(crate) keep_days: Option<u32>,
     /// Who is handed on what is on record.
     pub(crate) exports: Vec<crate::export::Export>,
     /// What is done when a timeline goes wrong.

@@ -13,7 +13,7 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use bytes::Bytes;
-use countersign_audit::{Audit, records_from};
+use countersign_audit::{Audit, keep, records_from};
 use countersign_core::Secret;
 use countersign_export::{Line, cef, ocsf, otlp, syslog};
 use countersign_provider::{Base, Trust};
@@ -109,10 +109,14 @@ impl Work {
         let trust = self.trust().await?;
         loop {
             let from = self.taken().await?;
-            let lines = self.lines(from).await?;
+            let (lines, until) = self.lines(from).await?;
             if lines.is_empty() {
-                self.tell(from);
-                sleep(LOOK).await;
+                if until > from {
+                    self.advance(from, until).await?;
+                } else {
+                    self.tell(from);
+                    sleep(LOOK).await;
+                }
                 continue;
             }
             let document = match self.export.form {
@@ -123,13 +127,13 @@ impl Work {
             let posted = place.hand_in(trust.as_ref(), self.token.as_ref(), "application/json", body);
             let status = timeout(PATIENCE, posted).await.context("it took too long")??;
             anyhow::ensure!((200..300).contains(&status), "it answers with status {status}");
-            self.advance(from, from + lines.len() as u64).await?;
+            self.advance(from, until).await?;
         }
     }
 
     /// The frames of some records from `from` on; empty where there are none yet.
     async fn frames(&self, from: u64) -> anyhow::Result<(Vec<u8>, u64)> {
-        let lines = self.lines(from).await?;
+        let (lines, until) = self.lines(from).await?;
         let mut frames = Vec::new();
         for line in &lines {
             let text = match self.export.form {
@@ -138,17 +142,26 @@ impl Work {
             };
             syslog::frame(line, &text, &mut frames);
         }
-        Ok((frames, from + lines.len() as u64))
+        Ok((frames, until))
     }
 
-    async fn lines(&self, from: u64) -> anyhow::Result<Vec<Line>> {
+    /// Some records from `from` on, and up to where they are; none where there are none yet, or where they were given up for their age.
+    async fn lines(&self, from: u64) -> anyhow::Result<(Vec<Line>, u64)> {
         if from >= self.audit.checkpoint().checkpoint.size {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), from));
         }
         let (dir, node) = (self.audit.dir().clone(), self.node.clone());
         let read = tokio::task::spawn_blocking(move || {
+            let kept = keep::kept_from(&*dir, from)?;
+            if kept > from {
+                return Ok((Vec::new(), kept));
+            }
             let records = records_from(&*dir, from)?;
-            Ok(records.into_iter().map(|(index, leaf, record)| line::line(&node, index, leaf, &record)).collect())
+            let until = from + records.len() as u64;
+            Ok((
+                records.into_iter().map(|(index, leaf, record)| line::line(&node, index, leaf, &record)).collect(),
+                until,
+            ))
         });
         read.await?
     }

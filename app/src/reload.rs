@@ -60,6 +60,7 @@ pub(crate) async fn watch(assembly: Arc<Assembly>, file: PathBuf, opened: Vec<Op
         playbooks::watch(&assembly),
         witness::watch(&assembly),
         export::watch(&assembly),
+        retention::watch(&assembly),
         spending,
         others(&assembly),
         configuration

@@ -18,7 +18,7 @@ use crate::{
     cli::WithConfig,
     cmd::Failure,
     config::{self, Home, Keks, Key, StoreAt},
-    files,
+    files, holds,
     root::{self, Root, Stamp},
 };
 
@@ -139,10 +139,15 @@ impl State {
 
     /// Destroys the keys of `scope`, for good. Afterwards nobody can read what was sealed under them, here at once and on other
     /// nodes when they look.
+    ///
+    /// # Errors
+    /// [`Failure`] with [`Code::OnHold`] where a legal hold covers what would be forgotten.
     pub(crate) async fn forget(&self, scope: &Scope<'_>) -> anyhow::Result<()> {
         loop {
             let mut seen = Revision::default();
             self.refresh_data(&mut seen).await?;
+            // Read after the revision: a hold that is added from now on has the keys stay as they are, and this begins again.
+            self.may_forget(scope).await?;
             let forgetting = self.data.forget(&self.ring, scope)?;
             let come: Vec<_> = forgetting.come.into_iter().map(|row| (row.place, row.sealed)).collect();
             // Somebody else may have had somebody forgotten meanwhile.
@@ -153,6 +158,23 @@ impl State {
         self.refresh_data(&mut Revision::default()).await?;
         self.store.scrub_data_keys().await?;
         Ok(())
+    }
+
+    /// Whether no legal hold covers what would be forgotten.
+    ///
+    /// # Errors
+    /// [`Failure`] with [`Code::OnHold`]; others where the store cannot be read.
+    pub(crate) async fn may_forget(&self, scope: &Scope<'_>) -> anyhow::Result<()> {
+        let stand = self.store.holds_in_force().await?;
+        match stand.iter().find(|hold| holds::stops(hold, scope)) {
+            None => Ok(()),
+            Some(hold) => Err(Failure {
+                code: Code::OnHold,
+                what: format!("`{}` holds {}: {}", hold.id, holds::said_of(hold), hold.reason),
+                fix: "two people release a hold: docs/how-to/retention.md",
+            }
+            .into()),
+        }
     }
 
     /// The node's name, which is its audit log's.

@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Ask, Gives, Permit, Reply, Route, ask::malformed, reply::JSON, schema};
+use crate::cmd::Failure;
 
 pub(crate) const ROUTES: &[Route] = &[Route {
     method: Method::POST,
@@ -101,12 +102,22 @@ pub(crate) fn receipt(key: &str) -> (Members, Members) {
 async fn forget(ask: &Ask<'_>) -> Result<Reply, Refusal> {
     let whom: Whom = ask.json()?;
     let scope = whom.scope(ask.admin.state.data()).map_err(malformed)?;
+    ask.admin.state.may_forget(&scope).await.map_err(unforgotten)?;
     let key = key(ask.admin.state.data(), &scope).map_err(|_| Refusal::new(Code::Internal, "a key cannot be named"))?;
     let (was, becomes) = receipt(&key);
     ask.record(&whom.what(), was, becomes).await?;
-    ask.admin.force.forget(&scope).await.map_err(|error| {
-        tracing::error!(error = format!("{error:#}"), "somebody could not be forgotten; it is on record, so ask again");
-        Refusal::new(Code::StoreFailed, "the keys could not be destroyed")
-    })?;
+    ask.admin.force.forget(&scope).await.map_err(unforgotten)?;
     Reply::json(200, &Forgotten { what: whom.what(), key, request: ask.request().to_string() })
+}
+
+/// Why somebody was not forgotten: a legal hold, or the store.
+fn unforgotten(error: anyhow::Error) -> Refusal {
+    match error.downcast::<Failure>() {
+        Ok(Failure { code: Code::OnHold, what, .. }) => Refusal::new(Code::OnHold, what),
+        error => {
+            let error = error.map_or_else(|error| format!("{error:#}"), |failure| failure.to_string());
+            tracing::error!(error, "somebody could not be forgotten; it is on record, so ask again");
+            Refusal::new(Code::StoreFailed, "the keys could not be destroyed")
+        }
+    }
 }

@@ -25,6 +25,7 @@ use crate::{
     term,
 };
 
+mod hold;
 mod prove;
 
 pub(crate) async fn run(command: AuditCommand) -> anyhow::Result<ExitCode> {
@@ -46,6 +47,7 @@ pub(crate) async fn run(command: AuditCommand) -> anyhow::Result<ExitCode> {
         AuditCommand::VerifyProof { files, key, witness, since, config } => {
             prove::verify(&files, &key, &witness, since.as_deref(), &config).await
         }
+        AuditCommand::Hold(command) => hold::run(command).await,
         AuditCommand::Show { last, bodies, config } => {
             let state = State::existing(&config).await?;
             let records: Vec<_> = show::records(&open(state.audit_dir())?)?.collect();

@@ -2,7 +2,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use countersign_audit::{Dir as _, DiskDir, Reader, witness::WITNESSED};
+use countersign_audit::{Dir as _, DiskDir, Reader, verify::Report, witness::WITNESSED};
 use countersign_core::{Secret, Timestamp};
 use countersign_identity::{KeyRecord, Tokens};
 use countersign_provider::{Dial, Dialer};
@@ -139,6 +139,7 @@ async fn state(config: &Config, findings: &mut Findings) {
         findings.wrong("provider", format!("{e:#}"), "nothing is served until its key can be unsealed");
     }
     log(&state, findings);
+    holds(&state, findings).await;
     witnesses(config, &state, findings);
     exports(config, &state, findings).await;
 }
@@ -252,11 +253,29 @@ fn log(state: &State, findings: &mut Findings) {
 
 fn verified(state: &State, findings: &mut Findings) {
     match audit::verify_own(state, None, None) {
-        Ok(report) if report.is_whole() => findings.good("audit", format!("{} records verified", report.held)),
+        Ok(report) if report.is_whole() => findings.good("audit", whole(&report)),
         Ok(report) => {
             findings.wrong("audit", format!("{} things are damaged", report.damages), "run `countersign audit verify`")
         }
         Err(e) => findings.wrong("audit", format!("{e:#}"), "run `countersign audit verify`"),
+    }
+}
+
+/// What verification found where nothing is wrong.
+fn whole(report: &Report) -> String {
+    let given_up = match report.given_up {
+        0 => String::new(),
+        some => format!("; {some} were given up for their age"),
+    };
+    format!("{} records verified{given_up}", report.held)
+}
+
+/// What legal holds keep.
+async fn holds(state: &State, findings: &mut Findings) {
+    match state.store().holds_in_force().await {
+        Ok(holds) if holds.is_empty() => {}
+        Ok(holds) => findings.good("holds", format!("{} are in force", holds.len())),
+        Err(e) => findings.wrong("holds", format!("{e:#}"), "nothing is given up or forgotten until they can be read"),
     }
 }
 

@@ -122,6 +122,11 @@ pub(super) fn choices(config: &Config) -> Vec<Choice> {
         advice: None,
     }));
     all.extend(profiles);
+    all.extend(config.keep_days.map(|days| Choice {
+        about: "audit",
+        what: format!("records older than {days} days are given up, but for what a legal hold covers"),
+        advice: None,
+    }));
     all.extend(watch(&config.playbooks));
     all
 }

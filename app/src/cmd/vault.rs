@@ -54,6 +54,7 @@ async fn forget(state: &State, whom: &Whom) -> anyhow::Result<ExitCode> {
         what: what.to_owned(),
         fix: "see `countersign vault forget --help`",
     })?;
+    state.may_forget(&scope).await?;
     let key = key(state.data(), &scope)?;
     let (was, becomes) = receipt(&key);
     beside::note(state, Administer::Forget, &whom.what(), was, becomes).await?;

@@ -130,6 +130,7 @@ impl Check<'_> {
         let access = self.access(raw.access);
         let playbooks = self.playbooks(raw.playbooks, raw.channels);
         let exports = self.exports(raw.exports);
+        let keep_days = self.keep_days(raw.audit.as_ref());
         let (cosigns, witnesses) = self.evidence(raw.audit, raw.node.get_ref(), &listeners);
         let budgets = self.budgets(raw.budgets, raw.prices, &targets);
         let rates = Rates { budgets, ..fields::rates(&raw.rates) };
@@ -168,6 +169,7 @@ impl Check<'_> {
                 playbooks,
                 cosigns,
                 witnesses,
+                keep_days,
                 exports,
                 statistics,
                 telemetry: raw.telemetry.into_inner(),

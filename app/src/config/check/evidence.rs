@@ -27,7 +27,7 @@ impl Check<'_> {
     ) -> (Vec<(String, Verifier)>, Vec<Asked>) {
         let Some(raw) = raw else { return (Vec::new(), Vec::new()) };
         let at = raw.span();
-        let RawAudit { cosigns, witnesses } = raw.into_inner();
+        let RawAudit { cosigns, witnesses, .. } = raw.into_inner();
         let mut logs = Vec::new();
         for key in &cosigns {
             match read_key(key) {
@@ -47,6 +47,16 @@ impl Check<'_> {
             self.report(&at, what, "write admin = true in the [[listener]] that the other nodes can reach");
         }
         (logs, witnesses.into_iter().filter_map(|witness| self.witness(&at, witness)).collect())
+    }
+
+    /// For how many days records are kept.
+    pub(super) fn keep_days(&mut self, raw: Option<&Spanned<RawAudit>>) -> Option<u32> {
+        let days = raw.and_then(|raw| Some((raw.span(), raw.get_ref().keep_days?)));
+        let (at, days) = days?;
+        if (1..=LONGEST).contains(&days) {
+            return Some(days);
+        }
+        self.wrong(&at, "`keep_days` is not 1 to 36500", "leave it out to keep records for ever")
     }
 
     fn witness(&mut self, at: &Place, raw: RawWitness) -> Option<Asked> {
@@ -122,3 +132,6 @@ impl Check<'_> {
         }
     }
 }
+
+/// Days that records are kept at most, where they are not kept for ever.
+const LONGEST: u32 = 36_500;

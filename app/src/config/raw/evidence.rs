@@ -15,6 +15,10 @@ pub(crate) struct RawAudit {
     /// handed in at `/witness/add-checkpoint` of listeners with `admin = true`.
     #[serde(default)]
     pub(crate) cosigns: Vec<String>,
+    /// For so many days records are kept at least. Older ones are given up once a day, by files of a day or of 32 MiB, but for what a
+    /// legal hold covers; their hashes stay. For ever when absent.
+    #[schemars(range(min = 1, max = 36_500))]
+    pub(crate) keep_days: Option<u32>,
     /// Who cosigns the checkpoints of this log.
     #[serde(default, rename = "witness")]
     pub(crate) witnesses: Vec<RawWitness>,

@@ -118,6 +118,8 @@ codes! {
     FromAPage = "CS0806", 403, "from-a-page", "requests that a web page makes are not served here";
     /// The rules by which access is granted do not allow it.
     AccessRule = "CS0807", 403, "access-rule", "the rules for granting access do not allow this";
+    /// What is to be forgotten is under a legal hold.
+    OnHold = "CS0808", 409, "on-hold", "a legal hold covers what is to be forgotten";
     /// A defect in the gateway.
     Internal = "CS0901", 500, "internal", "the gateway failed; nothing was let through";
     /// The gateway is shutting down.

@@ -90,6 +90,12 @@ actions! {
     ListRuns = "listRuns";
     /// Approves or declines what a playbook may not do by itself.
     DecideRun = "decideRun";
+    /// Reads which legal holds there are.
+    ListHolds = "listHolds";
+    /// Adds a legal hold.
+    AddHold = "addHold";
+    /// Asks that a legal hold be released, or agrees to it.
+    ReleaseHold = "releaseHold";
     /// Sees the value behind a stand-in that is the same everywhere in a tenant.
     Reveal = "reveal";
 }
@@ -99,7 +105,7 @@ impl Administer {
     #[must_use]
     pub const fn reads(self) -> bool {
         use Administer::{
-            ListGrants, ListKeys, ListRequests, ListRestraints, ListRevocations, ListRuns, Observe, OpenConsole,
+            ListGrants, ListHolds, ListKeys, ListRequests, ListRestraints, ListRevocations, ListRuns, Observe, OpenConsole,
             ReadAudit, ReadPolicy, ReadSignals, ReadStatistics, ReadTraffic, ReportUnused, Scan,
         };
         matches!(
@@ -112,6 +118,7 @@ impl Administer {
                 | ReadPolicy
                 | ListRequests
                 | ListGrants
+                | ListHolds
                 | ReportUnused
                 | ReadSignals
                 | ReadAudit
