@@ -47,10 +47,11 @@ pub(crate) fn audit(seconds: u64) -> anyhow::Result<()> {
         say(&format!("  - {}", threads.collect::<Vec<_>>().join(", ")));
         say(&format!("  - {}", asked.collect::<Vec<_>>().join("; ")));
         say(&format!(
-            "  - all {records:.0} signed and cosigned after {:.2} s of {:.2}; the whole log verified at {:.0} MB of journal a second of one core",
+            "  - all {records:.0} signed and cosigned after {:.2} s of {:.2}; the whole log verified at {:.0} MB of journal a second of one core, with every text opened at {:.0}",
             number(&more["provable_seconds"]),
             number(&line["seconds"]),
             number(&more["verified_mb_a_core_second"]),
+            number(&more["verified_and_opened_mb_a_core_second"]),
         ));
     }
     Ok(())
