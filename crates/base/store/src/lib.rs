@@ -16,6 +16,7 @@ mod answers;
 mod budgets;
 mod crowd;
 mod data_keys;
+mod dealt_with;
 mod directory;
 mod exports;
 mod holds;
@@ -249,6 +250,7 @@ fn migrations() -> Vec<Migration> {
         up(13, "statistics", include_str!("../migrations/0013_statistics.sql")),
         up(14, "crowd", include_str!("../migrations/0014_crowd.sql")),
         up(15, "holds", include_str!("../migrations/0015_holds.sql")),
+        up(16, "alerts dealt with", include_str!("../migrations/0016_alerts_dealt_with.sql")),
     ]
 }
 
