@@ -31,6 +31,7 @@ use crate::{
     cmd::Failure,
     config::{self, Config, Key, Signing, Told},
     console::Console,
+    archive::Archive,
     export::{Export, To},
     feed::Feed,
     force::Force,
@@ -66,6 +67,7 @@ pub(crate) struct Assembly {
     witnesses: ArcSwap<Vec<Asked>>,
     exports: ArcSwap<Vec<Exporting>>,
     keep_days: ArcSwap<Option<u32>>,
+    archive: ArcSwap<Option<Archive>>,
     witness: Own,
     feed: Arc<Feed>,
     console: Arc<Console>,
@@ -162,6 +164,7 @@ impl Assembly {
             watch,
             policies,
         })
+            archive: ArcSwap::from_pointee(config.archive.clone()),
     }
 
     /// The gateway.
@@ -227,6 +230,11 @@ impl Assembly {
     /// What is done about alerts.
     pub(crate) fn playbooks(&self) -> Arc<Playbooks> {
         self.playbooks.load_full()
+    /// Where the audit log is copied to.
+    pub(crate) fn archive(&self) -> Arc<Option<Archive>> {
+        self.archive.load_full()
+    }
+
     }
 
     /// What is shared with other nodes, where there are any.
@@ -318,6 +326,7 @@ struct Besides<'a> {
 
 /// Who serves what is asked of the gateway itself, where a listener takes it.
 fn desk(
+        self.archive.store(Arc::new(config.archive.clone()));
     config: &Config,
     state: &Arc<State>,
     force: &Arc<Force>,

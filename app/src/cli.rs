@@ -713,10 +713,13 @@ pub(crate) enum AuditCommand {
     /// Check every record, proof and signature offline; names the damaged record
     Verify {
         /// The log's directory; the configuration's when absent
-        #[arg(long)]
+        #[arg(long, group = "copy")]
         log: Option<PathBuf>,
+        /// Check the copy on object storage instead, its locked checkpoints, and whether the log is the same
+        #[arg(long, group = "copy", conflicts_with = "remembered")]
+        archive: bool,
         /// The log's public key in note form, for verifying a copy elsewhere
-        #[arg(long, requires = "log")]
+        #[arg(long, requires = "copy")]
         key: Option<String>,
         /// A checkpoint kept elsewhere, which the log must contain: finds what the holder of its key rewrote
         #[arg(long)]

@@ -65,6 +65,8 @@ pub(crate) struct Config {
     pub(crate) witnesses: Vec<crate::witness::Asked>,
     /// For how many days records are kept; for ever where nothing is said.
     pub(crate) keep_days: Option<u32>,
+    /// Where the audit log is copied to.
+    pub(crate) archive: Option<crate::archive::Archive>,
     /// Who is handed on what is on record.
     pub(crate) exports: Vec<crate::export::Export>,
     /// What is done when a timeline goes wrong.

@@ -5,7 +5,7 @@ use std::{fmt, net::IpAddr, str::FromStr};
 use bytes::Bytes;
 use countersign_core::Secret;
 use countersign_http1::{Connection, RequestHead};
-use countersign_provider::{Base, Trust, open};
+use countersign_provider::{Base, BoxIo, Trust, open};
 use countersign_seal::kek::Ask;
 
 /// The address of a document.
@@ -52,6 +52,11 @@ impl Place {
             Base::Http(address) => clear && is_loopback(&address.host),
             Base::Unix(_) => false,
         }
+    }
+
+    /// Opens a connection to its server.
+    pub(crate) async fn dial(&self, trust: Option<&Trust>) -> std::io::Result<BoxIo> {
+        open(&self.base, trust).await
     }
 
     /// Gets the document, of at most `limit` bytes. `trust` is for servers that speak TLS.

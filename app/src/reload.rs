@@ -14,6 +14,7 @@ use tokio::{
 };
 
 use crate::{
+    archive,
     assemble::Assembly,
     beside, clock,
     cmd::Problems,
@@ -60,6 +61,7 @@ pub(crate) async fn watch(assembly: Arc<Assembly>, file: PathBuf, opened: Vec<Op
         playbooks::watch(&assembly),
         witness::watch(&assembly),
         export::watch(&assembly),
+        archive::watch(&assembly),
         retention::watch(&assembly),
         spending,
         others(&assembly),

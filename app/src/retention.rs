@@ -1,5 +1,5 @@
-//! Gives up records that are older than the configuration keeps, once a day, except what a legal hold covers and what an export or the
-//! budgets have not taken yet.
+//! Gives up records that are older than the configuration keeps, once a day, except what a legal hold covers and what an export, the
+//! archive or the budgets have not taken yet.
 //!
 //! It is on record and under a signed checkpoint before anything is removed. Holds are read again in between: one that was added since is
 //! heeded, and what was announced is then left for the next day.
@@ -15,7 +15,7 @@ use countersign_audit::{
 use countersign_core::Timestamp;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-use crate::{assemble::Assembly, clock, holds};
+use crate::{archive, assemble::Assembly, clock, holds};
 
 /// Looks once a day, until aborted.
 pub(crate) async fn watch(assembly: &Assembly) {
@@ -82,13 +82,17 @@ pub(crate) async fn look(assembly: &Assembly, now: Timestamp) -> anyhow::Result<
     Ok(records)
 }
 
-/// Below which record everything has been signed, exported and counted.
+/// Below which record everything has been signed, exported, counted and archived.
 async fn taken(assembly: &Assembly) -> anyhow::Result<u64> {
     let (state, audit) = (assembly.state(), &assembly.gateway().stages().audit);
     let mut below = audit.checkpoint().checkpoint.size;
     below = below.min(state.store().budgets(state.node()).await?.next.unwrap_or_default());
     for (export, _) in assembly.exports().iter() {
         below = below.min(state.store().exported(&export.name, state.node()).await?);
+    }
+    // What is asked is the archive itself: it may have been put back to what it was.
+    if let Some(archive) = &*assembly.archive() {
+        below = below.min(archive::copied(archive, state).await?);
     }
     Ok(below)
 }

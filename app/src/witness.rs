@@ -24,7 +24,7 @@ use countersign_provider::Trust;
 use countersign_seal::{KeyRing, Verifier};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use crate::{assemble::Assembly, config::Config, fetch::Place, state::State};
+use crate::{assemble::Assembly, clock, config::Config, fetch::Place, state::State};
 
 /// A witness that is asked.
 #[derive(Clone)]
@@ -98,7 +98,11 @@ pub(crate) async fn watch(assembly: &Assembly) {
         let open: Vec<_> = witnesses.iter().filter(|w| !is_done(w.cosigner.name())).collect();
         let lines = futures_util::future::join_all(open.iter().map(|w| one(w, &audit, &signed))).await;
         let mut news = false;
+        let evidence = assembly.gateway().metrics().evidence();
         for (witness, line) in open.iter().zip(lines) {
+            let seen = witness.seen.load(Ordering::Acquire);
+            let behind = signed.checkpoint.size.saturating_sub(seen);
+            evidence.cosigned(witness.cosigner.name(), seen, behind, line.is_some().then(clock::now));
             if let Some(line) = line {
                 said.insert(witness.cosigner.name().to_owned(), (signed.note.clone(), line));
                 news = true;

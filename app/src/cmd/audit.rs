@@ -26,10 +26,12 @@ use crate::{
 };
 
 mod hold;
+mod copy;
 mod prove;
 
 pub(crate) async fn run(command: AuditCommand) -> anyhow::Result<ExitCode> {
     match command {
+        AuditCommand::Verify { archive: true, key, config, .. } => copy::verify(key.as_deref(), &config).await,
         AuditCommand::Verify { log: Some(log), key: Some(key), remembered, .. } => {
             let (origin, verifier) = read_key(&key).context("the key is not a log's public key in note form")?;
             let keys = [verifier];

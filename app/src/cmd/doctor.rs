@@ -23,6 +23,8 @@ use crate::{
     term, witness,
 };
 
+mod archive;
+
 /// How a line stands.
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Standing {
@@ -68,6 +70,7 @@ pub(crate) async fn run(args: &Doctor) -> anyhow::Result<ExitCode> {
         issuers(&config, &mut findings).await;
         questions(&config, &mut findings).await;
         cluster(&config, &mut findings).await;
+        archived(&config, &mut findings).await;
     }
     print(&findings, args.format);
     let failed = findings.0.iter().any(|l| l.standing == Standing::Wrong);
@@ -317,6 +320,17 @@ async fn exports(config: &Config, state: &State, findings: &mut Findings) {
             ),
             Err(e) => findings.wrong("export", e.to_string(), "restore the key store from a backup"),
         }
+    }
+}
+
+/// How the archive stands.
+async fn archived(config: &Config, findings: &mut Findings) {
+    let Some(archive) = &config.archive else { return };
+    // A state that is not there, or cannot be opened, was told of.
+    if State::is_there(&config.home.dir)
+        && let Ok(state) = State::open(&config.home).await
+    {
+        archive::look(archive, &state, findings).await;
     }
 }
 

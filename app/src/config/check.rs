@@ -22,6 +22,7 @@ mod access;
 mod budgets;
 mod console;
 mod doors;
+mod archive;
 mod evidence;
 mod issuers;
 mod judge;
@@ -131,7 +132,7 @@ impl Check<'_> {
         let playbooks = self.playbooks(raw.playbooks, raw.channels);
         let exports = self.exports(raw.exports);
         let keep_days = self.keep_days(raw.audit.as_ref());
-        let (cosigns, witnesses) = self.evidence(raw.audit, raw.node.get_ref(), &listeners);
+        let (cosigns, witnesses, archive) = self.evidence(raw.audit, raw.node.get_ref(), &listeners);
         let budgets = self.budgets(raw.budgets, raw.prices, &targets);
         let rates = Rates { budgets, ..fields::rates(&raw.rates) };
         let store = self.store(raw.store);
@@ -171,6 +172,7 @@ impl Check<'_> {
                 witnesses,
                 keep_days,
                 exports,
+                archive,
                 statistics,
                 telemetry: raw.telemetry.into_inner(),
             }),

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
+mod archive;
 mod budgets;
 mod console;
 mod evidence;
@@ -16,6 +17,7 @@ mod shared;
 mod signals;
 mod statistics;
 
+pub(crate) use archive::{RawArchive, RawLock, RawLocks};
 pub(crate) use budgets::{RawBudget, RawBy, RawPrice, RawWindow};
 pub(crate) use console::RawConsole;
 pub(crate) use evidence::{RawAudit, RawExport, RawWitness, RawWords};

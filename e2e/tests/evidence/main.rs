@@ -1,5 +1,6 @@
 //! What is on record is proved to others, witnessed by others and handed on to others.
 
+mod archive;
 mod export;
 mod rsyslog;
 

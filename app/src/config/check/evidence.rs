@@ -13,6 +13,7 @@ use super::{
     Check, Place,
 };
 use crate::{
+    archive::Archive,
     export::{Export, Form, To},
     fetch,
     witness::Asked,
@@ -24,10 +25,10 @@ impl Check<'_> {
         raw: Option<Spanned<RawAudit>>,
         node: &str,
         listeners: &[Listener],
-    ) -> (Vec<(String, Verifier)>, Vec<Asked>) {
-        let Some(raw) = raw else { return (Vec::new(), Vec::new()) };
+    ) -> (Vec<(String, Verifier)>, Vec<Asked>, Option<Archive>) {
+        let Some(raw) = raw else { return (Vec::new(), Vec::new(), None) };
         let at = raw.span();
-        let RawAudit { cosigns, witnesses, .. } = raw.into_inner();
+        let RawAudit { cosigns, witnesses, archive, .. } = raw.into_inner();
         let mut logs = Vec::new();
         for key in &cosigns {
             match read_key(key) {
@@ -46,7 +47,8 @@ impl Check<'_> {
             let what = "checkpoints are cosigned here, and no listener takes them";
             self.report(&at, what, "write admin = true in the [[listener]] that the other nodes can reach");
         }
-        (logs, witnesses.into_iter().filter_map(|witness| self.witness(&at, witness)).collect())
+        let archive = archive.and_then(|archive| self.archive(&at, archive, node));
+        (logs, witnesses.into_iter().filter_map(|witness| self.witness(&at, witness)).collect(), archive)
     }
 
     /// For how many days records are kept.

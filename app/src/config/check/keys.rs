@@ -59,7 +59,7 @@ impl Check<'_> {
         })
     }
 
-    fn service(&mut self, at: &Place, field: &str, url: &str) -> Option<fetch::Place> {
+    pub(super) fn service(&mut self, at: &Place, field: &str, url: &str) -> Option<fetch::Place> {
         match url.parse::<fetch::Place>() {
             Ok(place) if place.is_safe(true) && place.is_top() => Some(place),
             _ => self.wrong(

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::RawKey;
+use super::{RawArchive, RawKey};
 
 /// Who cosigns the checkpoints of the audit log, and whose this gateway cosigns.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -22,6 +22,8 @@ pub(crate) struct RawAudit {
     /// Who cosigns the checkpoints of this log.
     #[serde(default, rename = "witness")]
     pub(crate) witnesses: Vec<RawWitness>,
+    /// Where this log is copied to.
+    pub(crate) archive: Option<RawArchive>,
 }
 
 /// A witness (C2SP tlog-witness).

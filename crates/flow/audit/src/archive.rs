@@ -137,7 +137,7 @@ pub const ANCHORS: &str = "anchor";
 /// Where a copy's checkpoint stands.
 pub const COPIED: &str = crate::publisher::CHECKPOINT;
 /// So many records are copied at once, so that not much is in memory, or to be done again.
-const STEP: u64 = 16 * WIDTH;
+pub const STEP: u64 = 16 * WIDTH;
 
 #[cfg(test)]
 mod tests;

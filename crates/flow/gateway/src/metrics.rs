@@ -11,6 +11,10 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
+mod evidence;
+
+pub use evidence::Evidence;
+
 /// The gateway's metrics.
 pub struct Metrics {
     registry: Registry,
@@ -28,6 +32,7 @@ pub struct Metrics {
     exported: Family<ByExport, Gauge>,
     export_behind: Family<ByExport, Gauge>,
     watched: Watched,
+    evidence: Evidence,
     pub(crate) in_flight: Gauge,
 }
 
@@ -135,6 +140,8 @@ impl Metrics {
         registry.register("alerts", "Alerts of the watch, by pattern", watched.alerts.clone());
         let help = "Requests that the watch has missed because it was behind";
         registry.register("watch_missed_requests", help, watched.missed.clone());
+        let evidence = Evidence::default();
+        evidence.register(&mut registry);
         Self {
             registry,
             requests,
@@ -151,6 +158,7 @@ impl Metrics {
             exported,
             export_behind,
             watched,
+            evidence,
             in_flight,
         }
     }
@@ -199,6 +207,12 @@ impl Metrics {
     #[must_use]
     pub fn watched(&self) -> Watched {
         self.watched.clone()
+    }
+
+    /// What is counted of those who hold the audit log to its word.
+    #[must_use]
+    pub fn evidence(&self) -> Evidence {
+        self.evidence.clone()
     }
 
     /// How the issuers' keys stand at `now`; of issuers that are gone nothing is said any more.

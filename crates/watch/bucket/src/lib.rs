@@ -13,12 +13,12 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use countersign_core::{Secret, Timestamp};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use object_store::{
     BackoffConfig, ClientOptions, GetOptions, ObjectStore as _, ObjectStoreExt as _, PutMode, PutOptions, RetryConfig,
-    aws::{AmazonS3, AmazonS3Builder, Checksum},
+    aws::{AmazonS3, AmazonS3Builder, AwsAuthorizer, AwsCredential, Checksum},
+    client::HttpRequest,
     path::Path,
-    signer::{SignedUrlOptions, Signer as _},
 };
 
 use line::Line;
@@ -141,9 +141,9 @@ impl Bucket {
         let mut all = Vec::new();
         let mut marker: Option<(String, String)> = None;
         loop {
-            let mut query = vec![("versions", String::new()), ("prefix", prefix.to_owned())];
-            if let Some((key, version)) = marker {
-                query.extend([("key-marker", key), ("version-id-marker", version)]);
+            let mut query = vec![("versions", ""), ("prefix", prefix)];
+            if let Some((key, version)) = &marker {
+                query.extend([("key-marker", key.as_str()), ("version-id-marker", version)]);
             }
             let page = said::versions(&self.ask(&query).await?).ok_or_else(unreadable)?;
             all.extend(page.versions);
@@ -161,7 +161,7 @@ impl Bucket {
     /// # Errors
     /// When the server cannot be asked, refuses, or says what cannot be read.
     pub async fn locking(&self) -> Result<Locking, BucketError> {
-        match self.ask(&[("object-lock", String::new())]).await {
+        match self.ask(&[("object-lock", "")]).await {
             Ok(said) => said::locking(&said).ok_or_else(unreadable),
             Err(BucketError(what)) if what.contains("ObjectLockConfigurationNotFoundError") => Ok(Locking::default()),
             Err(error) => Err(error),
@@ -169,14 +169,21 @@ impl Bucket {
     }
 
     /// Asks something of the bucket as a whole.
-    async fn ask(&self, query: &[(&str, String)]) -> Result<Bytes, BucketError> {
-        let query = query.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
-        let options = SignedUrlOptions::default().with_query(query);
-        let signed = self.store.signed_url_opts(Method::GET, &Path::default(), SIGNED, &options).await;
-        let url = signed.map_err(|error| why(&error))?;
-        let request = Request::get(url.as_str()).body(Bytes::new());
-        let request = request.map_err(|_| BucketError("its address cannot stand in a request".to_owned()))?;
-        let (status, body) = self.line.exchange(request).await.map_err(|error| BucketError(error.to_string()))?;
+    async fn ask(&self, query: &[(&str, &str)]) -> Result<Bytes, BucketError> {
+        let query: Vec<_> = query.iter().map(|(name, value)| format!("{name}={}", escaped(value))).collect();
+        let url = format!("{}/{}?{}", self.place.endpoint, self.place.bucket, query.join("&"));
+        let request = Request::get(url).body(Bytes::new().into());
+        let mut request: HttpRequest =
+            request.map_err(|_| BucketError("its address cannot stand in a request".to_owned()))?;
+        let key = AwsCredential {
+            key_id: self.place.id.clone(),
+            secret_key: self.place.secret.expose().clone(),
+            token: self.place.token.as_ref().map(|token| token.expose().clone()),
+        };
+        let signed = AwsAuthorizer::new(&key, "s3", &self.place.region).try_authorize(&mut request, None);
+        signed.map_err(|error| why(&error))?;
+        let answered = self.line.exchange(request.map(|_| Bytes::new())).await;
+        let (status, body) = answered.map_err(|error| BucketError(error.to_string()))?;
         if status.is_success() {
             return Ok(body);
         }
@@ -239,11 +246,16 @@ fn named(body: &[u8]) -> String {
     if name.is_empty() { String::new() } else { format!(" ({name})") }
 }
 
+/// A value as it may stand in a query.
+fn escaped(value: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    value.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}
+
 fn unreadable() -> BucketError {
     BucketError("its answer cannot be read".to_owned())
 }
 
-const SIGNED: Duration = Duration::from_mins(1);
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Some ten years of anchors, one each hour.
 const MOST_VERSIONS: usize = 100_000;
