@@ -7,7 +7,7 @@ use countersign_monitor::Limits;
 use countersign_playbook::Playbook;
 use countersign_prints::{Index, Shape};
 
-use crate::{config::Config, playbooks::Chosen};
+use crate::{archive::Archive, config::Config, playbooks::Chosen};
 
 /// One choice, and what to write for another one.
 pub(super) struct Choice {
@@ -127,8 +127,28 @@ pub(super) fn choices(config: &Config) -> Vec<Choice> {
         what: format!("records older than {days} days are given up, but for what a legal hold covers"),
         advice: None,
     }));
+    all.extend(config.archive.as_ref().map(archived));
     all.extend(watch(&config.playbooks));
     all
+}
+
+/// Where the audit log is copied to, and whether anything of it stays there for certain.
+fn archived(archive: &Archive) -> Choice {
+    let (bucket, seconds) = (&archive.bucket, archive.every.as_secs());
+    let (what, advice) = match &archive.lock {
+        Some(lock) => {
+            let (minutes, days) = (lock.every.as_secs() / 60, lock.days.as_secs() / 86_400);
+            (format!("a checkpoint is locked every {minutes} minutes, for {days} days ({})", lock.mode.as_str()), None)
+        }
+        None => (
+            "no checkpoint is locked".to_owned(),
+            Some(
+                "`[audit.archive.lock]` locks some, so that not even the log's own key can rewrite it: docs/how-to/archive-the-log.md",
+            ),
+        ),
+    };
+    let what = format!("the log is copied to `{bucket}` at most {seconds} s after it is signed; {what}");
+    Choice { about: "archive", what, advice }
 }
 
 /// How the watch stands, what follows from it, and whom playbooks would tell in vain.

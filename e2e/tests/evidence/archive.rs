@@ -153,7 +153,7 @@ fn the_log_is_archived_through_kills_and_nobody_takes_a_locked_checkpoint_back()
         (metrics.status == 200).then(|| String::from_utf8_lossy(&metrics.body).into_owned())
     });
     for name in ["copied_records", "behind_records", "anchored_records", "anchored_time_seconds"] {
-        assert!(metrics.contains(&format!("countersign_archive_{name} ")), "{metrics}");
+        assert!(metrics.contains(&format!("\ncountersign_archive_{name}{{}} ")), "{metrics}");
     }
 
     // An auditor with the public key and the right to read there needs nothing else.

@@ -13,6 +13,7 @@ use crate::{
 };
 use countersign_guard::FalseAlarms;
 
+mod archive;
 mod evidence;
 mod shared;
 

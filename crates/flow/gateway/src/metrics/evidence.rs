@@ -77,3 +77,40 @@ impl Evidence {
 fn number(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::encoding::text::encode;
+
+    use super::*;
+
+    #[test]
+    fn how_far_witnesses_and_the_archive_are_is_told_and_of_no_archive_nothing() {
+        let (evidence, mut registry) = (Evidence::default(), Registry::default());
+        evidence.register(&mut registry);
+        let text = |registry: &Registry| {
+            let mut text = String::new();
+            encode(&mut text, registry).unwrap();
+            text
+        };
+        evidence.cosigned("node-2/witness", 90, 10, Some(Timestamp(7_000_000)));
+        evidence.cosigned("node-3/witness", 0, 100, None);
+        evidence.archived(80, 20);
+        evidence.anchored(70, Timestamp(6_000_000));
+        let told = text(&registry);
+        for line in [
+            "witness_cosigned_records{witness=\"node-2/witness\"} 90",
+            "witness_behind_records{witness=\"node-3/witness\"} 100",
+            "witness_cosigned_time_seconds{witness=\"node-2/witness\"} 7",
+            "archive_copied_records{} 80",
+            "archive_behind_records{} 20",
+            "archive_anchored_records{} 70",
+            "archive_anchored_time_seconds{} 6",
+        ] {
+            assert!(told.lines().any(|told| told == line), "{line}: {told}");
+        }
+        assert!(!told.contains("witness_cosigned_time_seconds{witness=\"node-3"), "{told}");
+        evidence.unarchived();
+        assert!(!text(&registry).lines().any(|line| line.starts_with("archive_")));
+    }
+}
