@@ -16,7 +16,7 @@ use countersign_core::{Code, Refusal, RequestId};
 use countersign_gateway::{Asked, Desk, Door, Said, cookie};
 use countersign_identity::Identity;
 use countersign_policy::{Stage as Policy, access::Access};
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, Method, Uri, header};
 use tracing::Instrument;
 
 use crate::{
@@ -175,7 +175,7 @@ impl Desk for Front {
             let route = find(asked.request.method(), asked.request.uri().path())?;
             let reply = admin.answer(route, &asked).await?;
             let (response, then) = reply.into_response(asked.id)?;
-            Ok(Said { response, then, what: Cow::Borrowed(route.name) })
+            Ok(Said { response, then, what: did(route, asked.request.uri()) })
         };
         // In a task of its own: a caller who goes away must not leave a change on record that was then not made.
         let done = tokio::spawn(work.in_current_span());
@@ -227,6 +227,18 @@ fn find(method: &Method, path: &str) -> Result<&'static Route, Refusal> {
     Err(Refusal::new(code, "no route for this method and path"))
 }
 
+/// What was done, for the record: the route and, under the admin API, what it was asked about. So a look at somebody names them.
+fn did(route: &Route, uri: &Uri) -> Cow<'static, str> {
+    let mut about = route.pieces(uri.path());
+    about.extend(uri.query());
+    if about.is_empty() || !route.path.starts_with("/admin/v1/") {
+        return Cow::Borrowed(route.name);
+    }
+    let mut did = format!("{} {}", route.name, about.join(" "));
+    did.truncate(did.floor_char_boundary(MAX_DID));
+    Cow::Owned(did)
+}
+
 /// Browsers say where a page's request comes from, and pages cannot leave that out.
 fn no_page(headers: &HeaderMap) -> Result<(), Refusal> {
     if headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site") {
@@ -239,5 +251,10 @@ fn nobody() -> Refusal {
     Refusal::new(Code::Internal, "nobody was identified")
 }
 
+/// Bytes of what a record says was done.
+const MAX_DID: usize = 256;
+
+#[cfg(test)]
+mod auditor;
 #[cfg(test)]
 pub(crate) mod tests;

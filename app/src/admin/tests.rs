@@ -32,12 +32,17 @@ impl World {
 
     /// With more of a configuration at its top and at its end.
     pub(crate) async fn with(top: &str, more: &str) -> Self {
+        Self::under(POLICY, top, more).await
+    }
+
+    /// Under a policy of one's own, to which what `root` may do is added.
+    pub(crate) async fn under(policy: &str, top: &str, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let actions: Vec<_> =
             Administer::ALL.iter().map(|a| format!("Countersign::Action::\"{}\"", a.as_str())).collect();
         let root =
             format!("permit (principal in Countersign::Role::\"root\", action in [{}], resource);", actions.join(", "));
-        fs::write(folder.path().join("policy.cedar"), format!("{POLICY}{root}")).unwrap();
+        fs::write(folder.path().join("policy.cedar"), format!("{policy}{root}")).unwrap();
         let text = format!(
             "state = \"state\"\n{top}\n[[listener]]\nname = \"inside\"\nunix = \"a\"\nadmin = true\n\
              [[listener]]\nname = \"outside\"\nunix = \"b\"\n[[target]]\nname = \"t\"\nspeaks = \"openai\"\n\
