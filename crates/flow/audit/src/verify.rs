@@ -15,7 +15,7 @@ use countersign_seal::{DataKeys, SealError, Verifier};
 use crate::{
     Checkpoint, Dir,
     audit::PURPOSE,
-    frame::Frame,
+    frame::{Frame, HEADER},
     journal::{segment_start, segments},
     keep::{GIVEN_UP, Range, covers},
     merkle::{Hash, Levels, leaf_hash},
@@ -232,7 +232,15 @@ fn read_journal<'a>(
     });
     let size = report.checkpoint.as_ref().map_or(0, |c| c.size);
     let (mut next, mut bytes, mut batch) = (0, Vec::new(), Batch::default());
+    // So many records are signed, or were given up; whatever is younger follows them one by one.
+    let ever = report.giving.iter().flat_map(|(_, given)| &given.ever).map(|[_, until]| *until).max();
+    let (known, mut seen) = (size.max(ever.unwrap_or_default()), 0);
+    let mut is_end_named = false;
     for (i, (start, path)) in copies.segments.clone().iter().enumerate() {
+        if *start > known.saturating_add(seen) {
+            report.wrong(Some(*start), path, "no record leads to its number");
+            continue;
+        }
         if *start > next {
             absent(next..*start, path, report, copies, bad);
         } else if *start < next {
@@ -242,7 +250,9 @@ fn read_journal<'a>(
             report.wrong(Some(*start), path, format!("it cannot be read: {cause}"));
             bytes.clear();
         }
-        let mut walk = Walk::new(&bytes, *start);
+        let most = (bytes.len() / HEADER) as u64;
+        let end = copies.segments.get(i + 1).map_or(u64::MAX, |(end, _)| *end);
+        let mut walk = Walk::within(&bytes, *start, end.min(known.saturating_add(seen + most)));
         for step in walk.by_ref() {
             if !matches!(step, Step::Whole(_)) {
                 // Whatever follows is not blamed for what is wrong here.
@@ -250,6 +260,7 @@ fn read_journal<'a>(
             }
             match step {
                 Step::Whole(frame) => {
+                    seen += 1;
                     bundles.see(frame.index, frame.entry);
                     if let Err(what) = contents(&frame, against, report).and_then(|()| batch.takes(&frame)) {
                         report.wrong(Some(frame.index), path, what);
@@ -277,14 +288,17 @@ fn read_journal<'a>(
                             report.wrong(Some(from), path, "before it stands what is no record");
                         }
                         Some((end, _)) => missing(from..*end, path, &what, report, bad),
-                        None => missing(from..size, path, &what, report, bad),
+                        None => {
+                            missing(from..size, path, &what, report, bad);
+                            is_end_named = true;
+                        }
                     }
                 }
             }
         }
         next = walk.next_index();
     }
-    if next < size && bad.last().is_none_or(|last| last + 1 < size) {
+    if next < size && !is_end_named {
         let file = copies.segment(next).to_owned();
         missing(next..size, &file, "it is not there", report, bad);
     }
@@ -329,7 +343,8 @@ fn missing(range: std::ops::Range<u64>, file: &str, what: &str, report: &mut Rep
         report.wrong(Some(record), file, what);
         bad.insert(record);
     }
-    report.damages += (range.end - range.start).saturating_sub(MAX_DAMAGE as u64);
+    let more = range.end.saturating_sub(range.start).saturating_sub(MAX_DAMAGE as u64);
+    report.damages = report.damages.saturating_add(more);
 }
 
 /// Whether an entry can be read, and the text beside it is the one that it speaks of.

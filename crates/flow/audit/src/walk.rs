@@ -25,16 +25,24 @@ pub(crate) enum Step<'a> {
     },
 }
 
-/// Walks one segment whose first record is `next`.
+/// Walks one segment.
 pub(crate) struct Walk<'a> {
     bytes: &'a [u8],
     at: usize,
     next: u64,
+    end: u64,
 }
 
 impl<'a> Walk<'a> {
+    /// Of a segment whose first record is `start`.
     pub(crate) const fn new(bytes: &'a [u8], start: u64) -> Self {
-        Self { bytes, at: 0, next: start }
+        Self::within(bytes, start, u64::MAX)
+    }
+
+    /// Of a segment that has no record from index `end` on: whatever says so is out of its order. A frame's own number cannot be
+    /// believed before the tree is known, and who counts up to it may count for ever.
+    pub(crate) const fn within(bytes: &'a [u8], start: u64, end: u64) -> Self {
+        Self { bytes, at: 0, next: start, end }
     }
 
     /// Index of the record that belongs at the next place.
@@ -50,12 +58,12 @@ impl<'a> Iterator for Walk<'a> {
         let rest = self.bytes.get(self.at..).filter(|r| !r.is_empty())?;
         let from = self.next;
         match frame::decode(rest) {
-            Ok(frame) if frame.index == from => {
+            Ok(frame) if frame.index == from && from < self.end => {
                 self.at += frame.len;
-                self.next += 1;
+                self.next = self.next.saturating_add(1);
                 Some(Step::Whole(frame))
             }
-            Ok(frame) if frame.index < from => {
+            Ok(frame) if frame.index < from || frame.index >= self.end => {
                 self.at += frame.len;
                 Some(Step::Stray(frame))
             }
@@ -66,7 +74,7 @@ impl<'a> Iterator for Walk<'a> {
             Err(_) if trimmed(rest).is_empty() => None,
             Err(bad) => {
                 // A damaged frame's own length cannot be believed: look for the next one that holds.
-                let found = frame::find(rest, 1, |f| f.index >= from);
+                let found = frame::find(rest, 1, |f| (from..self.end).contains(&f.index));
                 let bytes = found.unwrap_or_else(|| trimmed(rest).len());
                 let to = found.and_then(|at| frame::decode(rest.get(at..)?).ok()).map(|f| f.index);
                 self.at += found.unwrap_or(rest.len());

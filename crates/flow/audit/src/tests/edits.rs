@@ -276,6 +276,14 @@ impl Dice {
         (self.next() % end as u64) as usize
     }
 
+    /// A number that no record of the log has, up to the largest there is.
+    fn far(&mut self) -> u64 {
+        match self.below(3) {
+            0 => u64::MAX - self.next() % 2,
+            _ => (self.next() >> self.below(48)).max(1 << 16),
+        }
+    }
+
     fn bytes(&mut self, most: usize) -> Vec<u8> {
         (0..=self.below(most)).map(|_| self.next() as u8).collect()
     }
@@ -345,6 +353,13 @@ const KINDS: &[Kind] = &[
         let end = start + log.touched(file, &(0..usize::MAX)).len() as u64;
         let files = vec![(path.clone(), None), (format!("journal/{to:020}"), Some(bytes.clone()))];
         Edit { files, named: Named::Within(start.min(to)..end.max(to + 1).max(log.size())) }
+    }),
+    ("journal: a file by a name from far away", |log, dice| {
+        let file = log.segment(dice);
+        let (path, bytes) = &log.files[file];
+        let (all, to) = (log.touched(file, &(0..usize::MAX)), dice.far());
+        let files = vec![(path.clone(), None), (format!("journal/{to:020}"), Some(bytes.clone()))];
+        Edit { files, named: Named::Exactly(all.into_iter().chain([to]).collect()) }
     }),
     ("journal: bytes put in", |log, dice| {
         let file = log.segment(dice);
@@ -418,6 +433,13 @@ const KINDS: &[Kind] = &[
         let first = if to == record { frame.first } else { to };
         encode(&mut bytes, to, first, frame.entry, frame.body, &frame.body_hash);
         log.reframed(&[(record, bytes)], Named::Within(record.min(to)..record.max(to) + 1))
+    }),
+    ("journal: a frame that fits with a number from far away", |log, dice| {
+        let record = log.record(dice);
+        let frame = decode(log.frame(record)).unwrap();
+        let (mut bytes, to) = (Vec::new(), dice.far());
+        encode(&mut bytes, to, to, frame.entry, frame.body, &frame.body_hash);
+        log.reframed(&[(record, bytes)], Named::Exactly([record, to].into()))
     }),
     ("journal: a frame that fits with another batch", |log, dice| {
         // Other than its own and those next to it, which say as little as they did.
