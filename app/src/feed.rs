@@ -2,7 +2,10 @@
 //!
 //! Nobody waits for a subscriber. One that is [`KEPT`] behind loses the oldest, and is told how many they were.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use countersign_core::{Alert, Event, Onlooker};
 use tokio::sync::broadcast::{Receiver, Sender};
@@ -11,6 +14,9 @@ use tokio::sync::broadcast::{Receiver, Sender};
 pub(crate) struct Feed {
     events: Sender<Arc<Event>>,
     alerts: Sender<Arc<Alert>>,
+    /// How many events were sent, or are being sent.
+    told: AtomicU64,
+    raised: AtomicU64,
 }
 
 impl Feed {
@@ -24,8 +30,19 @@ impl Feed {
         self.alerts.subscribe()
     }
 
+    /// How many requests there were so far. Each that is on record is among them.
+    pub(crate) fn told(&self) -> u64 {
+        self.told.load(Ordering::SeqCst)
+    }
+
+    /// How many alerts there were so far.
+    pub(crate) fn raised(&self) -> u64 {
+        self.raised.load(Ordering::SeqCst)
+    }
+
     /// The watch raises an alert.
     pub(crate) fn raise(&self, alert: Alert) {
+        self.raised.fetch_add(1, Ordering::SeqCst);
         // An error says that nobody listens.
         let _ = self.alerts.send(Arc::new(alert));
     }
@@ -39,13 +56,20 @@ impl Feed {
 
 impl Default for Feed {
     fn default() -> Self {
-        Self { events: Sender::new(KEPT), alerts: Sender::new(KEPT) }
+        Self {
+            events: Sender::new(KEPT),
+            alerts: Sender::new(KEPT),
+            told: AtomicU64::default(),
+            raised: AtomicU64::default(),
+        }
     }
 }
 
 impl Onlooker for Feed {
     fn saw(&self, event: Event) {
         if self.events.receiver_count() > 0 {
+            // Before it is sent: whoever has taken in as many has taken in all that were sent by then.
+            self.told.fetch_add(1, Ordering::SeqCst);
             let _ = self.events.send(Arc::new(event));
         }
     }

@@ -3,6 +3,7 @@
 //! The only place that reads files, the environment and the clock, and the only one that issues stamps.
 
 mod admin;
+mod again;
 mod archive;
 mod assemble;
 mod beside;

@@ -5,6 +5,7 @@
 
 mod crowd;
 mod hands;
+mod progress;
 mod tell;
 
 use std::{
@@ -34,6 +35,7 @@ use crate::{
 
 use crowd::Crowd;
 use hands::Hands;
+use progress::Progress;
 
 /// What the configuration says of playbooks.
 #[derive(Clone)]
@@ -122,6 +124,7 @@ impl Playbooks {
 
 /// Sets playbooks off and takes their steps, until aborted.
 pub(crate) async fn watch(assembly: &Arc<Assembly>) {
+    let raised = assembly.feed().raised();
     let (mut alerts, mut events) = (assembly.feed().alerts(), assembly.feed().events());
     let work = Arc::new(Work::new(assembly.clone()));
     let (mut tick, mut counting) = (interval(LOOK), interval(COUNT));
@@ -129,6 +132,7 @@ pub(crate) async fn watch(assembly: &Arc<Assembly>) {
     counting.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // Alerts whose runs could not be kept yet.
     let mut left = VecDeque::new();
+    let mut progress = Progress::begin(assembly, raised).await;
     // Nobody else holds what an earlier life of the only node held.
     if !assembly.state().store().is_shared() {
         work.take_up(Timestamp::MAX).await;
@@ -142,19 +146,27 @@ pub(crate) async fn watch(assembly: &Arc<Assembly>) {
                         tracing::error!("an alert sets no playbook off: the store has been away for too long");
                     }
                     left.push_back(alert);
+                    progress.read(1);
                     work.set_off(&mut left).await;
                 }
-                Err(RecvError::Lagged(missed)) => tracing::error!(missed, "alerts came faster than playbooks are set off"),
+                Err(RecvError::Lagged(missed)) => {
+                    progress.read(missed);
+                    tracing::error!(missed, "alerts came faster than playbooks are set off");
+                }
                 Err(RecvError::Closed) => return,
             },
             event = events.recv() => if let Ok(event) = event {
                 work.crowd().saw(&event);
             },
             _ = tick.tick() => {
+                progress.go_through(assembly).await;
                 work.set_off(&mut left).await;
                 work.take_up(clock::now()).await;
             }
-            _ = counting.tick() => work.count().await,
+            _ = counting.tick() => {
+                progress.keep(assembly, left.is_empty()).await;
+                work.count().await;
+            }
         }
     }
 }
@@ -304,8 +316,8 @@ async fn begin(assembly: &Assembly, alert: &Alert) -> anyhow::Result<Vec<RunReco
 }
 
 const LOOK: Duration = Duration::from_millis(250);
-/// How often whom other nodes have seen is counted.
-const COUNT: Duration = Duration::from_secs(30);
+/// How often it is kept how far this has come, and whom other nodes have seen is counted.
+const COUNT: Duration = Duration::from_secs(10);
 /// How long a run belongs to whoever took it, after the last step: longer than anything that a step waits for at once.
 const HELD: Duration = Duration::from_secs(10);
 /// Runs that wait for people; past this, alerts set nothing off until somebody has decided.

@@ -6,7 +6,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -25,12 +28,13 @@ use crate::{clock, feed::Feed};
 pub(crate) struct Watch {
     monitor: Mutex<Monitor>,
     standings: Arc<Standings>,
+    taken: AtomicU64,
 }
 
 impl Watch {
     /// One that knows nobody, and says risks to `standings`.
     pub(crate) fn new(standings: Arc<Standings>) -> Self {
-        Self { monitor: Mutex::new(Monitor::new(Limits::default())), standings }
+        Self { monitor: Mutex::new(Monitor::new(Limits::default())), standings, taken: AtomicU64::default() }
     }
 
     /// Begins to follow what happens, and counts it in `watched`.
@@ -46,9 +50,13 @@ impl Watch {
         loop {
             tokio::select! {
                 event = events.recv() => match event {
-                    Ok(event) => self.saw(&event, &feed, &watched, &mut said),
+                    Ok(event) => {
+                        self.saw(&event, &feed, &watched, &mut said);
+                        self.taken.fetch_add(1, Ordering::SeqCst);
+                    }
                     Err(RecvError::Lagged(missed)) => {
                         watched.missed(missed);
+                        self.taken.fetch_add(missed, Ordering::SeqCst);
                         tracing::warn!(missed, "the watch is behind and has missed requests; the audit log has them");
                     }
                     Err(RecvError::Closed) => return,
@@ -73,6 +81,11 @@ impl Watch {
             tracing::warn!(pattern = alert.pattern.as_str(), of = %alert.of, risk = alert.risk, "somebody's timeline went wrong");
             feed.raise(alert);
         }
+    }
+
+    /// How many requests it has taken in so far, those that it missed among them; their alerts are raised.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken.load(Ordering::SeqCst)
     }
 
     /// Risk fades while nothing happens.

@@ -1,6 +1,7 @@
 //! Playbooks on the real binary: whom they tell, what they do to one caller and to no other, and that a crash loses none.
 
 mod acts;
+mod killed;
 mod mail;
 #[path = "../evidence/rsyslog.rs"]
 mod rsyslog;
