@@ -3,7 +3,7 @@ import { render } from "./vendor/preact.js";
 import { useEffect, useRef, useState } from "./vendor/hooks.js";
 import { signal } from "./vendor/signals.js";
 import { ask, me, post } from "./api.js";
-import { Wrong, html } from "./ui.js";
+import { Deed, Wrong, html, useAsked } from "./ui.js";
 import { Live } from "./views/live.js";
 import { Request, RequestList } from "./views/requests.js";
 import { Health } from "./views/health.js";
@@ -82,6 +82,7 @@ const Frame = () => {
 const Door = () => {
   const [error, wrong] = useState(undefined);
   const [busy, set] = useState(false);
+  const ways = useAsked("/console/session");
   const enter = async (event) => {
     event.preventDefault();
     const field = event.target.elements.namedItem("credential");
@@ -105,7 +106,8 @@ const Door = () => {
         <button class="first" disabled=${busy}>Sign in</button>
       </form>
       <${Wrong} error=${error} />
-      <p class="quiet">It is exchanged for a cookie that lasts eight hours at most, and kept nowhere.
+      ${ways.value && ways.value.provider ? html`<p><${Deed} act=${async () => window.location.assign((await post("/console/sign-in")).go)}>Sign in with ${ways.value.provider}<//></p>` : null}
+      <p class="quiet">A key is exchanged for a cookie that lasts eight hours at most, and kept nowhere.
         <code>countersign console</code> gives a link that signs you in without it.</p>
     </main>`;
 };

@@ -24,6 +24,7 @@ use crate::{
     console::{Console, pages},
     force::Force,
     policies::{Files, Policies},
+    sign_in::{self, SignIn},
     signals::send::Receiver,
     state::State,
     unused::Given,
@@ -86,6 +87,7 @@ pub(crate) const GROUPS: &[Group] = &[
     Group { path: "/admin/v1/", routes: feedback::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: console::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: timelines::ROUTES, words: &reply::PROBLEMS },
+    Group { path: sign_in::BACK, routes: console::BACK, words: &console::PAGE },
     Group { path: "/console/", routes: console::DOOR, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: access::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: forget::ROUTES, words: &reply::PROBLEMS },
@@ -149,6 +151,8 @@ pub(crate) struct Admin {
     pub(crate) console: Arc<Console>,
     /// Who goes wrong.
     pub(crate) watch: Arc<Watch>,
+    /// Where people sign in to the console.
+    pub(crate) sign_in: Option<Arc<SignIn>>,
     /// What callers know the gateway by.
     pub(crate) origin: Option<Box<str>>,
 }

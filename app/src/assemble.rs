@@ -39,6 +39,7 @@ use crate::{
     playbooks::Playbooks,
     policies::Policies,
     registered,
+    sign_in::SignIn,
     signals::{
         poll::Poll,
         rsa,
@@ -66,8 +67,8 @@ pub(crate) struct Assembly {
     playbooks: ArcSwap<Playbooks>,
     witnesses: ArcSwap<Vec<Asked>>,
     exports: ArcSwap<Vec<Exporting>>,
-    keep_days: ArcSwap<Option<u32>>,
     archive: ArcSwap<Option<Archive>>,
+    keep_days: ArcSwap<Option<u32>>,
     witness: Own,
     feed: Arc<Feed>,
     console: Arc<Console>,
@@ -128,7 +129,14 @@ impl Assembly {
                 &identity,
                 &policy,
                 &audit,
-                Besides { receivers: &receivers, witness: cosigning, console: &console, watch: &watch, policies: &policies },
+                Besides {
+                    receivers: &receivers,
+                    witness: cosigning,
+                    console: &console,
+                    watch: &watch,
+                    policies: &policies,
+                    sign_in: SignIn::new(config, &state)?,
+                },
             ),
             identity,
             policy,
@@ -156,6 +164,7 @@ impl Assembly {
             playbooks,
             witnesses: ArcSwap::from_pointee(config.witnesses.clone()),
             exports,
+            archive: ArcSwap::from_pointee(config.archive.clone()),
             keep_days: ArcSwap::from_pointee(config.keep_days),
             witness,
             receivers: ArcSwap::from_pointee(receivers),
@@ -164,7 +173,6 @@ impl Assembly {
             watch,
             policies,
         })
-            archive: ArcSwap::from_pointee(config.archive.clone()),
     }
 
     /// The gateway.
@@ -222,6 +230,11 @@ impl Assembly {
         **self.keep_days.load()
     }
 
+    /// Where the audit log is copied to.
+    pub(crate) fn archive(&self) -> Arc<Option<Archive>> {
+        self.archive.load_full()
+    }
+
     /// Who cosigns the checkpoints of the audit log.
     pub(crate) fn witnesses(&self) -> Arc<Vec<Asked>> {
         self.witnesses.load_full()
@@ -230,11 +243,6 @@ impl Assembly {
     /// What is done about alerts.
     pub(crate) fn playbooks(&self) -> Arc<Playbooks> {
         self.playbooks.load_full()
-    /// Where the audit log is copied to.
-    pub(crate) fn archive(&self) -> Arc<Option<Archive>> {
-        self.archive.load_full()
-    }
-
     }
 
     /// What is shared with other nodes, where there are any.
@@ -279,6 +287,7 @@ impl Assembly {
         let guard = guards(stamps.screen, with_registered(config, &self.state).await?)?;
         let guard = Arc::new(with_vault(guard, config, &self.state));
         let provider = Provider::new(stamps.dispatch, targets.clone(), dialer(&targets)?, clock::system())?;
+        let sign_in = SignIn::new(config, &self.state)?;
         let (cosigning, exports) = (self.witness.by(config, &self.state)?, exports(config, &self.state)?);
         let old = self.gateway.stages();
         self.issuers.set(old.identity.tokens(), &config.issuers, askers(config, &self.state)?)?;
@@ -294,7 +303,14 @@ impl Assembly {
                 &old.identity,
                 &old.policy,
                 &old.audit,
-                Besides { receivers: &receivers, witness: cosigning, console: &self.console, watch: &self.watch, policies: &self.policies },
+                Besides {
+                    receivers: &receivers,
+                    witness: cosigning,
+                    console: &self.console,
+                    watch: &self.watch,
+                    policies: &self.policies,
+                    sign_in,
+                },
             ),
             identity: old.identity.clone(),
             policy: old.policy.clone(),
@@ -310,6 +326,7 @@ impl Assembly {
         self.playbooks.store(Arc::new(playbooks));
         self.witnesses.store(Arc::new(config.witnesses.clone()));
         self.exports.store(Arc::new(exports));
+        self.archive.store(Arc::new(config.archive.clone()));
         self.keep_days.store(Arc::new(config.keep_days));
         Ok(())
     }
@@ -322,18 +339,18 @@ struct Besides<'a> {
     console: &'a Arc<Console>,
     watch: &'a Arc<Watch>,
     policies: &'a Arc<Policies>,
+    sign_in: Option<Arc<SignIn>>,
 }
 
 /// Who serves what is asked of the gateway itself, where a listener takes it.
 fn desk(
-        self.archive.store(Arc::new(config.archive.clone()));
     config: &Config,
     state: &Arc<State>,
     force: &Arc<Force>,
     identity: &Arc<Identity>,
     policy: &Arc<Stage>,
     audit: &Arc<Audit>,
-    Besides { receivers, witness, console, watch, policies }: Besides<'_>,
+    Besides { receivers, witness, console, watch, policies, sign_in }: Besides<'_>,
 ) -> Option<Arc<dyn Desk>> {
     let listeners: Vec<_> = config.listeners.iter().filter(|l| l.admin).map(|l| l.name.clone()).collect();
     if listeners.is_empty() {
@@ -347,6 +364,7 @@ fn desk(
         policy: policy.clone(),
         audit: audit.clone(),
         policies: policies.clone(),
+        sign_in,
         policy_files: config.policy_files.clone(),
         access: config.access.clone(),
         statistics: config.statistics,

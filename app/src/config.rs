@@ -35,6 +35,8 @@ pub(crate) struct Config {
     pub(crate) targets: Vec<Target>,
     /// May they.
     pub(crate) policy: countersign_policy::Settings,
+    /// Where people sign in to the console.
+    pub(crate) sign_in: Option<crate::sign_in::Provider>,
     /// Where the policies stand.
     pub(crate) policy_files: crate::policies::Files,
     /// Rules ready to use, which stand in the policy's rules already.
@@ -63,10 +65,10 @@ pub(crate) struct Config {
     pub(crate) cosigns: Vec<(String, countersign_seal::Verifier)>,
     /// Who cosigns the checkpoints of the audit log.
     pub(crate) witnesses: Vec<crate::witness::Asked>,
-    /// For how many days records are kept; for ever where nothing is said.
-    pub(crate) keep_days: Option<u32>,
     /// Where the audit log is copied to.
     pub(crate) archive: Option<crate::archive::Archive>,
+    /// For how many days records are kept; for ever where nothing is said.
+    pub(crate) keep_days: Option<u32>,
     /// Who is handed on what is on record.
     pub(crate) exports: Vec<crate::export::Export>,
     /// What is done when a timeline goes wrong.

@@ -68,20 +68,22 @@ impl Place {
         self.exchange(trust, &head, Bytes::new(), limit).await
     }
 
-    /// Posts a form, with an id and secret for basic authentication, and takes an answer of at most `limit` bytes.
+    /// Posts a form, with an id and secret for basic authentication where there are any, and takes an answer of at most `limit` bytes.
     pub(crate) async fn post(
         &self,
         trust: Option<&Trust>,
-        basic: &Secret<String>,
+        basic: Option<&Secret<String>>,
         form: Bytes,
         limit: usize,
     ) -> Result<Bytes, FetchError> {
-        let head = RequestHead::new("POST", &self.target, &self.base.host())?
+        let mut head = RequestHead::new("POST", &self.target, &self.base.host())?
             .header("accept", "application/json")?
             .header("accept-encoding", "identity")?
             .header("content-type", "application/x-www-form-urlencoded")?
-            .credential("authorization", "Basic ", basic.expose())?
             .header("user-agent", "countersign")?;
+        if let Some(basic) = basic {
+            head = head.credential("authorization", "Basic ", basic.expose())?;
+        }
         self.exchange(trust, &head, form, limit).await
     }
 

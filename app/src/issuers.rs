@@ -30,7 +30,7 @@ use crate::{assemble::Assembly, clock, config, fetch::Place};
 
 mod introspect;
 
-pub(crate) use introspect::{Asker, askers};
+pub(crate) use introspect::{Asker, askers, basic, escaped};
 
 /// Where the keys of one issuer come from.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -201,18 +201,29 @@ impl Source {
         at.get(trust, MAX_SET).await.map_err(|e| anyhow::anyhow!("key set at {at}: {e}"))
     }
 
-    /// Where the metadata say that the key set is. The second place is asked when there is nothing at the first.
-    async fn discover(&self, [first, second]: &[Place; 2], trust: Option<&Trust>) -> anyhow::Result<Place> {
-        let metadata = match first.get(trust, MAX_METADATA).await {
-            Ok(metadata) => metadata,
-            Err(error) => match second.get(trust, MAX_METADATA).await {
-                Ok(metadata) => metadata,
-                Err(_) => anyhow::bail!("metadata at {first}: {error}"),
-            },
-        };
+    /// Its metadata, from where they have to be.
+    pub(crate) async fn metadata(&self, trust: Option<&Trust>) -> anyhow::Result<Bytes> {
+        let places = discovery::places(&self.url).ok_or_else(|| anyhow::anyhow!("its URL is no address"))?;
+        either(&[places[0].parse()?, places[1].parse()?], trust).await
+    }
+
+    /// Where the metadata say that the key set is.
+    async fn discover(&self, places: &[Place; 2], trust: Option<&Trust>) -> anyhow::Result<Place> {
+        let metadata = either(places, trust).await?;
         let at: Place = discovery::read(&metadata, &self.url)?.parse()?;
         anyhow::ensure!(at.is_safe(self.clear), "the metadata lead to {at}, which is not https");
         Ok(at)
+    }
+}
+
+/// The metadata in one of two places. The second is asked when there is nothing at the first.
+async fn either([first, second]: &[Place; 2], trust: Option<&Trust>) -> anyhow::Result<Bytes> {
+    match first.get(trust, MAX_METADATA).await {
+        Ok(metadata) => Ok(metadata),
+        Err(error) => match second.get(trust, MAX_METADATA).await {
+            Ok(metadata) => Ok(metadata),
+            Err(_) => anyhow::bail!("metadata at {first}: {error}"),
+        },
     }
 }
 

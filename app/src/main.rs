@@ -30,6 +30,7 @@ mod reload;
 mod replay;
 mod retention;
 mod root;
+mod sign_in;
 mod signals;
 mod spending;
 mod state;

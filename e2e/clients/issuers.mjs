@@ -4,7 +4,7 @@
 import { createServer } from "node:http";
 import { createHash, generateKeyPairSync, randomBytes, randomUUID, sign } from "node:crypto";
 import { Provider } from "oidc-provider";
-import { grant, interact, notebook, Person } from "./person.mjs";
+import { desk, follow, grant, interact, notebook, Person } from "./person.mjs";
 
 const TENANT = "5f2b8a3e-0c4d-4e6f-8a9b-1c2d3e4f5a6b";
 const PATHS = { plain: "/plain", entra: `/${TENANT}/v2.0`, okta: "/oauth2/default" };
@@ -76,7 +76,7 @@ function begin(name) {
       redirect_uris: [],
       response_types: [],
       id_token_signed_response_alg: alg,
-    }, notebook(alg, issuer.logout)],
+    }, notebook(alg, issuer.logout), ...(issuer.console ? [desk(alg, issuer.console)] : [])],
     scopes: ["openid", "gateway.use", "opaque", "short", "group"],
     features: {
       devInteractions: { enabled: false },
@@ -179,7 +179,7 @@ function proof({ holder = "own", token, header = {}, ...claims }) {
 async function control(request, response) {
   let text = "";
   for await (const piece of request) text += piece;
-  const { issuer: name, mode, rotate, idToken, forge, prove, svid: workload, logout, signIn, signOut, revoke } = JSON.parse(text);
+  const { issuer: name, mode, rotate, idToken, forge, prove, svid: workload, logout, signIn, signOut, revoke, console: back, answer } = JSON.parse(text);
   const issuer = issuers[name];
   let said = {};
   if (mode) issuer.mode = mode;
@@ -202,6 +202,11 @@ async function control(request, response) {
     issuer.logout = logout;
     issuer.rotate();
   }
+  if (back) {
+    issuer.console = back;
+    issuer.rotate();
+  }
+  if (answer) said = { answer: await follow(answer.go, answer.back) };
   if (signIn) {
     issuer.people[signIn.who] = new Person(`http://127.0.0.1:${port}${PATHS[name]}`, signIn.who);
     said = { token: await issuer.people[signIn.who].signIn(signIn.resource) };

@@ -17,6 +17,30 @@ export function notebook(alg, logout) {
   };
 }
 
+// The console, which keeps a secret.
+export function desk(alg, back) {
+  return {
+    client_id: "console",
+    client_secret: "the-secret-of-the-console",
+    grant_types: ["authorization_code"],
+    response_types: ["code"],
+    redirect_uris: [back],
+    id_token_signed_response_alg: alg,
+  };
+}
+
+// Where a browser ends up that is sent to a provider and has never been there.
+export async function follow(at, back) {
+  const person = new Person("", "");
+  while (!at.startsWith(back)) {
+    const answer = await person.go(at);
+    const next = answer.headers.get("location");
+    if (!next) throw new Error(`the sign-in stops at ${answer.status}: ${await answer.text()}`);
+    at = new URL(next, at).href;
+  }
+  return at;
+}
+
 export class Person {
   constructor(issuer, name) {
     Object.assign(this, { issuer, name, cookies: new Map() });
@@ -67,7 +91,7 @@ export class Person {
 // Whoever the hint names is signed in: there is no password in a test.
 export async function interact(provider, request, response) {
   const { params } = await provider.interactionDetails(request, response);
-  return provider.interactionFinished(request, response, { login: { accountId: params.login_hint } });
+  return provider.interactionFinished(request, response, { login: { accountId: params.login_hint ?? "u-olga" } });
 }
 
 // The client is given what it asks for.

@@ -6,8 +6,9 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use countersign_audit::record::{Changed, Members};
-use countersign_core::{Code, Refusal, Secret, Timestamp, life::Identified};
+use countersign_core::{Code, Refusal, RequestId, Secret, Timestamp, life::Identified};
 use countersign_gateway::cookie;
 use countersign_identity::{Presented, browser::FOLLOWED};
 use countersign_policy::Administer;
@@ -16,28 +17,85 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Ask, Gives, Permit, Reply, Route,
-    ask::{PATIENCE, malformed},
+    Ask, Gives, Param, Permit, Reply, Route, Words,
+    ask::{PATIENCE, malformed, nothing},
     reply::JSON,
     schema,
 };
-use crate::clock;
+use crate::{
+    clock,
+    console::pages,
+    sign_in::{self as back, Answer, Question, Unsigned},
+};
 
 /// Where browsers come in.
 pub(super) const SIGN_IN: &str = "/console/session";
 
 /// Beside the pages.
-pub(crate) const DOOR: &[Route] = &[Route {
-    method: Method::POST,
-    path: SIGN_IN,
+pub(crate) const DOOR: &[Route] = &[
+    Route {
+        method: Method::GET,
+        path: SIGN_IN,
+        permit: Permit::Open,
+        name: "waysIn",
+        what: "How people sign in here. For the console's own pages.",
+        query: &[],
+        takes: None,
+        gives: &[Gives { status: 200, what: "The ways.", body: Some((JSON, schema::<Ways>)) }],
+        run: |ask| Box::pin(async move { ways(ask) }),
+    },
+    Route {
+        method: Method::POST,
+        path: "/console/sign-in",
+        permit: Permit::Open,
+        name: "goSignIn",
+        what: "Where a browser goes to sign in at the identity provider; a cookie for its way back. For the console's own pages.",
+        query: &[],
+        takes: None,
+        gives: &[Gives { status: 200, what: "Where to go.", body: Some((JSON, schema::<Go>)) }],
+        run: |ask| Box::pin(go(ask)),
+    },
+    Route {
+        method: Method::POST,
+        path: SIGN_IN,
+        permit: Permit::Open,
+        name: "signIn",
+        what: "Sign a browser in: exchange a credential or a link for the console's cookie. For the console's own pages.",
+        query: &[],
+        takes: Some((JSON, schema::<SignIn>)),
+        gives: &[Gives { status: 200, what: "Who is signed in; the cookie.", body: Some((JSON, schema::<Me>)) }],
+        run: |ask| Box::pin(sign_in(ask)),
+    },
+];
+
+/// Where an identity provider sends browsers back to.
+pub(crate) const BACK: &[Route] = &[Route {
+    method: Method::GET,
+    path: back::BACK,
     permit: Permit::Open,
-    name: "signIn",
-    what: "Sign a browser in: exchange a credential or a link for the console's cookie. For the console's own pages.",
-    query: &[],
-    takes: Some((JSON, schema::<SignIn>)),
-    gives: &[Gives { status: 200, what: "Who is signed in; the cookie.", body: Some((JSON, schema::<Me>)) }],
-    run: |ask| Box::pin(sign_in(ask)),
+    name: "comeBack",
+    what: "Where an identity provider sends browsers back to (OpenID Connect Core 1.0, section 3.1.2.5).",
+    query: ANSWER,
+    takes: None,
+    gives: &[Gives { status: 303, what: "Signed in; to the console, with its cookie.", body: None }],
+    run: |ask| Box::pin(come_back(ask)),
 }];
+
+/// What providers answer with. What is not read is known all the same: they send it unasked.
+const ANSWER: &[Param] = &[
+    Param { name: "code", what: "The authorization code.", form: schema::<String> },
+    Param { name: "state", what: "Of the question.", form: schema::<String> },
+    Param { name: "iss", what: "Who answers (RFC 9207).", form: schema::<String> },
+    Param { name: "error", what: "Why there is no code.", form: schema::<String> },
+    Param { name: "error_description", what: "Not read.", form: schema::<String> },
+    Param { name: "error_uri", what: "Not read.", form: schema::<String> },
+    Param { name: "session_state", what: "Not read.", form: schema::<String> },
+    Param { name: "scope", what: "Not read.", form: schema::<String> },
+];
+
+/// Refusals that people see: the browser came from elsewhere, and no page of ours is there to say it.
+pub(crate) static PAGE: Words =
+    Words { name: "refused-page", kind: "text/html; charset=utf-8", form: schema::<String>, say: page };
 
 pub(crate) const ROUTES: &[Route] = &[
     Route {
@@ -97,6 +155,21 @@ impl From<String> for Hidden {
     }
 }
 
+/// How people sign in.
+#[derive(JsonSchema, Serialize)]
+struct Ways {
+    /// The identity provider, by the name it has here; absent where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<String>,
+}
+
+/// Where to go.
+#[derive(JsonSchema, Serialize)]
+struct Go {
+    /// At the identity provider.
+    go: String,
+}
+
 /// Who is signed in.
 #[derive(JsonSchema, Serialize)]
 struct Me {
@@ -130,13 +203,7 @@ async fn sign_in(ask: &Ask<'_>) -> Result<Reply, Refusal> {
     own_page(ask.headers())?;
     let browsers = ask.admin.identity.browsers();
     let (who, cookie, ends) = match ask.json()? {
-        SignIn { credential: Some(Hidden(credential)), link: None } => {
-            let value = Secret::new(format!("Bearer {}", credential.expose()));
-            let presented = Presented { authorization: Some(value.expose().as_bytes()), ..Presented::default() };
-            let who = identify(ask, &presented).await?;
-            let (cookie, ends) = browsers.open(who.principal(), ask.now())?;
-            (who, cookie, ends)
-        }
+        SignIn { credential: Some(Hidden(credential)), link: None } => by_credential(ask, &credential).await?,
         SignIn { credential: None, link: Some(Hidden(link)) } => {
             let maker = browsers.follow(link.expose(), ask.now())?;
             let (cookie, ends) = browsers.open(&maker, ask.now())?;
@@ -145,16 +212,109 @@ async fn sign_in(ask: &Ask<'_>) -> Result<Reply, Refusal> {
         }
         _ => return Err(malformed("either `credential` or `link`")),
     };
-    if let Err(refusal) = enter(ask, &who, ends).await {
-        browsers.close(cookie.expose().as_bytes());
+    let set = let_in(ask, &who, &cookie, ends).await?;
+    let me = Me { ends: Some(clock::rfc3339(ends)), ..Me::of(ask, &who) };
+    Ok(Reply::json(200, &me)?.with(header::SET_COOKIE, set))
+}
+
+fn ways(ask: &Ask<'_>) -> Result<Reply, Refusal> {
+    own_page(ask.headers())?;
+    Reply::json(200, &Ways { provider: ask.admin.sign_in.as_ref().map(|provider| provider.name().to_owned()) })
+}
+
+async fn go(ask: &Ask<'_>) -> Result<Reply, Refusal> {
+    own_page(ask.headers())?;
+    let provider = ask.admin.sign_in.as_ref().ok_or_else(nothing)?;
+    let question = Question::new();
+    let go = provider.go(&question).await.map_err(unsigned)?;
+    let kept = format!("{}={}; {ASKED}; Max-Age={ANSWERED}", back::COOKIE, question.cookie().expose());
+    Ok(Reply::json(200, &Go { go })?.with(header::SET_COOKIE, set_cookie(&Secret::new(kept))?))
+}
+
+async fn come_back(ask: &Ask<'_>) -> Result<Reply, Refusal> {
+    let provider = ask.admin.sign_in.as_ref().ok_or_else(nothing)?;
+    navigated(ask.headers())?;
+    let no = |what| Refusal::new(Code::BadCredential, what);
+    let question = cookie::named(ask.headers(), back::COOKIE)?.and_then(Question::of);
+    let question = question.ok_or_else(|| no("this browser asked nothing of a provider, or too long ago"))?;
+    let (Some(code), Some(state), None) = (ask.parameter("code"), ask.parameter("state"), ask.parameter("error"))
+    else {
+        return Err(no("the provider let nobody in"));
+    };
+    let answer = Answer { code, state, issuer: ask.parameter("iss") };
+    let given = provider.back_from(&answer, &question, ask.admin.identity.tokens(), ask.now()).await;
+    let (who, cookie, ends) = by_credential(ask, &given.map_err(unsigned)?).await?;
+    let set = let_in(ask, &who, &cookie, ends).await?;
+    let gone = set_cookie(&Secret::new(format!("{}=; {ASKED}; Max-Age=0", back::COOKIE)))?;
+    Ok(Reply::empty(303)
+        .with(header::LOCATION, HeaderValue::from_static(pages::HOME))
+        .with(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"))
+        .with(header::SET_COOKIE, set)
+        .with(header::SET_COOKIE, gone))
+}
+
+/// Whoever a key or a token is of, with a session for them.
+async fn by_credential(
+    ask: &Ask<'_>,
+    credential: &Secret<String>,
+) -> Result<(Identified, Secret<String>, Timestamp), Refusal> {
+    let value = Secret::new(format!("Bearer {}", credential.expose()));
+    let presented = Presented { authorization: Some(value.expose().as_bytes()), ..Presented::default() };
+    let who = identify(ask, &presented).await?;
+    let (cookie, ends) = ask.admin.identity.browsers().open(who.principal(), ask.now())?;
+    Ok((who, cookie, ends))
+}
+
+/// The header that sets the session's cookie, if the policy lets them in.
+async fn let_in(
+    ask: &Ask<'_>,
+    who: &Identified,
+    cookie: &Secret<String>,
+    ends: Timestamp,
+) -> Result<HeaderValue, Refusal> {
+    if let Err(refusal) = enter(ask, who, ends).await {
+        ask.admin.identity.browsers().close(cookie.expose().as_bytes());
         return Err(refusal);
     }
     let seconds = ends.since(ask.now()).as_secs();
-    let set = Secret::new(format!("{}={}; {KEPT}; Max-Age={seconds}", cookie::NAME, cookie.expose()));
-    let mut set = HeaderValue::try_from(set.expose()).map_err(|_| Refusal::new(Code::Internal, "no cookie"))?;
+    set_cookie(&Secret::new(format!("{}={}; {KEPT}; Max-Age={seconds}", cookie::NAME, cookie.expose())))
+}
+
+fn set_cookie(text: &Secret<String>) -> Result<HeaderValue, Refusal> {
+    let mut set = HeaderValue::try_from(text.expose()).map_err(|_| Refusal::new(Code::Internal, "no cookie"))?;
     set.set_sensitive(true);
-    let me = Me { ends: Some(clock::rfc3339(ends)), ..Me::of(ask, &who) };
-    Ok(Reply::json(200, &me)?.with(header::SET_COOKIE, set))
+    Ok(set)
+}
+
+/// Whether a browser goes there as a whole: no picture, frame or script does.
+fn navigated(headers: &HeaderMap) -> Result<(), Refusal> {
+    let is = |name, value: &[u8]| headers.get_all(name).iter().map(HeaderValue::as_bytes).eq([value]);
+    if is("sec-fetch-mode", b"navigate") && is("sec-fetch-dest", b"document") {
+        return Ok(());
+    }
+    Err(Refusal::new(Code::FromAPage, "only a browser that goes there comes back from a provider"))
+}
+
+fn unsigned(why: Unsigned) -> Refusal {
+    match why {
+        Unsigned::Refused(what) => Refusal::new(Code::BadCredential, what),
+        Unsigned::Token(refusal) => refusal,
+        Unsigned::Away(_) => {
+            tracing::warn!(error = %why, "people cannot sign in at their provider");
+            Refusal::new(Code::UnconfirmedCredential, "the provider cannot be asked")
+        }
+    }
+}
+
+/// It says nothing that anybody wrote but us.
+fn page(refusal: &Refusal, request: RequestId) -> Bytes {
+    let (what, code) = (refusal.code.message(), refusal.code.id());
+    format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Not signed in - Countersign</title></head>\
+         <body><main><h1>Not signed in</h1><p>{code}: {what}.</p><p>The request is <code>{request}</code>.</p>\
+         <p><a href=\"/console/\">To the console</a></p></main></body></html>"
+    )
+    .into()
 }
 
 /// Whether the policy lets them in; if it does, that is on record.
@@ -226,6 +386,10 @@ pub(crate) fn own_page(headers: &HeaderMap) -> Result<(), Refusal> {
 }
 
 const KEPT: &str = "Path=/; Secure; HttpOnly; SameSite=Strict";
+/// It comes along when a provider sends the browser back.
+const ASKED: &str = "Path=/; Secure; HttpOnly; SameSite=Lax";
+/// Seconds that a provider has for its answer.
+const ANSWERED: u32 = 600;
 const CLEAR: http::HeaderName = http::HeaderName::from_static("clear-site-data");
 
 #[cfg(test)]

@@ -139,6 +139,7 @@ impl Check<'_> {
         let keks = self.keys(raw.keys.as_ref()).flatten();
         let cluster = self.cluster(raw.cluster, &raw.node);
         let policy_files = self.policy_files(raw.console.as_ref(), &raw.policy, cluster.is_some());
+        let sign_in = self.sign_in(raw.console.as_ref(), &issuers);
         let mut guard = self.guard(&raw.guard);
         let judge = self.judge(raw.guard.judge.as_ref(), &targets, &mut guard);
         let registered = self.registered(&raw.guard.registered);
@@ -156,6 +157,7 @@ impl Check<'_> {
                 targets,
                 policy: Settings { policy: Arc::new(policy), rules, rates },
                 policy_files,
+                sign_in,
                 guard,
                 registered,
                 judge,
@@ -170,9 +172,9 @@ impl Check<'_> {
                 playbooks,
                 cosigns,
                 witnesses,
+                archive,
                 keep_days,
                 exports,
-                archive,
                 statistics,
                 telemetry: raw.telemetry.into_inner(),
             }),

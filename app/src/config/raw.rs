@@ -19,7 +19,7 @@ mod statistics;
 
 pub(crate) use archive::{RawArchive, RawLock, RawLocks};
 pub(crate) use budgets::{RawBudget, RawBy, RawPrice, RawWindow};
-pub(crate) use console::RawConsole;
+pub(crate) use console::{RawConsole, RawSignIn};
 pub(crate) use evidence::{RawAudit, RawExport, RawWitness, RawWords};
 pub(crate) use keys::{RawKek, RawKeys};
 pub(crate) use playbooks::{RawChannel, RawMessage, RawPlaybooks};

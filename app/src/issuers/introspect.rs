@@ -5,10 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use countersign_core::{Code, Secret};
-use countersign_identity::{
-    discovery::{self, MAX_METADATA},
-    token::MAX_ANSWER,
-};
+use countersign_identity::{discovery, token::MAX_ANSWER};
 use countersign_provider::Trust;
 use data_encoding::BASE64;
 use tokio::{sync::OnceCell, time::timeout};
@@ -53,8 +50,7 @@ pub(crate) fn askers(config: &Config, state: &State) -> anyhow::Result<Vec<(Arc<
 
 impl Asker {
     pub(super) fn new(source: Source, endpoint: Option<Place>, client: &str, secret: &Secret<String>) -> Self {
-        let both = Secret::new(format!("{}:{}", escaped(client), escaped(secret.expose())));
-        let credential = Secret::new(BASE64.encode(both.expose().as_bytes()));
+        let credential = basic(client, secret);
         Self { source, endpoint, found: OnceCell::new(), trust: OnceCell::new(), credential }
     }
 
@@ -73,21 +69,13 @@ impl Asker {
             None => self.found.get_or_try_init(|| self.discover(trust)).await?,
         };
         let form = format!("token={}&token_type_hint=access_token", escaped(token.expose()));
-        at.post(trust, &self.credential, form.into(), MAX_ANSWER)
+        at.post(trust, Some(&self.credential), form.into(), MAX_ANSWER)
             .await
             .map_err(|e| anyhow::anyhow!("asked at {at}: {e}"))
     }
 
     async fn discover(&self, trust: Option<&Trust>) -> anyhow::Result<Place> {
-        let places = discovery::places(&self.source.url).ok_or_else(|| anyhow::anyhow!("its URL is no address"))?;
-        let [first, second] = [places[0].parse::<Place>()?, places[1].parse::<Place>()?];
-        let metadata = match first.get(trust, MAX_METADATA).await {
-            Ok(metadata) => metadata,
-            Err(error) => match second.get(trust, MAX_METADATA).await {
-                Ok(metadata) => metadata,
-                Err(_) => anyhow::bail!("metadata at {first}: {error}"),
-            },
-        };
+        let metadata = self.source.metadata(trust).await?;
         let at: Place = discovery::introspection(&metadata, &self.source.url)?.parse()?;
         anyhow::ensure!(at.is_safe(self.source.clear), "the metadata lead to {at}, which is not https");
         Ok(at)
@@ -100,8 +88,14 @@ impl fmt::Debug for Asker {
     }
 }
 
+/// An id and a secret for basic authentication at an issuer (RFC 6749, section 2.3.1).
+pub(crate) fn basic(client: &str, secret: &Secret<String>) -> Secret<String> {
+    let both = Secret::new(format!("{}:{}", escaped(client), escaped(secret.expose())));
+    Secret::new(BASE64.encode(both.expose().as_bytes()))
+}
+
 /// As a form has it (`application/x-www-form-urlencoded`): whatever is not plainly itself is spelt in hexadecimal.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut form = String::with_capacity(text.len());
     for b in text.bytes() {
         if b.is_ascii_alphanumeric() || b"-._~".contains(&b) {

@@ -5,6 +5,7 @@ mod directory;
 mod exchange;
 mod logout;
 mod opaque;
+mod people;
 mod proofs;
 mod server;
 mod workloads;

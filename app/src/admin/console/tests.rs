@@ -123,6 +123,22 @@ async fn whoever_may_not_is_not_signed_in() {
 }
 
 #[tokio::test]
+async fn where_no_provider_is_named_nobody_is_sent_to_one() {
+    let world = World::new("").await;
+    let of = |method: &str, path: &str, site: &str| {
+        let request = Request::builder().method(method).uri(path).header("sec-fetch-site", site);
+        request.header("sec-fetch-mode", "navigate").header("sec-fetch-dest", "document").body(String::new()).unwrap()
+    };
+    let (status, _, ways) = world.ask(of("GET", "/console/session", "same-origin")).await;
+    assert_eq!((status, ways), (StatusCode::OK, json!({})));
+    assert_eq!(world.ask(of("GET", "/console/session", "cross-site")).await.0, StatusCode::FORBIDDEN);
+    assert_eq!(world.ask(of("POST", "/console/sign-in", "same-origin")).await.0, StatusCode::NOT_FOUND);
+    let (status, headers, page) = world.ask(of("GET", "/console/back?code=a&state=b", "cross-site")).await;
+    assert_eq!((status, headers["content-type"].as_bytes()), (StatusCode::NOT_FOUND, &b"text/html; charset=utf-8"[..]));
+    assert!(page.as_str().unwrap().contains("CS0801") && !headers.contains_key("set-cookie"), "{page}");
+}
+
+#[tokio::test]
 async fn pages_are_for_everybody_on_this_listener_and_protect_themselves() {
     let world = World::new("").await;
     let (status, headers, text) = world.ask(Request::get("/console/").body(String::new()).unwrap()).await;

@@ -555,3 +555,27 @@ fn what_init_writes_is_valid() {
     assert!(place.problems(text).is_empty());
     assert!(text.lines().count() < 60);
 }
+
+#[test]
+fn what_the_console_is_given_has_to_hold() {
+    let place = Home::new();
+    let issuer = [TOP_OF_IT, RESOURCE, DOOR, TARGET, POLICY, "[[issuer]]\nname = \"bank\"\n", ISSUER].concat();
+    let sign_in = |issuer: &str, address: &str, more: &str| {
+        format!("[console.sign_in]\nissuer = {issuer:?}\naddress = {address:?}\nclient_id = \"console\"\n{more}")
+    };
+    let told = |text: &str| {
+        let problems = place.problems(&[&issuer, text].concat());
+        problems.into_iter().map(|problem| problem.what).collect::<Vec<_>>().join("; ")
+    };
+    assert_eq!(told(&sign_in("bank", "https://gateway.example:8444", "")), "");
+    assert_eq!(told(&sign_in("bank", "http://127.0.0.1:8444", "scopes = [\"openid\", \"x\"]")), "");
+    let wrong = "`address` of `sign_in` is not where a browser finds the console";
+    for address in ["http://gateway.example", "https://gateway.example/", "https://gateway.example/x", "gateway", ""] {
+        assert_eq!(told(&sign_in("bank", address, "")), wrong, "{address}");
+    }
+    assert!(told(&sign_in("other", "https://gateway.example", "")).contains("`other`, which is no [[issuer]]"));
+    let scopes = "`client_id` or `scopes` of `sign_in` will not do";
+    assert_eq!(told(&sign_in("bank", "https://gateway.example", "scopes = [\"email\"]")), scopes);
+    let several = "[console]\nedit_policies = true\n[cluster]\nredis = \"rediss://redis.example:6379\"\n";
+    assert!(told(several).contains("`edit_policies` changes the files of one node, and there are several"));
+}

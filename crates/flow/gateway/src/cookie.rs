@@ -8,15 +8,23 @@ use http::{HeaderMap, header};
 /// What it is called. A browser keeps a cookie of such a name for the host that set it, and sends it over TLS or loopback only.
 pub const NAME: &str = "__Host-countersign";
 
-/// The cookie's value, where there is one.
+/// The console's cookie, where there is one.
 ///
 /// # Errors
 /// `CS0202` when it is there twice: two readers could choose differently.
 pub fn find(headers: &HeaderMap) -> Result<Option<&[u8]>, Refusal> {
+    named(headers, NAME)
+}
+
+/// The value of the cookie of that name, where there is one.
+///
+/// # Errors
+/// As [`find`].
+pub fn named<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a [u8]>, Refusal> {
     let pairs = headers.get_all(header::COOKIE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
     let mut values = pairs.filter_map(|pair| {
-        let (name, value) = pair.split_at_checked(pair.iter().position(|byte| *byte == b'=')?)?;
-        (name.trim_ascii() == NAME.as_bytes()).then(|| value.get(1..).unwrap_or_default().trim_ascii())
+        let (found, value) = pair.split_at_checked(pair.iter().position(|byte| *byte == b'=')?)?;
+        (found.trim_ascii() == name.as_bytes()).then(|| value.get(1..).unwrap_or_default().trim_ascii())
     });
     match (values.next(), values.next()) {
         (value, None) => Ok(value),

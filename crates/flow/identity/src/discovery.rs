@@ -24,9 +24,23 @@ pub enum MetadataError {
     /// The `jwks_uri` is missing or no text.
     #[error("the metadata name no `jwks_uri`")]
     KeySet,
+    /// The `authorization_endpoint` or the `token_endpoint` is missing or no text.
+    #[error("the metadata name no `authorization_endpoint` and `token_endpoint`")]
+    SignIn,
     /// The `introspection_endpoint` is missing or no text.
     #[error("the metadata name no `introspection_endpoint`")]
     Introspection,
+}
+
+/// Where people sign in at an issuer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SignIn {
+    /// Where browsers are sent.
+    pub authorize: String,
+    /// Where codes are exchanged.
+    pub token: String,
+    /// Whether its answers say whose they are (RFC 9207).
+    pub named: bool,
 }
 
 /// Bytes of the largest metadata.
@@ -64,6 +78,18 @@ pub fn read(metadata: &[u8], issuer: &str) -> Result<String, MetadataError> {
 /// [`MetadataError`] when the document is none of that issuer.
 pub fn introspection(metadata: &[u8], issuer: &str) -> Result<String, MetadataError> {
     named(metadata, issuer, "introspection_endpoint", MetadataError::Introspection)
+}
+
+/// Where people sign in at `issuer`, which is compared byte by byte.
+///
+/// # Errors
+/// [`MetadataError`] when the document is none of that issuer.
+pub fn sign_in(metadata: &[u8], issuer: &str) -> Result<SignIn, MetadataError> {
+    let url = |name| named(metadata, issuer, name, MetadataError::SignIn);
+    let (authorize, token) = (url("authorization_endpoint")?, url("token_endpoint")?);
+    let doc = Doc::read(metadata, &LIMITS).map_err(|_| MetadataError::Malformed)?;
+    let named = doc.root().get("authorization_response_iss_parameter_supported");
+    Ok(SignIn { authorize, token, named: named.is_some_and(|named| named.kind() == Kind::True) })
 }
 
 fn named(metadata: &[u8], issuer: &str, name: &str, missing: MetadataError) -> Result<String, MetadataError> {
@@ -116,6 +142,24 @@ mod tests {
         {
             assert_eq!(places(none), None, "{none}");
         }
+    }
+
+    #[test]
+    fn where_people_sign_in_is_of_the_issuer_that_was_asked() {
+        let ours = "https://id.bank.example/a";
+        let text = |more: &str| {
+            format!(r#"{{"issuer":"{ours}","authorization_endpoint":"https://id.bank.example/auth"{more}}}"#)
+        };
+        let both = text(r#","token_endpoint":"https://id.bank.example/token""#);
+        let found = sign_in(both.as_bytes(), ours).unwrap();
+        assert_eq!(
+            (&*found.authorize, &*found.token, found.named),
+            ("https://id.bank.example/auth", "https://id.bank.example/token", false)
+        );
+        let named = text(r#","token_endpoint":"x","authorization_response_iss_parameter_supported":true"#);
+        assert!(sign_in(named.as_bytes(), ours).unwrap().named);
+        assert_eq!(sign_in(text("").as_bytes(), ours), Err(MetadataError::SignIn));
+        assert_eq!(sign_in(both.as_bytes(), "https://id.bank.example/b"), Err(MetadataError::Issuer));
     }
 
     #[test]

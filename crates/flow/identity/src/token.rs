@@ -13,6 +13,7 @@ mod bearer;
 mod cache;
 mod claims;
 mod directory;
+mod id;
 mod introspection;
 mod issuer;
 mod jwk;
