@@ -48,7 +48,7 @@ use crate::{
     spending::Accounts,
     state::State,
     unused::Given,
-    watch::Watch,
+    watch::{Shelf, Watch},
     witness::{Asked, Own},
 };
 
@@ -116,7 +116,7 @@ impl Assembly {
         if config.listeners.iter().any(|listener| listener.admin) {
             console.begin(&feed, &audit);
         }
-        let watch = Arc::new(Watch::new(policy.standings().clone()));
+        let watch = Arc::new(Watch::new(policy.standings().clone(), Shelf::new(state.dir(), state.ring().clone())));
         let policies = Arc::new(Policies::new(state.dir()));
         let exports = ArcSwap::from_pointee(exports(config, &state)?);
         let witness = Own::default();

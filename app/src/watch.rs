@@ -1,8 +1,10 @@
 //! The watch at work: follows the feed in a task of its own, raises what it sees go wrong, and says to the policy how far somebody has
 //! gone. Nobody's request waits for it. See docs/concepts/watch.md.
 //!
-//! It begins anew with the process: what is usual is learned again within days, and until then peers and what everybody does stand in
-//! for it.
+//! What it knows is kept every few seconds and taken up by the next process, before that serves anybody. What came after the last time
+//! is lost when a process is killed.
+
+mod shelf;
 
 use std::{
     collections::HashMap,
@@ -10,7 +12,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use countersign_core::{Event, Target, Timestamp};
@@ -24,27 +26,69 @@ use tokio::{
 
 use crate::{clock, feed::Feed};
 
+pub(crate) use shelf::Shelf;
+
 /// What the watch knows.
 pub(crate) struct Watch {
     monitor: Mutex<Monitor>,
     standings: Arc<Standings>,
     taken: AtomicU64,
+    shelf: Shelf,
+    /// Requests that were seen since what is known was kept.
+    unkept: AtomicU64,
 }
 
 impl Watch {
-    /// One that knows nobody, and says risks to `standings`.
-    pub(crate) fn new(standings: Arc<Standings>) -> Self {
-        Self { monitor: Mutex::new(Monitor::new(Limits::default())), standings, taken: AtomicU64::default() }
+    /// One that knows what was kept, and says risks to `standings`.
+    pub(crate) fn new(standings: Arc<Standings>, shelf: Shelf) -> Self {
+        let monitor = Mutex::new(shelf.take(Limits::default()));
+        Self { monitor, standings, taken: AtomicU64::default(), shelf, unkept: AtomicU64::default() }
     }
 
     /// Begins to follow what happens, and counts it in `watched`.
     pub(crate) fn begin(self: &Arc<Self>, feed: &Arc<Feed>, watched: Watched) {
+        tokio::spawn(self.clone().keep_up(watched.clone()));
         tokio::spawn(self.clone().follow(feed.events(), feed.clone(), watched));
+    }
+
+    /// Keeps what is known every few seconds, but so seldom that it takes little of the processor's time.
+    async fn keep_up(self: Arc<Self>, watched: Watched) {
+        let mut wait = KEEPING;
+        loop {
+            tokio::time::sleep(wait).await;
+            if self.unkept.load(Ordering::Acquire) == 0 {
+                continue;
+            }
+            let begun = Instant::now();
+            let this = self.clone();
+            // A panic in it is on standard error, and the next time comes.
+            let _ = tokio::task::spawn_blocking(move || this.keep()).await;
+            watched.unkept(self.unkept.load(Ordering::Acquire));
+            wait = KEEPING.max(begun.elapsed() * SELDOM);
+        }
+    }
+
+    /// Keeps what is known now. It blocks.
+    pub(crate) fn keep(&self) {
+        let unkept = self.unkept.swap(0, Ordering::AcqRel);
+        let now = clock::now();
+        let write = |out: &mut Vec<u8>| {
+            let mut part = 0;
+            // Part by part, so that nobody waits for all of it.
+            while self.monitor().keep(part, now, out) {
+                part += 1;
+            }
+        };
+        if let Err(error) = self.shelf.put(write) {
+            self.unkept.fetch_add(unkept, Ordering::AcqRel);
+            tracing::warn!(error = format!("{error:#}"), "what the watch knows cannot be kept");
+        }
     }
 
     /// For as long as the process serves.
     async fn follow(self: Arc<Self>, mut events: Receiver<Arc<Event>>, feed: Arc<Feed>, watched: Watched) {
         let mut said = HashMap::new();
+        self.say_all(&mut said, clock::now());
         let mut calming = interval(CALMING);
         calming.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -67,7 +111,8 @@ impl Watch {
     }
 
     fn saw(&self, event: &Event, feed: &Feed, watched: &Watched, said: &mut HashMap<Target, u8>) {
-        let Some(who) = &event.who else { return };
+        // What is asked of the gateway itself is no conversation with a model.
+        let Some(who) = event.who.as_ref().filter(|_| event.call.is_some()) else { return };
         let mut monitor = self.monitor();
         let alerts = monitor.saw(event);
         let principal = Target::Principal(who.tenant.clone(), who.subject.clone());
@@ -76,6 +121,7 @@ impl Watch {
         }
         watched.keeps(monitor.len());
         drop(monitor);
+        watched.unkept(self.unkept.fetch_add(1, Ordering::AcqRel) + 1);
         for alert in alerts {
             watched.raised(alert.pattern);
             tracing::warn!(pattern = alert.pattern.as_str(), of = %alert.of, risk = alert.risk, "somebody's timeline went wrong");
@@ -86,6 +132,15 @@ impl Watch {
     /// How many requests it has taken in so far, those that it missed among them; their alerts are raised.
     pub(crate) fn taken(&self) -> u64 {
         self.taken.load(Ordering::SeqCst)
+    }
+
+    /// What was known before the process began.
+    fn say_all(&self, said: &mut HashMap<Target, u8>, now: Timestamp) {
+        for shown in self.riskiest(usize::MAX, now) {
+            if matches!(shown.of, Target::Principal(..) | Target::Session(..) | Target::Credential(_)) {
+                self.say(shown.risk.score, shown.of, said);
+            }
+        }
     }
 
     /// Risk fades while nothing happens.
@@ -125,6 +180,7 @@ impl Watch {
     pub(crate) fn calm(&self, of: &Target) -> bool {
         let known = self.monitor().calm(of);
         self.standings.set_risk(of.clone(), 0);
+        self.unkept.fetch_add(1, Ordering::AcqRel);
         known
     }
 
@@ -136,6 +192,10 @@ impl Watch {
 
 /// How often what was said is looked at again.
 const CALMING: Duration = Duration::from_secs(10);
+/// How often what is known is kept, at most.
+const KEEPING: Duration = Duration::from_secs(5);
+/// How many times longer than keeping it took is waited until it is kept again.
+const SELDOM: u32 = 50;
 
 #[cfg(test)]
 pub(crate) mod tests {
@@ -144,7 +204,13 @@ pub(crate) mod tests {
         principal::{Method, PrincipalKind},
     };
 
+    use countersign_seal::KeyRing;
+
     use super::*;
+
+    fn ring() -> Arc<KeyRing> {
+        Arc::new(KeyRing::from_bytes(KeyRing::generate().unwrap()).unwrap())
+    }
 
     /// A prompt of `subject` that was refused as an attack, unlike that of another `n`.
     pub(crate) fn refused(subject: &str, n: u64, at: Timestamp) -> Event {
@@ -199,7 +265,10 @@ pub(crate) mod tests {
 
     #[test]
     fn what_goes_wrong_is_raised_and_said_and_fades_and_can_be_found_harmless() {
-        let (watch, feed) = (Watch::new(Arc::default()), Feed::default());
+        let folder = tempfile::tempdir().unwrap();
+        let ring = ring();
+        let new = || Watch::new(Arc::default(), Shelf::new(folder.path(), ring.clone()));
+        let (watch, feed) = (new(), Feed::default());
         let mut alerts = feed.alerts();
         let mut said = HashMap::new();
         let refused = |n| refused("mallory", n, Timestamp(1_800_000_000_000_000 + n * 1_000_000));
@@ -221,5 +290,36 @@ pub(crate) mod tests {
         watch.saw(&refused(4), &feed, &Watched::default(), &mut said);
         assert!(watch.calm(&of) && watch.riskiest(9, last).iter().all(|shown| shown.of != of));
         assert!(!watch.calm(&Target::Everything));
+    }
+
+    #[test]
+    fn what_was_kept_is_known_to_the_next_and_what_was_changed_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let ring = ring();
+        let open = |ring: &Arc<KeyRing>| Watch::new(Arc::default(), Shelf::new(folder.path(), ring.clone()));
+        let at = |n| Timestamp(1_800_000_000_000_000 + n * 1_000_000);
+        let (watch, of) = (open(&ring), Target::Principal("bank".into(), "mallory".into()));
+        for n in 0..2 {
+            watch.saw(&refused("mallory", n, at(n)), &Feed::default(), &Watched::default(), &mut HashMap::new());
+        }
+        assert_eq!(watch.unkept.load(Ordering::Relaxed), 2);
+        watch.keep();
+        assert_eq!(watch.unkept.load(Ordering::Relaxed), 0);
+        let next = open(&ring);
+        assert_eq!(next.timeline(&of, at(2)).map(|shown| shown.events), Some(2));
+        let mut said = HashMap::new();
+        next.say_all(&mut said, at(2));
+        assert!(said[&of] > 0);
+        // It names people: nobody reads that without the keys, and what somebody wrote there is not believed.
+        let file = folder.path().join("watch");
+        let bytes = std::fs::read(&file).unwrap();
+        assert!(!bytes.windows(7).any(|window| window == b"mallory"));
+        assert!(open(&self::ring()).timeline(&of, at(2)).is_none());
+        for at in [0, bytes.len() / 2, bytes.len() - 1] {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1;
+            std::fs::write(&file, changed).unwrap();
+            assert!(open(&ring).monitor().is_empty());
+        }
     }
 }

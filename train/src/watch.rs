@@ -100,6 +100,7 @@ pub(crate) fn bench(rows: &[Row], seen: &[Seen], predictions: &Path, sessions: &
     }
     agents::bench(sessions)?;
     rivals::cost();
+    rivals::keeping()?;
     hot::bench()?;
     Ok(())
 }

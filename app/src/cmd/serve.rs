@@ -131,6 +131,8 @@ impl Running {
         self.assembly.gateway().account_for_strangers(true).await;
         let audit = self.assembly.gateway().stages().audit.clone();
         audit.close().await;
+        let watch = self.assembly.watch.clone();
+        let _ = tokio::task::spawn_blocking(move || watch.keep()).await;
         if let Some(cluster) = self.assembly.cluster() {
             cluster.leave(self.assembly.state().node()).await;
         }

@@ -300,4 +300,28 @@ pub(super) fn cost() {
     );
 }
 
+/// What it takes to keep as many timelines as a gateway has at most, and to take them up again.
+pub(super) fn keeping() -> anyhow::Result<()> {
+    let mut monitor = Monitor::new(Limits::default());
+    let now = Timestamp(1_735_516_800_000_000);
+    for n in 0..100_000 {
+        monitor.saw(&plain(nobody(&format!("principal-{n}"), PrincipalKind::Person), "assistant", now, n));
+    }
+    let begun = Instant::now();
+    let (mut out, mut part) = (Vec::new(), 0);
+    while monitor.keep(part, now, &mut out) {
+        part += 1;
+    }
+    let (kept, begun) = (begun.elapsed(), Instant::now());
+    let again = Monitor::kept(Limits::default(), &out)?;
+    println!(
+        "{} timelines are kept in {} ms and taken up in {} ms, {:.1} MiB, sealing and writing left out",
+        again.len(),
+        kept.as_millis(),
+        begun.elapsed().as_millis(),
+        out.len() as f64 / f64::from(1 << 20)
+    );
+    Ok(())
+}
+
 const MILLION: u64 = 1_000_000;

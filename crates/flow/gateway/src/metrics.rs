@@ -42,6 +42,7 @@ pub struct Watched {
     timelines: Gauge,
     alerts: Family<ByPattern, Counter>,
     missed: Counter,
+    unkept: Gauge,
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -140,6 +141,8 @@ impl Metrics {
         registry.register("alerts", "Alerts of the watch, by pattern", watched.alerts.clone());
         let help = "Requests that the watch has missed because it was behind";
         registry.register("watch_missed_requests", help, watched.missed.clone());
+        let help = "Requests that the watch has seen and would forget if the process were killed now";
+        registry.register("watch_unkept_requests", help, watched.unkept.clone());
         let evidence = Evidence::default();
         evidence.register(&mut registry);
         Self {
@@ -246,6 +249,11 @@ impl Watched {
     /// So many timelines are kept.
     pub fn keeps(&self, timelines: usize) {
         self.timelines.set(i64::try_from(timelines).unwrap_or(i64::MAX));
+    }
+
+    /// So many requests were seen since what is known was kept.
+    pub fn unkept(&self, requests: u64) {
+        self.unkept.set(i64::try_from(requests).unwrap_or(i64::MAX));
     }
 
     /// An alert was raised.

@@ -70,6 +70,28 @@ pub(crate) enum What {
 }
 
 impl What {
+    /// All of them, in their order.
+    pub(crate) const ALL: [Self; 18] = [
+        Self::Likely,
+        Self::Refused,
+        Self::Alike,
+        Self::Planted,
+        Self::Leak,
+        Self::Canary,
+        Self::Sensitive,
+        Self::Hour,
+        Self::Model,
+        Self::Place,
+        Self::Tools,
+        Self::Denied,
+        Self::Surge,
+        Self::Loop,
+        Self::Sweep,
+        Self::Campaign,
+        Self::More,
+        Self::Steps,
+    ];
+
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Likely => "a prompt that reads like an attack",

@@ -1,5 +1,7 @@
 //! What somebody usually does, in a few bytes: a Dirichlet count for each of a few categories, the rest together.
 
+use crate::keep::Keep;
+
 /// Counts of the categories seen most, by hash; of categories that are seen for the first time the rarest makes room.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tally<const N: usize> {
@@ -46,6 +48,17 @@ impl<const N: usize> Tally<N> {
         } else if let Some(rarest) = self.places.iter_mut().min_by_key(|(_, count)| *count) {
             *rarest = (what, 1);
         }
+    }
+}
+
+impl<const N: usize> Keep for Tally<N> {
+    fn put(&self, out: &mut Vec<u8>) {
+        (self.all, self.places).put(out);
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        let (all, places) = <(u16, [(u32, u16); N])>::take(from)?;
+        (all <= MOST && places.iter().all(|(_, count)| *count <= all)).then_some(Self { places, all })
     }
 }
 

@@ -14,6 +14,7 @@
 mod campaign;
 mod evidence;
 mod habits;
+mod keep;
 mod peers;
 mod steps;
 mod table;
@@ -25,6 +26,7 @@ use ahash::RandomState;
 use countersign_core::{Alert, Event, Pattern, Principal, Target, Timestamp, alert::Reason};
 
 pub use evidence::{BINS, Odds, bin};
+pub use keep::NotKept;
 
 use campaign::Campaigns;
 use evidence::Evidence;
@@ -50,6 +52,8 @@ pub struct Monitor {
     table: Table,
     peers: Peers,
     campaigns: Campaigns,
+    /// What the key is made of.
+    seeds: [u64; 4],
     key: RandomState,
     odds: Odds,
 }
@@ -86,11 +90,17 @@ impl Monitor {
     /// One that knows nobody yet.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
+        Self::with_seeds(limits, std::array::from_fn(|n| RandomState::new().hash_one(n)))
+    }
+
+    fn with_seeds(limits: Limits, seeds: [u64; 4]) -> Self {
+        let [a, b, c, d] = seeds;
         Self {
             table: Table::new(limits.timelines),
             peers: Peers::default(),
             campaigns: Campaigns::default(),
-            key: RandomState::new(),
+            seeds,
+            key: RandomState::with_seeds(a, b, c, d),
             odds: Odds::SHIPPED,
         }
     }

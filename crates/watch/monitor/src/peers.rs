@@ -7,6 +7,7 @@ use countersign_core::Principal;
 use crate::{
     evidence::{BINS, Evidence},
     habits::Tally,
+    keep::Keep,
     steps::{Step, Steps},
 };
 
@@ -76,6 +77,33 @@ impl Group {
         if let Some(requests) = evidence.busy_before {
             self.busy = grown(self.busy, requests);
         }
+    }
+}
+
+/// Groups that have had a request, each with its place.
+impl Keep for Peers {
+    fn put(&self, out: &mut Vec<u8>) {
+        let known = || (0_u16..).zip(&self.groups).filter(|(_, group)| group.bins.iter().any(|count| *count > 0.0));
+        (known().count() as u16).put(out);
+        for (at, group) in known() {
+            (at, group.bins, group.hours).put(out);
+            (group.models, group.tools, group.places).put(out);
+            group.steps.put(out);
+            (group.busy, group.sensitive).put(out);
+        }
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        let mut peers = Self::default();
+        for _ in 0..u16::take(from)? {
+            let (at, bins, hours) = <(u16, _, _)>::take(from)?;
+            let (models, tools, places) = Keep::take(from)?;
+            let steps = Keep::take(from)?;
+            let (busy, sensitive) = Keep::take(from)?;
+            *peers.groups.get_mut(usize::from(at))? =
+                Group { bins, hours, models, tools, places, steps, busy, sensitive };
+        }
+        Some(peers)
     }
 }
 

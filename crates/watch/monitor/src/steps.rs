@@ -4,7 +4,7 @@
 //! usual for their peers until it is known, and on how often a tool is called at all where a pair is not. Gone wrong is somebody who
 //! calls any of the tools, or one of them again and again, or what nobody has called before.
 
-use crate::habits::Tally;
+use crate::{habits::Tally, keep::Keep};
 
 /// A chain over the tools that were called, by hash, and the evidence against it.
 #[derive(Clone, Default)]
@@ -67,6 +67,17 @@ impl Steps {
     /// Forgets some of the evidence.
     pub(crate) fn fade(&mut self, left: f32) {
         self.drift *= left;
+    }
+}
+
+impl Keep for Steps {
+    fn put(&self, out: &mut Vec<u8>) {
+        (self.pairs, self.tools, (self.drift, self.calls)).put(out);
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        let (pairs, tools, (drift, calls)) = Keep::take(from)?;
+        Some(Self { pairs, tools, drift, calls })
     }
 }
 

@@ -60,6 +60,18 @@ impl Table {
         (place, &mut self.blocks[place / BLOCK][place % BLOCK])
     }
 
+    /// Takes in a timeline that was kept, where there is none of whom it is.
+    pub(crate) fn put_back(&mut self, timeline: Timeline) {
+        if !self.at.contains_key(&timeline.key()) {
+            self.put(timeline);
+        }
+    }
+
+    /// Some of the timelines; none beyond the last.
+    pub(crate) fn block(&self, block: usize) -> Option<&[Timeline]> {
+        self.blocks.get(block).map(Vec::as_slice)
+    }
+
     fn put(&mut self, timeline: Timeline) -> usize {
         let place = if self.at.len() < self.most {
             let place = self.at.len();

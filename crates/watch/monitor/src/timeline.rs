@@ -13,6 +13,7 @@ use crate::{
     Risk, Shown,
     evidence::{BINS, Evidence, What},
     habits::Tally,
+    keep::Keep,
     peers::grown,
     steps::{START, Steps},
 };
@@ -436,6 +437,69 @@ impl Timeline {
             TEMPLATE.. => (0, u32::from(self.alike) + 1),
             _ => (0, 0),
         }
+    }
+}
+
+/// All but samples of words with what is known by them, and whether an alert was told: whoever acts on it may not have come to it, and
+/// is told again.
+impl Keep for Timeline {
+    fn put(&self, out: &mut Vec<u8>) {
+        (self.key, self.of.clone(), self.tenant.clone()).put(out);
+        (self.first, self.last, (self.events, self.program)).put(out);
+        (self.quick, self.slow, self.patterns).put(out);
+        (self.reasons, self.window).put(out);
+        (self.busy, self.sensitive, self.attempts).put(out);
+        (self.bins, self.pending, self.hours).put(out);
+        (self.lately, (self.models, self.tools, self.places)).put(out);
+        self.steps.put(out);
+        self.last_called.put(out);
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        let (key, of, tenant) = Keep::take(from)?;
+        let (first, last, (events, program)) = Keep::take(from)?;
+        let (quick, slow, patterns) = Keep::take(from)?;
+        let (reasons, window) = Keep::take(from)?;
+        let (busy, sensitive, attempts) = Keep::take(from)?;
+        let (bins, pending, hours) = <(_, [u8; BINS], _)>::take(from)?;
+        let (lately, (models, tools, places)) = Keep::take(from)?;
+        let (steps, last_called) = Keep::take(from)?;
+        Some(Self {
+            first,
+            last,
+            events,
+            program,
+            quick,
+            slow,
+            patterns,
+            reasons,
+            window,
+            busy,
+            sensitive,
+            attempts,
+            bins,
+            // One that is full has been taken over.
+            pending: pending.map(|count| count.min(u8::MAX - 1)),
+            hours,
+            lately,
+            models,
+            tools,
+            places,
+            steps,
+            last_called,
+            ..Self::new(key, of, tenant, last)
+        })
+    }
+}
+
+impl Keep for Because {
+    fn put(&self, out: &mut Vec<u8>) {
+        (self.request, self.weight, self.what as u8).put(out);
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        let (request, weight, what) = <(_, _, u8)>::take(from)?;
+        Some(Self { request, weight, what: *What::ALL.get(usize::from(what))? })
     }
 }
 
