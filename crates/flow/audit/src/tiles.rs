@@ -64,6 +64,8 @@ impl Tile {
             let digits: u64 = group.trim_start_matches('x').parse().ok()?;
             number = number.checked_mul(1000)?.checked_add(digits)?;
         }
+        // Beyond all numbers of records there is nothing.
+        number.checked_add(1)?.checked_mul(WIDTH)?;
         let tile = Self { holds, number, width };
         (width > 0 && tile.path() == path).then_some(tile)
     }

@@ -213,7 +213,7 @@ impl Copies {
 
     /// The records that some copy has and the journal has not are counted too.
     fn end(&self) -> u64 {
-        let others = self.others.last_key_value().map_or(0, |(i, _)| i + 1);
+        let others = self.others.last_key_value().map_or(0, |(i, _)| i.saturating_add(1));
         others.max(self.journal.len() as u64)
     }
 }
@@ -317,7 +317,7 @@ impl Batch {
             Some((first, next)) if next == frame.index => frame.first == first || frame.first == frame.index,
             _ => true,
         };
-        self.0 = fits.then_some((frame.first, frame.index + 1));
+        self.0 = fits.then_some((frame.first, frame.index.saturating_add(1)));
         if fits { Ok(()) } else { Err("it claims to be of another batch than those around it".to_owned()) }
     }
 }

@@ -45,8 +45,8 @@ impl<'a> Bundles<'a> {
             return;
         }
         self.at += 2 + entry.len();
-        self.next = Some(record + 1);
-        if (record + 1).is_multiple_of(WIDTH) && self.at == self.bytes.len() {
+        self.next = record.checked_add(1);
+        if self.next.is_some_and(|next| next.is_multiple_of(WIDTH)) && self.at == self.bytes.len() {
             self.same.insert(number);
         }
     }

@@ -7,6 +7,7 @@ use crate::{
     Dir, MemoryDir, Tail,
     frame::{decode, encode, hash_body},
     support::{open, outcome, screened, verify},
+    tiles::{Holds, Tile},
 };
 
 /// A log of 1 + 2 × `requests` records, closed in good order.
@@ -152,6 +153,25 @@ fn a_text_moved_to_another_record_is_named() {
     let report = verify(&dir);
     assert_eq!(report.first(), Some(1));
     assert!(report.damage[0].what.contains("sealed text"), "{:?}", report.damage);
+}
+
+#[test]
+fn a_tile_from_far_away_is_named() {
+    let dir = log(3);
+    for number in [1 << 20, (1 << 56) - 2, (1 << 56) - 1, 1 << 56, u64::MAX] {
+        for (holds, bytes) in
+            [(Holds::Entries, b"\0\x01x".as_slice()), (Holds::Hashes(0), &[7; 32]), (Holds::Hashes(7), &[7; 32])]
+        {
+            let path = Tile { holds, number, width: 1 }.path();
+            dir.put(&[(path.clone(), bytes.to_vec())]).unwrap();
+            let report = verify(&dir);
+            // Tiles above the log's own say nothing of any record.
+            let is_named = report.damage.iter().any(|damage| damage.file == path);
+            assert_eq!(is_named, holds != Holds::Hashes(7) || number > (1 << 56) - 2, "{path}: {:?}", report.damage);
+            assert_eq!(report.held, 7, "{path}");
+            dir.remove(&path).unwrap();
+        }
+    }
 }
 
 #[test]
