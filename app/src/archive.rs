@@ -81,16 +81,27 @@ async fn checkpoint(store: &Store, state: &State) -> anyhow::Result<Option<Check
 }
 
 async fn run(archive: Archive, assembly: Arc<Assembly>) {
-    let mut failing = false;
+    let mut past = Past::default();
     loop {
-        let Err(error) = Work::begin(&archive, &assembly, &mut failing).await;
-        if !failing {
-            failing = true;
+        let Err(error) = Work::begin(&archive, &assembly, &mut past).await;
+        if !std::mem::replace(&mut past.failing, true) {
             let (bucket, error) = (&archive.bucket, format!("{error:#}"));
             tracing::error!(bucket, error, "the audit log is not copied to the archive");
         }
         sleep(AGAIN).await;
     }
+}
+
+/// What outlives a failure.
+#[derive(Default)]
+struct Past {
+    /// Whether it was said that it fails.
+    failing: bool,
+    /// How many records are under the checkpoint that was locked last, and when. Not looked up there: whoever may write there could
+    /// say that there is a newer one, and there would never be another.
+    anchored: Option<(u64, Timestamp)>,
+    /// When locking failed last.
+    unlocked: Option<Instant>,
 }
 
 /// A copy that goes well.
@@ -103,27 +114,22 @@ struct Work<'a> {
     store: Arc<Store>,
     /// What the copy holds.
     copied: Option<Checkpoint>,
-    /// How many records are under the newest locked checkpoint, and when it was locked.
-    anchored: Option<(u64, Timestamp)>,
-    /// When locking failed last.
-    unlocked: Option<Instant>,
+    past: &'a mut Past,
 }
 
 impl<'a> Work<'a> {
     /// Begins where the copy ends, and goes on until something goes wrong.
-    async fn begin(archive: &'a Archive, assembly: &'a Assembly, failing: &mut bool) -> anyhow::Result<Infallible> {
+    async fn begin(archive: &'a Archive, assembly: &'a Assembly, past: &'a mut Past) -> anyhow::Result<Infallible> {
         let state = assembly.state();
         let store = Arc::new(Store::open(archive).await?);
         let (node, keys): (_, Arc<[_]>) = (state.node().to_owned(), state.ring().verifiers(state.node())?.into());
         let copied = checkpoint(&store, state).await?;
-        let anchors = store.anchors().await?;
-        let anchored = anchors.iter().filter_map(Anchor::size).max().map(|size| (size, Timestamp(0)));
         let audit = assembly.gateway().stages().audit.clone();
-        let mut work = Self { archive, assembly, audit, node, keys, store, copied, anchored, unlocked: None };
+        let mut work = Self { archive, assembly, audit, node, keys, store, copied, past };
         // Asked even where nothing is lacking: whether this is the log that was copied.
         let mut is_all = work.copy().await?;
         let mut since = Instant::now();
-        if std::mem::take(failing) {
+        if std::mem::take(&mut work.past.failing) {
             tracing::info!(bucket = archive.bucket, "the audit log is copied to the archive again");
         }
         loop {
@@ -142,15 +148,15 @@ impl<'a> Work<'a> {
 
     /// Has a checkpoint locked where it is time. What goes wrong with that does not keep the copy from growing.
     async fn lock(&mut self) {
-        if self.unlocked.is_some_and(|tried| tried.elapsed() < AGAIN) {
+        if self.past.unlocked.is_some_and(|tried| tried.elapsed() < AGAIN) {
             return;
         }
         let bucket = &self.archive.bucket;
         match self.anchor().await {
-            Ok(()) if self.unlocked.take().is_some() => tracing::info!(bucket, "checkpoints are locked again"),
+            Ok(()) if self.past.unlocked.take().is_some() => tracing::info!(bucket, "checkpoints are locked again"),
             Ok(()) => {}
             Err(error) => {
-                if self.unlocked.replace(Instant::now()).is_none() {
+                if self.past.unlocked.replace(Instant::now()).is_none() {
                     let error = format!("{error:#}");
                     tracing::error!(bucket, error, "no checkpoint of the audit log is locked in the archive");
                 }
@@ -198,7 +204,7 @@ impl<'a> Work<'a> {
     async fn anchor(&mut self) -> anyhow::Result<()> {
         let (Some(lock), Some(copied)) = (&self.archive.lock, &self.copied) else { return Ok(()) };
         let now = clock::now();
-        let (before, at) = self.anchored.unwrap_or_default();
+        let (before, at) = self.past.anchored.unwrap_or_default();
         if copied.size <= before || now.since(at) < lock.every {
             return Ok(());
         }
@@ -214,7 +220,7 @@ impl<'a> Work<'a> {
         };
         let until = Timestamp(now.0.saturating_add(u64::try_from(lock.days.as_micros()).unwrap_or(u64::MAX)));
         self.store.lock(&archive::anchor(&checkpoint), note, lock.mode, until).await?;
-        self.anchored = Some((checkpoint.size, now));
+        self.past.anchored = Some((checkpoint.size, now));
         self.assembly.gateway().metrics().evidence().anchored(checkpoint.size, now);
         Ok(())
     }

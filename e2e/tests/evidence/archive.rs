@@ -235,6 +235,7 @@ fn a_bucket_without_locks_is_found_wanting() {
     });
     let doctor = said(&gateway.home, &["doctor"]);
     assert!(doctor.contains("knows no retention locks"), "{doctor}");
+    assert!(!(doctor + &gateway.log()).contains(storage.say("secret")), "the access key is said by nobody");
     // Who nobody knows there is refused, and requests are served all the same.
     assert_eq!(gateway.post("/v1/chat/completions", &key, &countersign_testkit::chat_ask("hello")).status, 200);
     gateway.stop();

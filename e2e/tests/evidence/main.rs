@@ -131,6 +131,15 @@ fn three_nodes_witness_each_other_and_a_log_that_was_cut_is_found_out() {
         home.run(&arguments).status.success().then_some(())
     });
     assert!(home.must(&["audit", "verify"]).contains("verified"));
+    let observer = home.key("olga", "observer");
+    until("metrics of both witnesses", || {
+        let metrics = nodes[0].get("/metrics", &observer);
+        let metrics = String::from_utf8_lossy(&metrics.body).into_owned();
+        let told = |n| {
+            metrics.contains(&format!("\ncountersign_witness_cosigned_time_seconds{{witness=\"node-{n}/witness\"}} "))
+        };
+        (told(2) && told(3)).then_some(())
+    });
 
     // Somebody puts an older state of the log in place of what it became. The gateway itself cannot tell; its witnesses do.
     let older = home.scratch().join("older-audit");

@@ -31,19 +31,21 @@ pub(super) async fn look(archive: &Archive, state: &State, findings: &mut Findin
         }
         Err(e) => findings.look("archive", format!("`{bucket}`: {e:#}"), advice),
     }
-    locks(archive, &store, findings).await;
+    locks(archive, &store, size(state), findings).await;
 }
 
 /// How many records the copy has, and the log.
 async fn copied(archive: &Archive, state: &State) -> anyhow::Result<(u64, u64)> {
-    let size = match DiskDir::read_only(state.audit_dir()) {
-        Ok(dir) => Reader::new(&dir)?.checkpoint().size,
-        Err(_) => 0,
-    };
-    Ok((archive::copied(archive, state).await?, size))
+    Ok((archive::copied(archive, state).await?, size(state)))
 }
 
-async fn locks(archive: &Archive, store: &Store, findings: &mut Findings) {
+/// How many records the log has under its checkpoint.
+fn size(state: &State) -> u64 {
+    let dir = DiskDir::read_only(state.audit_dir());
+    dir.ok().and_then(|dir| Some(Reader::new(&dir).ok()?.checkpoint().size)).unwrap_or_default()
+}
+
+async fn locks(archive: &Archive, store: &Store, records: u64, findings: &mut Findings) {
     let bucket = &archive.bucket;
     let locking = match store.locking().await {
         Ok(locking) => locking,
@@ -76,7 +78,8 @@ async fn locks(archive: &Archive, store: &Store, findings: &mut Findings) {
     match store.anchors().await {
         Ok(anchors) => {
             let hidden = anchors.iter().any(|anchor| !anchor.is_newest || anchor.is_removal);
-            let newest = anchors.iter().filter_map(Anchor::size).max();
+            // By their names, of which anybody who may write there could make one.
+            let newest = anchors.iter().filter_map(Anchor::size).filter(|size| *size <= records).max();
             match newest {
                 _ if hidden => findings.wrong(
                     "archive",
