@@ -38,7 +38,7 @@ pub(crate) struct Archive {
     pub(crate) region: String,
     /// What stands before the names of the log's files.
     pub(crate) root: String,
-    /// What is not enough for a file of its own is copied after this long.
+    /// Fewer than a whole part are copied after this long.
     pub(crate) every: Duration,
     pub(crate) lock: Option<Lock>,
 }

@@ -21,7 +21,7 @@ pub(crate) struct RawArchive {
     /// What stands before the node's name in the names of objects, without a slash at the end.
     #[serde(default)]
     pub(crate) prefix: String,
-    /// What is not enough for a file of its own is copied after so many seconds, 1 to 86,400; the rest at once.
+    /// Fewer than 4,096 new records are copied after so many seconds, 1 to 86,400; as many, or more, at once.
     #[serde(default = "super::seconds::<60>")]
     pub(crate) seconds: u64,
     /// Which checkpoints are locked, and for how long.
