@@ -59,6 +59,7 @@ pub(crate) mod restraints;
 pub(crate) mod reveal;
 pub(crate) mod revocations;
 mod route;
+pub(crate) mod rights;
 mod runs;
 mod scim;
 mod signals;
@@ -90,6 +91,7 @@ pub(crate) const GROUPS: &[Group] = &[
     Group { path: sign_in::BACK, routes: console::BACK, words: &console::PAGE },
     Group { path: "/console/", routes: console::DOOR, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: access::ROUTES, words: &reply::PROBLEMS },
+    Group { path: "/admin/v1/", routes: rights::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: forget::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: holds::ROUTES, words: &reply::PROBLEMS },
     Group { path: "/admin/v1/", routes: reveal::ROUTES, words: &reply::PROBLEMS },

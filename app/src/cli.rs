@@ -495,6 +495,30 @@ pub(crate) enum AccessCommand {
         #[command(flatten)]
         reach: Reach,
     },
+    /// Report who may do what, and when it was used last, for whoever reviews it
+    Rights {
+        /// How many days to look back
+        #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u64).range(1..=366))]
+        days: u64,
+        /// Print it for spreadsheets
+        #[arg(long, conflicts_with = "format")]
+        csv: bool,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Say of all rights in a report that they are kept, but for some
+    Certify {
+        /// The report, as `access rights --format json` wrote it
+        file: PathBuf,
+        /// A right that is not to be kept, by its `item` in the report
+        #[arg(long, value_name = "ITEM")]
+        revoke: Vec<String>,
+        /// Why, for whoever reads the record
+        #[arg(long)]
+        note: String,
+        #[command(flatten)]
+        reach: Reach,
+    },
     /// Say which permissions nobody has used
     Unused {
         /// How many days to look back

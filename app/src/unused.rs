@@ -28,10 +28,19 @@ pub(crate) struct Unused {
 /// What was used.
 #[derive(Default)]
 pub(crate) struct Uses {
-    /// Credentials, each with the models it asked for.
-    credentials: BTreeMap<String, BTreeSet<String>>,
-    roles: BTreeSet<String>,
-    policies: BTreeSet<String>,
+    /// By the credential's id.
+    credentials: BTreeMap<String, Used>,
+    /// When each was used last.
+    roles: BTreeMap<String, Timestamp>,
+    policies: BTreeMap<String, Timestamp>,
+}
+
+/// What a credential was used for.
+#[derive(Default)]
+pub(crate) struct Used {
+    /// The models that it asked for.
+    pub(crate) models: BTreeSet<String>,
+    pub(crate) last: Timestamp,
 }
 
 /// What there is.
@@ -43,12 +52,14 @@ pub(crate) struct Held<'a> {
 }
 
 /// What the configuration gives.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Given {
     /// Roles of bearers of tokens and certificates.
     pub(crate) roles: BTreeSet<String>,
     /// Policies that can let a prompt leave, by the name that records know them by.
     pub(crate) policies: BTreeSet<String>,
+    /// Names of listeners, and whether the gateway itself is administered there.
+    pub(crate) listeners: Vec<(String, bool)>,
 }
 
 impl Given {
@@ -58,6 +69,7 @@ impl Given {
         Self {
             roles: of_tokens.chain(of_certificates).map(ToString::to_string).collect(),
             policies: config.policy.policy.permits().map(ToString::to_string).collect(),
+            listeners: config.listeners.iter().map(|listener| (listener.name.clone(), listener.admin)).collect(),
         }
     }
 }
@@ -67,25 +79,46 @@ impl Uses {
     pub(crate) fn take(&mut self, record: &Record, from: Timestamp) {
         match record {
             Record::Intent(intent) if intent.at >= from.0 => {
-                self.by(&intent.who).insert(intent.call.model.to_string());
-                self.policies.extend(intent.permit.split(", ").map(str::to_owned));
+                self.by(&intent.who, intent.at).models.insert(intent.call.model.to_string());
+                for policy in intent.permit.split(", ") {
+                    last(&mut self.policies, policy, intent.at);
+                }
             }
             Record::Answered(answered) if answered.at >= from.0 => {
-                self.by(&answered.who);
+                self.by(&answered.who, answered.at);
             }
             Record::Changed(changed) if changed.at >= from.0 => {
-                self.by(&changed.who);
+                self.by(&changed.who, changed.at);
             }
             // What was refused is no use of a permission.
             _ => {}
         }
     }
 
-    fn by(&mut self, who: &Who) -> &mut BTreeSet<String> {
-        self.roles.extend(who.roles.iter().map(ToString::to_string));
+    fn by(&mut self, who: &Who, at: u64) -> &mut Used {
+        for role in who.roles.iter() {
+            last(&mut self.roles, role, at);
+        }
         // What stands after `#` tells the tokens and sessions of one apart.
         let credential = who.credential.split('#').next().unwrap_or_default();
-        self.credentials.entry(credential.to_owned()).or_default()
+        let used = self.credentials.entry(credential.to_owned()).or_default();
+        used.last = used.last.max(Timestamp(at));
+        used
+    }
+
+    /// What a credential was used for.
+    pub(crate) fn credential(&self, id: &str) -> Option<&Used> {
+        self.credentials.get(id)
+    }
+
+    /// When a caller with the role was there last.
+    pub(crate) fn role(&self, role: &str) -> Option<Timestamp> {
+        self.roles.get(role).copied()
+    }
+
+    /// When the policy let a prompt leave last.
+    pub(crate) fn policy(&self, policy: &str) -> Option<Timestamp> {
+        self.policies.get(policy).copied()
     }
 
     /// What of `held` was not used; what cannot be used at `now` any more does not count.
@@ -99,18 +132,19 @@ impl Uses {
             let whose = format!("{} of {}/{}", key.id, key.tenant, key.subject);
             match self.credentials.get(&*key.id) {
                 None => add("key", format!("{whose} ({})", key.roles.join(" ")), Some(key.created)),
-                Some(models) => {
-                    let asked = |scope: &str| scope.strip_prefix("model:").is_none_or(|model| models.contains(model));
+                Some(used) => {
+                    let asked =
+                        |scope: &str| scope.strip_prefix("model:").is_none_or(|model| used.models.contains(model));
                     for scope in key.scopes.iter().filter(|scope| !asked(scope)) {
                         add("scope", format!("{scope} of {whose}"), Some(key.created));
                     }
                 }
             }
         }
-        for role in held.given.roles.iter().filter(|role| !self.roles.contains(*role)) {
+        for role in held.given.roles.iter().filter(|role| !self.roles.contains_key(*role)) {
             add("role", role.clone(), None);
         }
-        for policy in held.given.policies.iter().filter(|policy| !self.policies.contains(*policy)) {
+        for policy in held.given.policies.iter().filter(|policy| !self.policies.contains_key(*policy)) {
             add("policy", policy.clone(), None);
         }
         for case in held.cases {
@@ -121,6 +155,11 @@ impl Uses {
         }
         unused
     }
+}
+
+fn last(of: &mut BTreeMap<String, Timestamp>, name: &str, at: u64) {
+    let last = of.entry(name.to_owned()).or_default();
+    *last = (*last).max(Timestamp(at));
 }
 
 #[cfg(test)]

@@ -159,13 +159,15 @@ pub(crate) const ROUTES: &[Route] = &[
         permit: Permit::Action(Administer::ReportUnused),
         name: "reportUnused",
         what: "Report the permissions that nobody has used: keys, scopes, roles, policies and granted access.",
-        query: &[Param { name: "days", what: "How many days to look back.", form: days }],
+        query: DAYS,
         takes: None,
         gives: &[Gives { status: 200, what: "What was not used.", body: Some((JSON, schema::<Report>)) }],
         run: |ask| Box::pin(unused(ask)),
     },
 ];
 
+/// How far to look back.
+pub(super) const DAYS: &[Param] = &[Param { name: "days", what: "How many days to look back.", form: days }];
 const CASE: &[Gives] = &[Gives { status: 200, what: "The case.", body: Some((JSON, schema::<View>)) }];
 const CASES: &[Gives] = &[Gives { status: 200, what: "A page of cases.", body: Some((JSON, schema::<List<View>>)) }];
 
@@ -354,6 +356,17 @@ async fn grants(ask: &Ask<'_>) -> Result<Reply, Refusal> {
 }
 
 async fn unused(ask: &Ask<'_>) -> Result<Reply, Refusal> {
+    let (from, now) = (looked_back(ask)?, ask.now());
+    let store = ask.admin.state.store();
+    let keys = store.keys().await.map_err(unkept)?;
+    let cases = store.granted_since(from).await.map_err(unkept)?;
+    let uses = uses(ask, from).await?;
+    let held = Held { keys: &keys, cases: &cases, given: &ask.admin.given };
+    Reply::json(200, &Report { from: clock::rfc3339(from), items: uses.unused(&held, from, now) })
+}
+
+/// From when on uses count, by the parameter `days`.
+pub(super) fn looked_back(ask: &Ask<'_>) -> Result<Timestamp, Refusal> {
     let days = match ask.parameter("days") {
         None => USUAL_DAYS,
         Some(text) => {
@@ -361,12 +374,12 @@ async fn unused(ask: &Ask<'_>) -> Result<Reply, Refusal> {
             days.ok_or_else(|| malformed("`days` is not a number from 1 to 366"))?
         }
     };
-    let now = ask.now();
     let back = u64::try_from(Duration::from_hours(24 * days).as_micros()).unwrap_or(u64::MAX);
-    let from = Timestamp(now.0.saturating_sub(back));
-    let store = ask.admin.state.store();
-    let keys = store.keys().await.map_err(unkept)?;
-    let cases = store.granted_since(from).await.map_err(unkept)?;
+    Ok(Timestamp(ask.now().0.saturating_sub(back)))
+}
+
+/// What was used since `from`, as the log tells.
+pub(super) async fn uses(ask: &Ask<'_>, from: Timestamp) -> Result<Uses, Refusal> {
     let log = ask.admin.state.audit_dir();
     // The log may be long, and reading it is no work for the threads that serve.
     let uses = tokio::task::spawn_blocking(move || {
@@ -376,12 +389,10 @@ async fn unused(ask: &Ask<'_>) -> Result<Reply, Refusal> {
         }
         anyhow::Ok(uses)
     });
-    let uses = uses.await.map_err(anyhow::Error::from).flatten().map_err(|error| {
+    uses.await.map_err(anyhow::Error::from).flatten().map_err(|error| {
         tracing::error!(error = format!("{error:#}"), "the audit log could not be read");
         Refusal::new(Code::StoreFailed, "the audit log could not be read")
-    })?;
-    let held = Held { keys: &keys, cases: &cases, given: &ask.admin.given };
-    Reply::json(200, &Report { from: clock::rfc3339(from), items: uses.unused(&held, from, now) })
+    })
 }
 
 async fn request(ask: &Ask<'_>) -> Result<Reply, Refusal> {

@@ -12,6 +12,8 @@ use crate::{
     term,
 };
 
+mod rights;
+
 pub(crate) async fn run(command: AccessCommand) -> anyhow::Result<ExitCode> {
     let case = |id: &str, word: &str| format!("/admin/v1/access/{id}/{word}");
     let (reach, method, path, body) = match command {
@@ -40,6 +42,14 @@ pub(crate) async fn run(command: AccessCommand) -> anyhow::Result<ExitCode> {
         }
         AccessCommand::End { id, reach } => (reach, "POST", case(&id, "end"), None),
         AccessCommand::GiveBack { id, reach } => (reach, "POST", format!("/admin/v1/my/access/{id}/end"), None),
+        AccessCommand::Rights { days, csv, reach } => {
+            rights::report(days, csv, &reach).await?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        AccessCommand::Certify { file, revoke, note, reach } => {
+            rights::certify(&file, &revoke, &note, &reach).await?;
+            return Ok(ExitCode::SUCCESS);
+        }
         AccessCommand::Unused { days, reach } => (reach, "GET", format!("/admin/v1/unused?days={days}"), None),
     };
     let answer = call(&reach, method, &path, body).await?;

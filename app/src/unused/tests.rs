@@ -81,6 +81,7 @@ fn what_is_on_record_was_used_and_the_rest_is_named() {
     let given = Given {
         roles: ["teller", "auditor"].map(String::from).into(),
         policies: ["staff may ask", "night shift"].map(String::from).into(),
+        listeners: Vec::new(),
     };
     let keys = [
         key("key_1", &["model:small", "model:large", "format:chat"]),

@@ -58,7 +58,7 @@ actions! {
     EndGrant = "endGrant";
     /// Opens a session on access that was granted.
     OpenSession = "openSession";
-    /// Reads which permissions nobody has used.
+    /// Reads who may do what, and which permissions nobody has used.
     ReportUnused = "reportUnused";
     /// Keeps users and groups in step with a directory, by SCIM.
     Provision = "provision";
@@ -96,6 +96,8 @@ actions! {
     AddHold = "addHold";
     /// Asks that a legal hold be released, or agrees to it.
     ReleaseHold = "releaseHold";
+    /// Says of rights that were reviewed whether they are to be kept.
+    CertifyAccess = "certifyAccess";
     /// Sees the value behind a stand-in that is the same everywhere in a tenant.
     Reveal = "reveal";
 }
