@@ -120,7 +120,7 @@ async fn a_hold_keeps_what_it_covers_from_age_and_from_forgetting() {
     store.insert_hold(&hold).await.unwrap();
     assert_eq!(look(&assembly, now).await.unwrap(), 3 * EACH);
     let report = verified(&assembly);
-    assert_eq!(report.giving.unwrap().1.holds, [hold.id.clone()]);
+    assert_eq!(*report.giving.unwrap().1.holds, *std::slice::from_ref(&hold.id));
 
     // Not even by the store's own door: what destroys keys looks at the holds itself.
     let ann = Scope { tenant: "bank", subject: "ann", conversation: None };
