@@ -9,7 +9,7 @@ import { Request, RequestList } from "./views/requests.js";
 import { Health } from "./views/health.js";
 import { Audit } from "./views/audit.js";
 import { Access } from "./views/access.js";
-import { Risk } from "./views/risk.js";
+import { Case, Risk } from "./views/risk.js";
 import { Policies } from "./views/policies.js";
 import { Detectors } from "./views/detectors.js";
 import { Keys } from "./views/keys.js";
@@ -47,8 +47,8 @@ const Frame = () => {
   const first = useRef(true);
   // A rule is no request: its requests are listed.
   const rule = name === "requests" && id.startsWith("found:") ? id.slice(6) : "";
-  const one = name === "requests" && id && !rule;
-  const title = view ? (one ? "Request" : view[1]) : "Not here";
+  const one = id && !rule && { requests: ["Request", Request], risk: ["Case", Case] }[name];
+  const title = view ? (one ? one[0] : view[1]) : "Not here";
   useEffect(() => {
     document.title = `${title} - Countersign`;
     // Whoever reads by ear hears where they are; on the first page the browser says so.
@@ -73,7 +73,7 @@ const Frame = () => {
       <main id="main">
         <h1 ref=${heading} tabindex="-1">${title}</h1>
         ${view
-          ? one ? html`<${Request} id=${id} key=${id} />` : html`<${view[2]} key=${rule} found=${rule} />`
+          ? one ? html`<${one[1]} id=${id} key=${id} />` : html`<${view[2]} key=${rule} found=${rule} />`
           : html`<p>There is no such view, or your roles do not open it.</p>`}
       </main>
     </div>`;

@@ -12,8 +12,38 @@ export const Risk = () => {
     </label>` : null}
     ${may("listRuns") ? html`<${Runs} note=${note} />` : null}
     ${may("listRestraints") ? html`<${Held} note=${note} />` : null}
-    <${Timelines} />
+    <${Timelines} note=${note} />
     <${Alerts} />`;
+};
+
+// One case: whom, why, by whom, and what the alert rests on; and its end.
+export const Case = ({ id }) => {
+  const { value, error, again } = useAsked(`/admin/v1/restraints/${encodeURIComponent(id)}`);
+  const [reason, write] = useState("");
+  const release = async () => {
+    await post(`/admin/v1/restraints/${encodeURIComponent(id)}/release`, { reason });
+    again();
+  };
+  return html`
+    <p><a href="#/risk">Who is at risk</a> <code>${id}</code></p>
+    <${Wrong} error=${error} />
+    ${value ? html`
+      <dl class="cards">
+        <div><dt>Whom</dt><dd>${value.target}</dd></div>
+        <div><dt>How far</dt><dd>${value.measure}</dd></div>
+        <div><dt>Standing</dt><dd>${value.standing}</dd></div>
+        <div><dt>By</dt><dd>${value.by}</dd></div>
+        <div><dt>Since</dt><dd><${Time} at=${value.since} whole /></dd></div>
+        <div><dt>Until</dt><dd><${Time} at=${value.until} whole /></dd></div>
+      </dl>
+      <p>${value.reason}</p>
+      ${value.because && value.because.length ? html`<h2>What it rests on, the heaviest first</h2><${Because} of=${value.because} />` : null}
+      ${value.released ? html`<p class="good" role="status">Released by ${value.released_by}, <${Time} at=${value.released} whole />: ${value.release_reason}</p>` : null}
+      ${value.standing === "in-force" && may("release") ? html`
+        <div class="bar">
+          <label>Why it is released, on record<input value=${reason} maxlength="256" onInput=${(event) => write(event.target.value)} /></label>
+          <${Deed} label=${`Release ${id}`} act=${release}>Release<//>
+        </div>` : null}` : null}`;
 };
 
 const Because = ({ of }) => html`<ul>${of.map((reason) => html`<li>
@@ -51,7 +81,7 @@ const Held = ({ note }) => {
     <h2>Held back</h2>
     <${Wrong} error=${error} />
     <${Table} label="Who is held back, newest first" rows=${value ? value.items : []} empty="Nobody is held back." columns=${[
-      ["Case", (one) => html`<code>${one.id}</code>`],
+      ["Case", (one) => html`<a href=${`#/risk/${one.id}`}><code>${one.id}</code></a>`],
       ["Whom", (one) => one.target],
       ["How far", (one) => one.measure],
       ["Why", (one) => one.reason],
@@ -62,8 +92,12 @@ const Held = ({ note }) => {
     ]} />`;
 };
 
-const Timelines = () => {
-  const { value, error } = useAsked("/admin/v1/watch");
+const Timelines = ({ note }) => {
+  const { value, error, again } = useAsked("/admin/v1/watch");
+  const calm = (one) => async () => {
+    await post("/admin/v1/watch/calm", { of: one.of, reason: note });
+    again();
+  };
   return html`
     <h2>Timelines</h2>
     <${Wrong} error=${error} />
@@ -74,6 +108,7 @@ const Timelines = () => {
       ["Requests", (one) => one.events],
       ["Last", (one) => html`<${Time} at=${one.last} whole />`],
       ["Because", (one) => html`<${Because} of=${one.because} />`],
+      ...(may("release") ? [["Harmless", (one) => html`<${Deed} label=${`Calm ${one.of}`} act=${calm(one)}>Calm<//>`]] : []),
     ]} />`;
 };
 

@@ -6,21 +6,21 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { chromium } from 'playwright-core';
 
-const { tls, clear, key, chromium: executablePath, shots, paint } = JSON.parse(readFileSync(0, 'utf8'));
+const { tls, clear, key, thief, auditor, chromium: executablePath, shots, paint } = JSON.parse(readFileSync(0, 'utf8'));
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const report = { violations: [], foreign: [], serious: [], broken: [], seen: {} };
 
 // Asks the gateway itself, beside the browser.
-async function gateway(method, path, body) {
+async function gateway(method, path, body, as = key) {
   const answer = await fetch(clear + path, {
     method,
-    headers: { authorization: `Bearer ${key}`, ...(body ? { 'content-type': 'application/json' } : {}) },
+    headers: { authorization: `Bearer ${as}`, ...(body ? { 'content-type': 'application/json' } : {}) },
     body: body ? JSON.stringify(body) : undefined,
   });
   const text = await answer.text();
   return { status: answer.status, value: text ? JSON.parse(text) : null };
 }
-const chat = (content) => gateway('POST', '/v1/chat/completions', { model: 'm', messages: [{ role: 'user', content }] });
+const chat = (content, as) => gateway('POST', '/v1/chat/completions', { model: 'm', messages: [{ role: 'user', content }] }, as);
 
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
 
@@ -181,6 +181,50 @@ try {
   await page.getByRole('region', { name: 'Rules that were met' }).getByRole('link').first().click();
   await heading(page, 'Requests');
   await page.getByRole('cell', { name: 'refused CS0501' }).first().waitFor();
+
+  // Somebody is set aside while others go on; a person looks at the case and lets them go.
+  const restraint = { target: 'principal:default/mallory', measure: 'quarantine', minutes: 60, reason: 'asks for the same system prompt in many words' };
+  report.seen.laid = (await gateway('POST', '/admin/v1/restraints', restraint)).status;
+  const aside = await chat('Is the shop open on Sunday?', thief);
+  report.seen.aside = [aside.status, JSON.stringify(aside.value).includes('CS0305')];
+  report.seen.others = (await chat('Is the shop open on Sunday?')).status;
+  await page.goto(`${tls}/console/#/risk`);
+  const held = page.getByRole('region', { name: 'Who is held back, newest first' }).getByRole('link').first();
+  await held.waitFor();
+  if (shots) await page.screenshot({ path: `${shots}/console-risk.png` });
+  await held.focus();
+  await page.keyboard.press('Enter');
+  await heading(page, 'Case');
+  await page.getByText('asks for the same system prompt').waitFor();
+  await judge(page, 'a case');
+  // Without a reason nobody is let go.
+  await page.getByRole('button', { name: /^Release qua_/ }).click();
+  await page.getByRole('alert').getByText('CS0101').waitFor();
+  await page.getByLabel('Why it is released, on record').fill('a test of ours');
+  await page.getByRole('button', { name: /^Release qua_/ }).click();
+  await page.getByText(/^Released by default\/olga/).waitFor();
+  report.seen.free = (await chat('Is the shop open on Sunday?', thief)).status;
+
+  // An auditor sees it all and finds nothing to press; nor do the routes take it from them.
+  const { value: theirs } = await gateway('POST', '/admin/v1/console/links', undefined, auditor);
+  const watching = await fresh(tls);
+  await watching.page.goto(`${tls}/console/#${theirs.link}`);
+  await heading(watching.page, 'Live');
+  report.seen.presses = [];
+  for (const name of ['At risk', 'Access', 'Policies', 'Keys']) {
+    await watching.page.getByRole('navigation').getByRole('link', { name, exact: true }).click();
+    await heading(watching.page, name);
+    await watching.page.waitForLoadState('networkidle');
+    if (name === 'Policies') await watching.page.getByLabel('Text of policy.cedar').fill('// nothing');
+    const deeds = watching.page.getByRole('button', { name: /^(Release|Calm|Approve|Decline|Deny|End|Justified|Revoke|Save)/ });
+    report.seen.presses.push(...(await deeds.allTextContents()));
+  }
+  report.seen.auditor = await watching.page.evaluate(async () => Promise.all(
+    ['restraints/qua_x/release', 'watch/calm', 'policies/save', 'keys/x/revoke', 'access/x/approve', 'runs/x/approve', 'feedback'].map(async (path) => {
+      const answer = await fetch(`/admin/v1/${path}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' });
+      return answer.status;
+    })));
+  await watching.context.close();
 
   for (const colorScheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme });

@@ -17,7 +17,18 @@ const POLICY: &str = r#"
         Countersign::Action::"observe", Countersign::Action::"openConsole", Countersign::Action::"readTraffic",
         Countersign::Action::"giveFeedback", Countersign::Action::"readAudit", Countersign::Action::"readPolicy", Countersign::Action::"writePolicy",
         Countersign::Action::"listKeys", Countersign::Action::"revokeKey", Countersign::Action::"listRequests",
-        Countersign::Action::"approveRequest", Countersign::Action::"denyRequest"
+        Countersign::Action::"approveRequest", Countersign::Action::"denyRequest",
+        Countersign::Action::"listRestraints", Countersign::Action::"restrain", Countersign::Action::"release",
+        Countersign::Action::"listRuns"
+    ],
+    resource
+);
+@id("auditors") permit (
+    principal in Countersign::Role::"auditor",
+    action in [
+        Countersign::Action::"observe", Countersign::Action::"openConsole", Countersign::Action::"readTraffic",
+        Countersign::Action::"readAudit", Countersign::Action::"readPolicy", Countersign::Action::"listKeys",
+        Countersign::Action::"listRequests", Countersign::Action::"listRestraints", Countersign::Action::"listRuns"
     ],
     resource
 );
@@ -37,6 +48,7 @@ fn a_person_can_use_the_console_and_nobody_elses_page_can() {
         .more("[console]\nedit_policies = true\n[[price]]\nmodels = [\"m\"]\ninput = \"2\"\noutput = \"8\"\nmost_output = 4096\n[[budget]]\nname = \"each\"\nper = [\"principal\"]\nwindow = \"day\"\ntokens = 1000000")
         .write();
     let (officer, clerk) = (home.key("olga", "officer"), home.key("carl", "clerk"));
+    let (thief, auditor) = (home.key("mallory", "staff"), home.key("ada", "auditor"));
     let gateway = home.serve();
     // What a stranger may write freely and others read.
     let hostile = "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>";
@@ -49,6 +61,8 @@ fn a_person_can_use_the_console_and_nobody_elses_page_can() {
         "tls": format!("https://{}", gateway.tls),
         "clear": format!("http://{}", gateway.clear),
         "key": officer,
+        "thief": thief,
+        "auditor": auditor,
         "chromium": chromium,
         "shots": std::env::var("COUNTERSIGN_SHOTS").ok(),
     }));
@@ -74,6 +88,13 @@ fn a_person_can_use_the_console_and_nobody_elses_page_can() {
     assert_eq!(seen["revoked"], 200);
     assert_eq!((&seen["closed"], &seen["open"], &seen["undone"]), (&json!(403), &json!(200), &json!(true)), "{seen}");
     assert_eq!(seen["download"], "policy.cedar");
+    assert_eq!((&seen["laid"], &seen["aside"]), (&json!(201), &json!([403, true])), "{seen}");
+    assert_eq!((&seen["others"], &seen["free"]), (&json!(200), &json!(200)), "{seen}");
+    assert_eq!(
+        (&seen["presses"], &seen["auditor"]),
+        (&json!([]), &json!([403, 403, 403, 403, 403, 403, 403])),
+        "{seen}"
+    );
     let kept = home_text(&gateway.home.path("state/feedback.jsonl"));
     assert!(kept.contains("false-alarm"), "{kept}");
     let log = gateway.log();
