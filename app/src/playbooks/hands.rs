@@ -169,7 +169,12 @@ impl Hands<'_> {
             }
             match message.send(channel, secret.as_ref(), clock::now()).await {
                 Ok(()) => return Ok("told".to_owned()),
-                Err(error) => why = format!("not told: {error:#}"),
+                Err(untold) => {
+                    why = format!("not told: {}", untold.why);
+                    if !untold.again {
+                        break;
+                    }
+                }
             }
         }
         tracing::error!(channel = name, run = run.id, why, "nobody could be told of a playbook");

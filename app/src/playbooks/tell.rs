@@ -6,7 +6,6 @@
 
 mod mail;
 
-use anyhow::Context;
 use aws_lc_rs::hmac;
 use bytes::Bytes;
 use countersign_core::{Secret, Timestamp};
@@ -19,6 +18,14 @@ use tokio::{io::AsyncWriteExt as _, time::timeout};
 
 use super::{Channel, Way};
 use crate::{clock, config::raw::RawMessage, export::stream, fetch::Place};
+
+/// Somebody was not told.
+pub(super) struct Untold {
+    /// Why, in words of our own.
+    pub(super) why: String,
+    /// Whether trying again may help. A password that was refused is not tried again: that locks accounts.
+    pub(super) again: bool,
+}
 
 /// What is told.
 pub(super) struct Message<'a> {
@@ -37,15 +44,15 @@ impl Message<'_> {
         channel: &Channel,
         secret: Option<&Secret<String>>,
         now: Timestamp,
-    ) -> anyhow::Result<()> {
+    ) -> Result<(), Untold> {
         let told = async {
             match &channel.way {
                 Way::Post(place, form) => self.post(place, *form, trust(channel).await?.as_ref(), secret, now).await,
-                Way::Syslog(base) => self.log(base, trust(channel).await?.as_ref()).await,
+                Way::Syslog(base) => Ok(self.log(base, trust(channel).await?.as_ref()).await?),
                 Way::Mail(mail) => self.mail(mail, channel.ca.as_deref(), secret, now).await,
             }
         };
-        timeout(PATIENCE, told).await.context("it took too long")?
+        timeout(PATIENCE, told).await.unwrap_or_else(|_| Err(anyhow::anyhow!("it took too long").into()))
     }
 
     async fn post(
@@ -55,7 +62,7 @@ impl Message<'_> {
         trust: Option<&Trust>,
         secret: Option<&Secret<String>>,
         now: Timestamp,
-    ) -> anyhow::Result<()> {
+    ) -> Result<(), Untold> {
         let body = match form {
             RawMessage::Webhook => self.all(),
             RawMessage::Chat => json!({ "text": self.line() }),
@@ -65,9 +72,12 @@ impl Message<'_> {
         if let Some(secret) = secret {
             headers.push(("webhook-signature", signature(secret, self.id, now, &body)));
         }
-        match place.tell(trust, &headers, Bytes::from(body)).await? {
+        match place.tell(trust, &headers, Bytes::from(body)).await.map_err(anyhow::Error::from)? {
             200..300 => Ok(()),
-            status => anyhow::bail!("it answers with status {status}"),
+            status => {
+                let again = !(400..500).contains(&status) || matches!(status, 408 | 425 | 429);
+                Err(Untold { why: format!("it answers with status {status}"), again })
+            }
         }
     }
 
@@ -105,6 +115,12 @@ impl Message<'_> {
         let Self { playbook, run, .. } = self;
         let (told, of) = (&run.told, plain(&run.told.of));
         format!("Countersign: {} about {of} (risk {}). Playbook {playbook}, run {}.", told.pattern, told.risk, run.id)
+    }
+}
+
+impl From<anyhow::Error> for Untold {
+    fn from(error: anyhow::Error) -> Self {
+        Self { why: format!("{error:#}"), again: true }
     }
 }
 

@@ -214,9 +214,10 @@ async fn a_channel_that_never_answers_keeps_nobody_from_being_set_aside() {
     while store.restraints(None, 200).await.unwrap().len() < many {
         sleep(Duration::from_millis(5)).await;
     }
-    // All of them still tell, or wait for a turn to.
+    // Most of them still tell, or wait for a turn to: nobody was held back only once others had given up telling.
     let runs = store.runs(None, 200).await.unwrap();
-    assert!(runs.len() == many && runs.iter().all(|run| run.standing == "running"), "{runs:?}");
+    let done = runs.iter().filter(|run| run.standing == "done").count();
+    assert!(runs.len() == many && done < many - AT_ONCE, "{runs:?}");
 }
 
 #[tokio::test]

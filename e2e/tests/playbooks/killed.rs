@@ -101,8 +101,9 @@ fn whatever_is_on_record_is_acted_on_once_wherever_the_kill_comes() {
     let mut gateway = home.serve();
     for (key, times) in people.iter().zip(kills) {
         until("the key to be known", || (gateway.get("/v1/models", key).status == 200).then_some(()));
+        let before = told(&security).len();
         trips(&gateway, key);
-        changed(&gateway, times, || told(&security).len() > people.len());
+        changed(&gateway, times, || told(&security).len() > before);
         gateway = gateway.kill().serve();
     }
     let tripped = on_record(&gateway.home);

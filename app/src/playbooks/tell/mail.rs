@@ -16,7 +16,7 @@ use lettre::{
     },
 };
 
-use super::{Message, PATIENCE, plain};
+use super::{Message, PATIENCE, Untold, plain};
 use crate::{
     clock,
     playbooks::{Cover, Mail},
@@ -30,7 +30,7 @@ impl Message<'_> {
         ca: Option<&[u8]>,
         secret: Option<&Secret<String>>,
         now: Timestamp,
-    ) -> anyhow::Result<()> {
+    ) -> Result<(), Untold> {
         let tls = match mail.cover {
             Cover::Never => Tls::None,
             Cover::StartTls => Tls::Required(parameters(mail, ca).await?),
@@ -44,7 +44,8 @@ impl Message<'_> {
             server = server.credentials(Credentials::new(user.clone(), secret.expose().clone()));
         }
         let letter = self.letter(mail, now)?;
-        server.build().send(letter).await.map(drop).map_err(|error| anyhow::anyhow!(why(&error)))
+        let sent = server.build().send(letter).await;
+        sent.map(drop).map_err(|error| Untold { why: why(&error), again: !error.is_permanent() })
     }
 
     fn letter(&self, mail: &Mail, now: Timestamp) -> anyhow::Result<Letter> {
