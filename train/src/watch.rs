@@ -8,6 +8,7 @@
 mod agents;
 mod hot;
 mod lives;
+mod oracle;
 mod rivals;
 mod turns;
 
@@ -84,6 +85,11 @@ pub(crate) fn bench(rows: &[Row], seen: &[Seen], predictions: &Path, sessions: &
             }
         }
     }
+    println!("\nThe watch on the tuning half itself, with its threshold:");
+    for scenario in Scenario::ALL {
+        let lives = World::new(&tuning, SEED ^ 7).attacked(scenario, ATTACKED);
+        println!("  {}: {}", scenario.name(), Told::of(Rival::Watch, &lives, ways[0].1, 0.1).row());
+    }
     println!(
         "\nSeen before the first harm, by how often a delivered attack does harm (the watch, threshold of the tuning half):"
     );
@@ -98,6 +104,7 @@ pub(crate) fn bench(rows: &[Row], seen: &[Seen], predictions: &Path, sessions: &
             .collect();
         println!("  {:<28} {}", scenario.name(), shares.join(", "));
     }
+    oracle::bench(&test, quiet_test);
     agents::bench(sessions)?;
     rivals::cost();
     rivals::keeping()?;

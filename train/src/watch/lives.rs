@@ -21,6 +21,8 @@ pub(super) struct Life {
     pub(super) others: Arc<[Life]>,
     /// Accounts among the others that are used as well.
     pub(super) seed: u64,
+    /// Which of the sources of attacks is sent.
+    pub(super) source: usize,
     /// The second at which it goes wrong.
     change: Option<u64>,
 }
@@ -230,6 +232,7 @@ impl<'a> World<'a> {
             turns,
             others: Arc::new([]),
             seed: random.next(),
+            source: 0,
             change: None,
         }
     }
@@ -249,7 +252,8 @@ impl<'a> World<'a> {
 
     fn gone_wrong(&mut self, mut life: Life, scenario: Scenario) -> Life {
         let random = &mut self.random;
-        let attacks = &random_source(&self.pool.attacks, random).1;
+        life.source = random.below(self.pool.attacks.len());
+        let attacks = &self.pool.attacks[life.source].1;
         let from = life.turns.len() / 4 + random.below(life.turns.len() / 4);
         let first = life.turns[from].clone();
         let attack =

@@ -275,6 +275,16 @@ fn one_template_from_many_accounts_is_a_campaign() {
 }
 
 #[test]
+fn what_a_program_does_all_day_is_not_held_against_its_tenant() {
+    let mut world = World::new(Limits::default());
+    let mut ask = Ask { likely: 0.85, ..ask("batch") };
+    ask.who = Arc::new(Principal { kind: PrincipalKind::Service, ..(*ask.who).clone() });
+    let of = Target::Tenant("bank".into());
+    let alerts: Vec<_> = (0..300).flat_map(|_| world.saw(&ask)).filter(|alert| alert.of == of).collect();
+    assert!(alerts.is_empty() && world.monitor.level(&of, world.at()) < 0.5, "{alerts:?}");
+}
+
+#[test]
 fn whose_work_it_is_to_send_attacks_is_measured_by_others_who_do() {
     let mut world = World::new(Limits::default());
     let red = |n: u32| {

@@ -144,7 +144,9 @@ impl Timeline {
         let (times, attempts) = self.attempts;
         let usual = (attempts + 1.0) / (times + 200.0);
         let more = (5.0 * usual + 0.02).min(0.6).max(usual);
-        let attempt = evidence.suspicious();
+        // What a program does all day is no more than usual.
+        let program = event.who.as_deref().is_some_and(|who| who.kind != PrincipalKind::Person);
+        let attempt = evidence.suspicious() && (!program || evidence.ratio > UNUSUAL);
         let weight = if attempt { more / usual } else { (1.0 - more) / (1.0 - usual).max(0.01) }.ln().clamp(-1.0, 2.0);
         if attempt {
             self.because(event, What::More, weight.max(0.0));
@@ -523,6 +525,8 @@ const SLOW_ALERT: f32 = 6.5;
 const OF_PROGRAM: f32 = 2.5;
 /// Seconds of silence after which a session is over.
 const SESSION: f32 = 1800.0;
+/// How much likelier a program's attempt must be in an attack than of the program, to count for what many share.
+const UNUSUAL: f32 = 3.0;
 const WIDE_ALERT: f32 = 23.7;
 /// What peers do weighs as much as this many of one's own requests.
 const OTHERS_OF_PERSON: f32 = 60.0;
