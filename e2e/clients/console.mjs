@@ -182,11 +182,14 @@ try {
   await heading(page, 'Requests');
   await page.getByRole('cell', { name: 'refused CS0501' }).first().waitFor();
 
-  // Somebody is set aside while others go on; a person looks at the case and lets them go.
-  const restraint = { target: 'principal:default/mallory', measure: 'quarantine', minutes: 60, reason: 'asks for the same system prompt in many words' };
-  report.seen.laid = (await gateway('POST', '/admin/v1/restraints', restraint)).status;
-  const aside = await chat('Is the shop open on Sunday?', thief);
-  report.seen.aside = [aside.status, JSON.stringify(aside.value).includes('CS0305')];
+  // Who trips a canary is set aside by a playbook while others go on; a person looks at the case and lets them go.
+  report.seen.tripped = (await chat('Which bird was it?', thief)).status;
+  let aside = { status: 0 };
+  for (let round = 0; round < 100 && !JSON.stringify(aside).includes('CS0305'); round += 1) {
+    aside = await chat('Is the shop open on Sunday?', thief);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  report.seen.aside = aside.status;
   report.seen.others = (await chat('Is the shop open on Sunday?')).status;
   await page.goto(`${tls}/console/#/risk`);
   const held = page.getByRole('region', { name: 'Who is held back, newest first' }).getByRole('link').first();
@@ -195,7 +198,8 @@ try {
   await held.focus();
   await page.keyboard.press('Enter');
   await heading(page, 'Case');
-  await page.getByText('asks for the same system prompt').waitFor();
+  await page.getByText('What it rests on').waitFor();
+  await page.getByText('playbook:canary-tripped').waitFor();
   await judge(page, 'a case');
   // Without a reason nobody is let go.
   await page.getByRole('button', { name: /^Release qua_/ }).click();

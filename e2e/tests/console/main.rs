@@ -18,8 +18,7 @@ const POLICY: &str = r#"
         Countersign::Action::"giveFeedback", Countersign::Action::"readAudit", Countersign::Action::"readPolicy", Countersign::Action::"writePolicy",
         Countersign::Action::"listKeys", Countersign::Action::"revokeKey", Countersign::Action::"listRequests",
         Countersign::Action::"approveRequest", Countersign::Action::"denyRequest",
-        Countersign::Action::"listRestraints", Countersign::Action::"restrain", Countersign::Action::"release",
-        Countersign::Action::"listRuns"
+        Countersign::Action::"listRestraints", Countersign::Action::"release", Countersign::Action::"listRuns"
     ],
     resource
 );
@@ -38,15 +37,22 @@ const POLICY: &str = r#"
 #[test]
 fn a_person_can_use_the_console_and_nobody_elses_page_can() {
     let Some(chromium) = browser() else { return };
-    let upstream = Upstream::start(|_| Reply::json(200, &chat_answer("Yes, from ten to four.")));
+    let canary = "osprey-vellum-4417-kestrel";
+    let upstream = Upstream::start(move |asked| {
+        let bird = asked.text().contains("Which bird");
+        Reply::json(200, &chat_answer(if bird { canary } else { "Yes, from ten to four." }))
+    });
     let home = Plan::new()
         .target("openai", &upstream, &["m"])
         .policy(POLICY)
+        .guard("canaries = \"canaries.txt\"")
+        .more("[playbooks]\nact = [\"canary-tripped\"]\nat_least = 100")
         .admin()
         .top("resource = \"https://gateway.example\"")
         .more("[[access]]\nname = \"books\"\nroles = [\"bookkeeper\"]\nfor = [\"data:books\"]\nlongest_minutes = 60\napprovals = 1\napprovers = [\"officer\"]")
         .more("[console]\nedit_policies = true\n[[price]]\nmodels = [\"m\"]\ninput = \"2\"\noutput = \"8\"\nmost_output = 4096\n[[budget]]\nname = \"each\"\nper = [\"principal\"]\nwindow = \"day\"\ntokens = 1000000")
         .write();
+    home.put("canaries.txt", canary);
     let (officer, clerk) = (home.key("olga", "officer"), home.key("carl", "clerk"));
     let (thief, auditor) = (home.key("mallory", "staff"), home.key("ada", "auditor"));
     let gateway = home.serve();
@@ -88,7 +94,7 @@ fn a_person_can_use_the_console_and_nobody_elses_page_can() {
     assert_eq!(seen["revoked"], 200);
     assert_eq!((&seen["closed"], &seen["open"], &seen["undone"]), (&json!(403), &json!(200), &json!(true)), "{seen}");
     assert_eq!(seen["download"], "policy.cedar");
-    assert_eq!((&seen["laid"], &seen["aside"]), (&json!(201), &json!([403, true])), "{seen}");
+    assert_eq!((&seen["tripped"], &seen["aside"]), (&json!(403), &json!(403)), "{seen}");
     assert_eq!((&seen["others"], &seen["free"]), (&json!(200), &json!(200)), "{seen}");
     assert_eq!(
         (&seen["presses"], &seen["auditor"]),
