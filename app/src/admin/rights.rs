@@ -80,19 +80,14 @@ struct Right {
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<&'static str>,
     /// Roles that come with it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     roles: Vec<String>,
     /// What it is restricted to beyond policy.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     scopes: Vec<String>,
     /// Models that a plain request with it would reach now, by some listener.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     models: Vec<String>,
     /// What it could do to the gateway itself now, by some listener: actions of the policy.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     actions: Vec<&'static str>,
     /// Models that were asked for with it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     used_for: Vec<String>,
     /// Since when it has been there.
     #[serde(skip_serializing_if = "Option::is_none")]
