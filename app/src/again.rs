@@ -13,7 +13,7 @@ use countersign_audit::{
     record::{Asked, Findings, Intent, Record, Who},
 };
 use countersign_core::{
-    Call, Channel, Code, Event, Finding, Format, Glimpse, Kind, Lease, Principal, RequestId, Side, Timestamp,
+    Call, Channel, Code, Event, Finding, Format, Kind, Lease, Principal, RequestId, Side, Timestamp,
     principal::{Method, PrincipalKind},
 };
 
@@ -51,7 +51,8 @@ impl Read {
                     return;
                 }
                 let at = Timestamp(outcome.at.saturating_sub(outcome.duration));
-                let mut event = event(outcome.request, at, Timestamp(outcome.at));
+                let mut event = Event::new(outcome.request, at, "again");
+                event.ended = Timestamp(outcome.at);
                 event.who = Some(match &intent {
                     Some(intent) => principal(&intent.who),
                     None => principal(&whose(outcome.tenant, outcome.subject)),
@@ -69,7 +70,8 @@ impl Read {
                 self.push(event);
             }
             Record::Refused(refused) if index >= from => {
-                let mut event = event(refused.request, arrived(refused.request), Timestamp(refused.at));
+                let mut event = Event::new(refused.request, arrived(refused.request), "again");
+                event.ended = Timestamp(refused.at);
                 event.who = refused.who.as_ref().map(principal);
                 event.call = refused.call.as_ref().map(|asked| call(Some(asked)));
                 event.from = refused.from.ip;
@@ -93,28 +95,6 @@ impl Read {
             self.before = self.before.saturating_sub(1);
         }
         self.over.push_back(event);
-    }
-}
-
-const fn event(request: RequestId, at: Timestamp, ended: Timestamp) -> Event {
-    Event {
-        request,
-        at,
-        ended,
-        from: None,
-        who: None,
-        route: "again",
-        call: None,
-        called: Vec::new(),
-        target: None,
-        refused: None,
-        complete: false,
-        findings: Vec::new(),
-        glimpse: Glimpse::NONE,
-        input_tokens: None,
-        output_tokens: None,
-        bytes: 0,
-        record: None,
     }
 }
 
@@ -166,20 +146,14 @@ fn call(asked: Option<&Asked>) -> Call {
 }
 
 fn findings(side: Side, of: &Findings) -> impl Iterator<Item = (Side, Finding)> {
-    let channels = [
-        Channel::System,
-        Channel::User,
-        Channel::Assistant,
-        Channel::ToolResult,
-        Channel::ToolArguments,
-        Channel::Reasoning,
-        Channel::Other,
-    ];
     of.first.iter().filter_map(move |found| {
         let finding = Finding {
             kind: Kind::ALL.into_iter().find(|kind| kind.as_str() == found.kind)?,
             rule: "on/record",
-            channel: channels.into_iter().find(|channel| channel.as_str() == found.channel).unwrap_or(Channel::Other),
+            channel: Channel::ALL
+                .into_iter()
+                .find(|channel| channel.as_str() == found.channel)
+                .unwrap_or(Channel::Other),
             leaf: usize::try_from(found.leaf).unwrap_or(usize::MAX),
             span: 0..0,
             confidence: f32::from(found.confidence) / 1000.0,

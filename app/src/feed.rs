@@ -80,31 +80,13 @@ const KEPT: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests {
-    use countersign_core::{Glimpse, RequestId, Timestamp};
+    use countersign_core::{RequestId, Timestamp};
     use tokio::sync::broadcast::error::TryRecvError;
 
     use super::*;
 
     fn event(n: u64) -> Event {
-        Event {
-            request: RequestId::new(Timestamp(n), [0; 10]),
-            at: Timestamp(n),
-            ended: Timestamp(n),
-            from: None,
-            who: None,
-            route: "chat",
-            call: None,
-            called: Vec::new(),
-            target: None,
-            refused: None,
-            complete: true,
-            findings: Vec::new(),
-            glimpse: Glimpse::NONE,
-            input_tokens: None,
-            output_tokens: None,
-            bytes: 0,
-            record: None,
-        }
+        Event::new(RequestId::new(Timestamp(n), [0; 10]), Timestamp(n), "chat")
     }
 
     #[test]

@@ -200,7 +200,7 @@ const SELDOM: u32 = 50;
 #[cfg(test)]
 pub(crate) mod tests {
     use countersign_core::{
-        Call, Channel, Code, Finding, Format, Glimpse, Kind, Lease, Pattern, Principal, RequestId, Side,
+        Call, Channel, Code, Finding, Format, Kind, Lease, Pattern, Principal, RequestId, Side,
         principal::{Method, PrincipalKind},
     };
 
@@ -225,10 +225,6 @@ pub(crate) mod tests {
             reproduced: None,
         };
         Event {
-            request: RequestId::new(at, [0; 10]),
-            at,
-            ended: at,
-            from: None,
             who: Some(Arc::new(Principal {
                 tenant: "bank".into(),
                 subject: subject.into(),
@@ -241,7 +237,6 @@ pub(crate) mod tests {
                 session: None,
                 lease: Arc::new(Lease::new(None)),
             })),
-            route: "chat",
             call: Some(Call {
                 format: Format::Chat,
                 model: "assistant".into(),
@@ -250,16 +245,9 @@ pub(crate) mod tests {
                 tools: Vec::new(),
                 attachments: 0,
             }),
-            called: Vec::new(),
-            target: None,
             refused: Some(Code::PromptRefused),
-            complete: false,
             findings: vec![(Side::Prompt, finding)],
-            glimpse: Glimpse::NONE,
-            input_tokens: None,
-            output_tokens: None,
-            bytes: 0,
-            record: None,
+            ..Event::new(RequestId::new(at, [0; 10]), at, "chat")
         }
     }
 

@@ -23,27 +23,15 @@ fn plan(upstream: &Upstream) -> Plan {
     Plan::new().target("openai", upstream, &["m"]).policy(POLICY).admin()
 }
 
-/// Asks with a body where there is one.
-fn ask(gateway: &Deployment, method: &str, path: &str, key: &str, body: Option<&Value>) -> (u16, Value) {
-    let bearer = format!("Bearer {key}");
-    let mut headers = vec![("authorization", bearer.as_str())];
-    if body.is_some() {
-        headers.push(("content-type", "application/json"));
-    }
-    let body = body.map(Value::to_string).unwrap_or_default();
-    let answer = gateway.exchange(&request(method, path, &headers, body.as_bytes()));
-    (answer.status, serde_json::from_str(&answer.text()).unwrap_or_default())
-}
-
 fn revoke(gateway: &Deployment, root: &str, target: &str) -> String {
     let body = json!({"target": target, "reason": "a test"});
-    let (status, made) = ask(gateway, "POST", "/admin/v1/revocations", root, Some(&body));
+    let (status, made) = gateway.ask("POST", "/admin/v1/revocations", root, Some(&body));
     assert_eq!(status, 201, "{target}: {made}");
     made["id"].as_str().expect("an id").to_owned()
 }
 
 fn lift(gateway: &Deployment, root: &str, id: &str) {
-    let (status, said) = ask(gateway, "POST", &format!("/admin/v1/revocations/{id}/lift"), root, None);
+    let (status, said) = gateway.ask("POST", &format!("/admin/v1/revocations/{id}/lift"), root, None);
     assert_eq!(status, 200, "{said}");
 }
 
@@ -85,7 +73,7 @@ fn a_revocation_by_each_target_refuses_the_next_request_and_cuts_what_streams() 
         let revocation = revoke(&gateway, &root, target);
         assert_eq!(asks().status, 401, "{target}");
         assert!(String::from_utf8_lossy(&streaming.rest_of_stream()).contains("CS0204"), "{target}");
-        assert_eq!(ask(&gateway, "GET", "/admin/v1/status", &root, None).0, 401, "{target}");
+        assert_eq!(gateway.ask("GET", "/admin/v1/status", &root, None).0, 401, "{target}");
         let _ = gateway.home.must(&["revoke", "lift", &revocation]);
         let _ = until("the revocation to be lifted", || Some(asks()).filter(|answer| answer.status == 200));
     }
@@ -112,7 +100,7 @@ fn what_is_acknowledged_outlives_a_kill() {
     for round in 0..5 {
         let subject = format!("robot-{round}");
         let (status, made) =
-            ask(&gateway, "POST", "/admin/v1/keys", &root, Some(&json!({"subject": subject, "roles": ["staff"]})));
+            gateway.ask("POST", "/admin/v1/keys", &root, Some(&json!({"subject": subject, "roles": ["staff"]})));
         assert_eq!(status, 201, "{made}");
         let key = made["secret"].as_str().expect("the key").to_owned();
         assert_eq!(gateway.post("/v1/chat/completions", &key, &chat_ask("hi")).status, 200);
@@ -146,10 +134,10 @@ fn without_the_role_every_route_is_refused_and_by_another_door_there_is_none() {
         for (method, operation) in operations.as_object().expect("operations") {
             let method = method.to_uppercase();
             if operation["x-countersign-action"].is_string() {
-                assert_eq!(ask(&gateway, &method, &path, &key, None).0, 403, "{method} {path}");
+                assert_eq!(gateway.ask(&method, &path, &key, None).0, 403, "{method} {path}");
                 tried += 1;
             }
-            assert_eq!(ask(&closed, &method, &path, &root, None).0, 404, "{method} {path}");
+            assert_eq!(closed.ask(&method, &path, &root, None).0, 404, "{method} {path}");
         }
     }
     assert!(tried > 10, "{tried}");
@@ -271,5 +259,5 @@ fn schemathesis_finds_no_server_error_and_nothing_that_is_not_documented() {
         .expect("Schemathesis runs");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}");
-    assert_eq!(ask(&gateway, "GET", "/admin/v1/status", &key, None).0, 200, "it still serves");
+    assert_eq!(gateway.ask("GET", "/admin/v1/status", &key, None).0, 200, "it still serves");
 }

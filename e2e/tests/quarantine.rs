@@ -24,27 +24,16 @@ fn home(upstream: &Upstream) -> Home {
     Plan::new().target("openai", upstream, &["m"]).policy(POLICY).admin().write()
 }
 
-fn ask(gateway: &Deployment, method: &str, path: &str, key: &str, body: Option<&Value>) -> (u16, Value) {
-    let bearer = format!("Bearer {key}");
-    let mut headers = vec![("authorization", bearer.as_str())];
-    if body.is_some() {
-        headers.push(("content-type", "application/json"));
-    }
-    let body = body.map(Value::to_string).unwrap_or_default();
-    let answer = gateway.exchange(&request(method, path, &headers, body.as_bytes()));
-    (answer.status, serde_json::from_str(&answer.text()).unwrap_or_default())
-}
-
 fn restrain(gateway: &Deployment, root: &str, measure: &str) -> String {
     let body = json!({ "target": "principal:default/alice", "measure": measure, "minutes": 5, "reason": "a test" });
-    let (status, made) = ask(gateway, "POST", "/admin/v1/restraints", root, Some(&body));
+    let (status, made) = gateway.ask("POST", "/admin/v1/restraints", root, Some(&body));
     assert_eq!((status, made["standing"].as_str()), (201, Some("in-force")), "{measure}: {made}");
     made["id"].as_str().expect("an id").to_owned()
 }
 
 fn release(gateway: &Deployment, root: &str, case: &str) {
     let path = format!("/admin/v1/restraints/{case}/release");
-    let (status, said) = ask(gateway, "POST", &path, root, Some(&json!({ "reason": "looked at it" })));
+    let (status, said) = gateway.ask("POST", &path, root, Some(&json!({ "reason": "looked at it" })));
     assert_eq!((status, said["standing"].as_str()), (200, Some("released")), "{said}");
 }
 
@@ -78,9 +67,9 @@ fn who_is_set_aside_is_cut_and_refused_with_a_case_until_somebody_releases_them(
     assert!(rest.contains("CS0305") && !rest.contains("[DONE]"), "{rest}");
     assert_eq!(asks(&bob).status, 200, "others go on");
 
-    let (status, shown) = ask(&gateway, "GET", &format!("/admin/v1/restraints/{case}"), &root, None);
+    let (status, shown) = gateway.ask("GET", &format!("/admin/v1/restraints/{case}"), &root, None);
     assert_eq!((status, shown["by"].as_str()), (200, Some("default/root")));
-    assert_eq!(ask(&gateway, "GET", "/admin/v1/restraints", &bob, None).0, 403, "not everybody looks");
+    assert_eq!(gateway.ask("GET", "/admin/v1/restraints", &bob, None).0, 403, "not everybody looks");
     release(&gateway, &root, &case);
     assert_eq!(asks(&alice).status, 200);
     // Bob's stream has gone on all the while, and is cut by his own.
@@ -89,7 +78,7 @@ fn who_is_set_aside_is_cut_and_refused_with_a_case_until_somebody_releases_them(
     // Nobody who is set aside lets themselves go; the command line does.
     let _ = gateway.home.must(&["quarantine", "add", "tenant:default", "--reason", "a test"]);
     let _ = until("everybody to be set aside", || Some(asks(&alice)).filter(|answer| answer.status == 403));
-    assert_eq!(ask(&gateway, "GET", "/admin/v1/restraints", &root, None).0, 403);
+    assert_eq!(gateway.ask("GET", "/admin/v1/restraints", &root, None).0, 403);
     let listed: Value =
         serde_json::from_str(&gateway.home.must(&["quarantine", "list", "--format", "json"])).expect("JSON");
     for case in listed.as_array().expect("a list") {
@@ -147,7 +136,7 @@ fn less_than_quarantine_is_told_apart() {
         let mut body =
             json!({ "target": "principal:default/alice", "measure": "observe", "minutes": 5, "reason": "a test" });
         body[field] = value;
-        assert_eq!(ask(&gateway, "POST", "/admin/v1/restraints", &root, Some(&body)).0, 400, "{field}");
+        assert_eq!(gateway.ask("POST", "/admin/v1/restraints", &root, Some(&body)).0, 400, "{field}");
     }
 }
 
@@ -213,18 +202,18 @@ fn playbooks_go_on_after_kills_and_each_of_their_steps_takes_effect_once() {
     let gateway = gateway.serve();
 
     let runs = until("the runs to end", || {
-        let (_, page) = ask(&gateway, "GET", "/admin/v1/runs", &root, None);
+        let (_, page) = gateway.ask("GET", "/admin/v1/runs", &root, None);
         let mut runs = page["items"].as_array().cloned().unwrap_or_default();
         runs.retain(|run| run["playbook"] == "canary-tripped");
         (runs.len() >= 3 && runs.iter().all(|run| run["standing"] == "done")).then_some(runs)
     });
-    let (_, laid) = ask(&gateway, "GET", "/admin/v1/restraints", &root, None);
+    let (_, laid) = gateway.ask("GET", "/admin/v1/restraints", &root, None);
     let laid = laid["items"].as_array().expect("restraints");
     assert_eq!((laid.len(), told().len()), (runs.len(), runs.len()), "{laid:?} {:?}", told());
     for run in &runs {
         let id = run["id"].as_str().expect("an id");
         assert_eq!(laid.iter().filter(|of| of["run"] == id && of["standing"] == "in-force").count(), 1, "{laid:?}");
-        let (_, shown) = ask(&gateway, "GET", &format!("/admin/v1/runs/{id}"), &root, None);
+        let (_, shown) = gateway.ask("GET", &format!("/admin/v1/runs/{id}"), &root, None);
         let outcomes: Vec<_> = shown["steps"].as_array().expect("steps").iter().map(|step| &step["outcome"]).collect();
         assert!(outcomes.len() == 2 && outcomes[0] != "" && outcomes[1] == "told", "{shown}");
     }

@@ -88,6 +88,21 @@ impl Deployment {
         self.exchange(&request("GET", path, &[("authorization", &format!("Bearer {key}"))], b""))
     }
 
+    /// Asks with a key as bearer and with a body where there is one, on a connection of its own in the clear: the status, and what was
+    /// said as JSON.
+    ///
+    /// # Panics
+    /// When no answer comes.
+    #[must_use]
+    pub fn ask(&self, method: &str, path: &str, key: &str, body: Option<&Value>) -> (u16, Value) {
+        let bearer = format!("Bearer {key}");
+        let mut headers = vec![("authorization", bearer.as_str())];
+        headers.extend(body.map(|_| ("content-type", "application/json")));
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let answer = self.exchange(&request(method, path, &headers, body.as_bytes()));
+        (answer.status, serde_json::from_str(&answer.text()).unwrap_or_default())
+    }
+
     /// Sends raw bytes on a connection of their own and reads one response.
     ///
     /// # Panics

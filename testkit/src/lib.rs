@@ -15,6 +15,7 @@
 //! assert_eq!(upstream.seen().len(), 1);
 //! ```
 
+mod browser;
 mod certificate;
 mod chat;
 mod client;
@@ -30,6 +31,7 @@ mod redis;
 mod siege;
 mod upstream;
 
+pub use browser::Browser;
 pub use certificate::ClientCertificate;
 pub use chat::{chat_answer, chat_ask};
 pub use client::{Client, Secure};

@@ -67,7 +67,7 @@ pub(super) fn rule(raw: &RawRule) -> Result<ActionRule, Wrong> {
         Some("answer") => Some(Side::Answer),
         Some(other) => return Err(unknown("in", other, "prompt, answer")),
     };
-    let channel = raw.channel.as_deref().map(|c| one_of("channel", &CHANNELS, Channel::as_str, c));
+    let channel = raw.channel.as_deref().map(|c| one_of("channel", &Channel::ALL, Channel::as_str, c));
     let action = action(raw, kind, rule.as_deref())?;
     if !(0.0..=1.0).contains(&raw.at_least) {
         return Err(unknown("at_least", &raw.at_least.to_string(), "a number from 0 to 1"));
@@ -327,16 +327,6 @@ fn one_of<T: Copy>(field: &str, all: &[T], name: fn(T) -> &'static str, word: &s
 fn unknown(field: &str, word: &str, choices: &str) -> Wrong {
     Wrong { what: format!("`{field}` is `{word}`, which is not known"), fix: format!("write one of: {choices}") }
 }
-
-const CHANNELS: [Channel; 7] = [
-    Channel::System,
-    Channel::User,
-    Channel::Assistant,
-    Channel::ToolResult,
-    Channel::ToolArguments,
-    Channel::Reasoning,
-    Channel::Other,
-];
 
 const CLEARTEXT: &str = "i-accept-cleartext-to-this-provider";
 

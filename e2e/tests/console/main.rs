@@ -1,12 +1,8 @@
 //! The console in a real browser: what it shows, what it lets nobody do, and whether people can use it who see or point otherwise.
 
-use std::{
-    io::Write,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-};
+use std::path::Path;
 
-use countersign_testkit::{Deployment, Plan, Reply, Upstream, chat_answer, until};
+use countersign_testkit::{Browser, Deployment, Plan, Reply, Upstream, chat_answer, until};
 use serde_json::{Value, json};
 
 const POLICY: &str = r#"
@@ -36,7 +32,7 @@ const POLICY: &str = r#"
 
 #[test]
 fn a_person_can_use_the_console_and_nobody_elses_page_can() {
-    let Some(chromium) = browser() else { return };
+    let Some(browser) = Browser::find(&Path::new(env!("CARGO_MANIFEST_DIR")).join("clients")) else { return };
     let canary = "osprey-vellum-4417-kestrel";
     let upstream = Upstream::start(move |asked| {
         let bird = asked.text().contains("Which bird");
@@ -63,15 +59,17 @@ fn a_person_can_use_the_console_and_nobody_elses_page_can() {
     assert_eq!(asked.status, 201, "{}", asked.text());
 
     in_a_terminal(&gateway, &officer);
-    let report = walk(&json!({
-        "tls": format!("https://{}", gateway.tls),
-        "clear": format!("http://{}", gateway.clear),
-        "key": officer,
-        "thief": thief,
-        "auditor": auditor,
-        "chromium": chromium,
-        "shots": std::env::var("COUNTERSIGN_SHOTS").ok(),
-    }));
+    let report = browser.walk(
+        "console.mjs",
+        json!({
+            "tls": format!("https://{}", gateway.tls),
+            "clear": format!("http://{}", gateway.clear),
+            "key": officer,
+            "thief": thief,
+            "auditor": auditor,
+            "shots": std::env::var("COUNTERSIGN_SHOTS").ok(),
+        }),
+    );
     assert_eq!((&report["broken"], &report["done"]), (&json!([]), &json!(true)), "{report:#}");
     assert_eq!(report["violations"], json!([]), "the content security policy was not met");
     assert_eq!(report["foreign"], json!([]), "a page asked somebody else");
@@ -132,34 +130,4 @@ fn in_a_terminal(gateway: &Deployment, key: &str) {
 
 fn home_text(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_default()
-}
-
-/// Drives the browser; what it saw.
-fn walk(stage: &Value) -> Value {
-    let clients = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients");
-    let mut node = Command::new("node")
-        .arg(clients.join("console.mjs"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("node runs");
-    node.stdin.take().expect("a pipe").write_all(stage.to_string().as_bytes()).expect("node reads");
-    let output = node.wait_with_output().expect("node ends");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    serde_json::from_slice(&output.stdout).expect("a report")
-}
-
-/// Chromium, where it and what drives it are installed.
-fn browser() -> Option<PathBuf> {
-    let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/node_modules/playwright-core");
-    let found = PathBuf::from("/usr/bin/chromium");
-    if found.exists() && driver.exists() {
-        return Some(found);
-    }
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "no browser is installed: run `cargo xtask test`");
-    #[expect(clippy::print_stderr, reason = "a test that was skipped says so")]
-    {
-        eprintln!("SKIPPED: Chromium is not installed; `cargo xtask test` installs it");
-    }
-    None
 }

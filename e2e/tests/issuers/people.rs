@@ -1,14 +1,8 @@
 //! People who sign in to the console at a certified provider: in a real browser, and with answers that are not to their question.
 
-use std::{
-    fs,
-    io::Write,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
-use countersign_testkit::{Answer, Deployment, Plan, request, until};
+use countersign_testkit::{Answer, Browser, Deployment, Plan, request, until};
 use serde_json::{Value, json};
 
 use super::upstream;
@@ -139,7 +133,11 @@ fn only_the_answer_to_a_browsers_own_question_signs_it_in_and_once() {
 
 #[test]
 fn a_person_signs_in_at_their_provider_in_a_browser() {
-    let (Some(chromium), Some(issuers)) = (browser(), Issuers::start()) else { return };
+    let (Some(browser), Some(issuers)) =
+        (Browser::find(&Path::new(env!("CARGO_MANIFEST_DIR")).join("clients")), Issuers::start())
+    else {
+        return;
+    };
     let gateway = serve(&issuers);
     let address = format!("https://{}", gateway.tls);
     let text = gateway.home.read("countersign.toml");
@@ -147,7 +145,7 @@ fn a_person_signs_in_at_their_provider_in_a_browser() {
     let _ = issuers.tell("plain", json!({ "console": format!("{address}/console/back") }));
     gateway.hangup();
     let _ = gateway.logged("\"reloaded\"");
-    let report = walk(&json!({ "tls": address, "chromium": chromium }));
+    let report = browser.walk("sign-in.mjs", json!({ "tls": address }));
     assert_eq!((&report["broken"], &report["serious"]), (&json!([]), &json!([])), "{report:#}");
     assert_eq!(
         (&report["who"], &report["address"]),
@@ -155,33 +153,4 @@ fn a_person_signs_in_at_their_provider_in_a_browser() {
         "{report:#}"
     );
     assert_eq!(report["cookies"], json!(["__Host-countersign Strict"]), "the question's cookie is gone");
-}
-
-fn walk(stage: &Value) -> Value {
-    let clients = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients");
-    let mut command = Command::new("node");
-    let mut node = command
-        .arg(clients.join("sign-in.mjs"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("node runs");
-    node.stdin.take().expect("a pipe").write_all(stage.to_string().as_bytes()).expect("node reads");
-    let output = node.wait_with_output().expect("node ends");
-    serde_json::from_slice(&output.stdout).expect("a report")
-}
-
-/// Chromium, where it and what drives it are installed.
-fn browser() -> Option<PathBuf> {
-    let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/node_modules/playwright-core");
-    let found = PathBuf::from("/usr/bin/chromium");
-    if found.exists() && driver.exists() {
-        return Some(found);
-    }
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "no browser is installed: run `cargo xtask test`");
-    #[expect(clippy::print_stderr, reason = "a test that was skipped says so")]
-    {
-        eprintln!("SKIPPED: Chromium is not installed; `cargo xtask test` installs it");
-    }
-    None
 }

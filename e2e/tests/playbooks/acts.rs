@@ -3,7 +3,7 @@
 use countersign_testkit::{chat_ask, until};
 use serde_json::json;
 
-use super::{admin, done, home, restrain, trips, upstream};
+use super::{done, home, restrain, trips, upstream};
 
 #[test]
 fn each_measure_of_a_playbook_holds_one_caller_back_until_it_is_undone() {
@@ -31,7 +31,7 @@ fn each_measure_of_a_playbook_holds_one_caller_back_until_it_is_undone() {
         // The message names neither the playbook nor what tripped it, and where there is a case, it is the one on record.
         let said = refused.text();
         assert!(!said.contains("canary") && !said.contains("playbook") && !said.contains("alice"), "{measure}: {said}");
-        let (_, laid) = admin(&gateway, &root, "GET", "/admin/v1/restraints", None);
+        let (_, laid) = gateway.ask("GET", "/admin/v1/restraints", &root, None);
         let laid = laid["items"].as_array().expect("restraints").clone();
         assert_eq!((laid.len(), laid[0]["run"].as_str()), (1, run["id"].as_str()), "{laid:?}");
         if let Some(case) = refused.header("countersign-case") {
@@ -43,7 +43,7 @@ fn each_measure_of_a_playbook_holds_one_caller_back_until_it_is_undone() {
         }
         // The alert comes again: within the hour it is the same one, and nothing is laid twice.
         let path = format!("/admin/v1/runs/{}/undo", run["id"].as_str().expect("an id"));
-        assert_eq!(admin(&gateway, &root, "POST", &path, Some(&json!({ "reason": "looked at it" }))).0, 200);
+        assert_eq!(gateway.ask("POST", &path, &root, Some(&json!({ "reason": "looked at it" }))).0, 200);
         let answer = until("to be let go", || Some(asks(&alice)).filter(|answer| answer.status == 200));
         assert_eq!(answer.status, 200, "{measure}");
     }

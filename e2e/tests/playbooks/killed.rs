@@ -11,7 +11,7 @@ use std::{
 use countersign_testkit::{Deployment, Home, Reply, Upstream, until, with_length};
 use serde_json::Value;
 
-use super::{CLEAR, admin, done, home, notify, outcomes, restrain, trips, upstream};
+use super::{CLEAR, done, home, notify, outcomes, restrain, trips, upstream};
 
 /// Nobody but this can write to the store while it lives.
 struct Hold(Child);
@@ -117,7 +117,7 @@ fn whatever_is_on_record_is_acted_on_once_wherever_the_kill_comes() {
     let runs = until("everybody who tripped it to be dealt with", acted);
     let targets: BTreeSet<_> = runs.iter().map(|run| run["target"].as_str()).collect();
     assert_eq!(targets.len(), runs.len(), "one run for each: {runs:?}");
-    let (_, laid) = admin(&gateway, &root, "GET", "/admin/v1/restraints", None);
+    let (_, laid) = gateway.ask("GET", "/admin/v1/restraints", &root, None);
     let laid = laid["items"].as_array().expect("restraints").clone();
     assert_eq!((laid.len(), told(&security).len()), (runs.len(), runs.len()), "{laid:?}");
     for run in &runs {

@@ -84,28 +84,16 @@ fn trips(gateway: &Deployment, key: &str) {
     assert_eq!(refused.code().as_deref(), Some("CS0502"), "{refused:?}");
 }
 
-/// Asks the admin API.
-fn admin(gateway: &Deployment, root: &str, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
-    let bearer = format!("Bearer {root}");
-    let mut headers = vec![("authorization", bearer.as_str())];
-    if body.is_some() {
-        headers.push(("content-type", "application/json"));
-    }
-    let body = body.map(Value::to_string).unwrap_or_default();
-    let answer = gateway.exchange(&request(method, path, &headers, body.as_bytes()));
-    (answer.status, serde_json::from_str(&answer.text()).unwrap_or_default())
-}
-
 /// The runs of `canary-tripped`, once there are `count` and all are done, each with its steps.
 fn done(gateway: &Deployment, root: &str, count: usize) -> Vec<Value> {
     until("the runs to end", || {
-        let (_, page) = admin(gateway, root, "GET", "/admin/v1/runs", None);
+        let (_, page) = gateway.ask("GET", "/admin/v1/runs", root, None);
         let mut runs = page["items"].as_array().cloned().unwrap_or_default();
         runs.retain(|run| run["playbook"] == "canary-tripped");
         let over = runs.len() >= count && runs.iter().all(|run| run["standing"] == "done");
         let whole = |run: &Value| {
             let path = format!("/admin/v1/runs/{}", run["id"].as_str().unwrap_or_default());
-            admin(gateway, root, "GET", &path, None).1
+            gateway.ask("GET", &path, root, None).1
         };
         over.then(|| runs.iter().map(whole).collect())
     })

@@ -228,12 +228,7 @@ pub(super) fn plain(who: Arc<Principal>, model: &str, at: Timestamp, count: u64)
     let mut random = [0; 10];
     random[..8].copy_from_slice(&count.to_be_bytes());
     Event {
-        request: RequestId::new(at, random),
-        at,
-        ended: at,
-        from: None,
         who: Some(who),
-        route: "chat",
         call: Some(Call {
             format: Format::Chat,
             model: model.into(),
@@ -242,16 +237,8 @@ pub(super) fn plain(who: Arc<Principal>, model: &str, at: Timestamp, count: u64)
             tools: Vec::new(),
             attachments: 0,
         }),
-        called: Vec::new(),
-        target: None,
-        refused: None,
         complete: true,
-        findings: Vec::new(),
-        glimpse: Glimpse::NONE,
-        input_tokens: None,
-        output_tokens: None,
-        bytes: 0,
-        record: None,
+        ..Event::new(RequestId::new(at, random), at, "chat")
     }
 }
 

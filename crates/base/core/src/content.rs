@@ -29,6 +29,17 @@ pub enum Channel {
 }
 
 impl Channel {
+    /// Every channel.
+    pub const ALL: [Self; 7] = [
+        Self::System,
+        Self::User,
+        Self::Assistant,
+        Self::ToolResult,
+        Self::ToolArguments,
+        Self::Reasoning,
+        Self::Other,
+    ];
+
     /// The name used in configuration and audit.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -47,6 +47,30 @@ pub struct Event {
 impl Event {
     /// How many calls of tools an event names.
     pub const MOST_CALLED: usize = 16;
+
+    /// A request that came and was over at `at`, of which nothing else is known.
+    #[must_use]
+    pub const fn new(request: RequestId, at: Timestamp, route: &'static str) -> Self {
+        Self {
+            request,
+            at,
+            ended: at,
+            from: None,
+            who: None,
+            route,
+            call: None,
+            called: Vec::new(),
+            target: None,
+            refused: None,
+            complete: false,
+            findings: Vec::new(),
+            glimpse: Glimpse::NONE,
+            input_tokens: None,
+            output_tokens: None,
+            bytes: 0,
+            record: None,
+        }
+    }
 }
 
 /// Who is told of every request that is over. What it does may neither wait nor fail: a request's end does not depend on it.

@@ -104,12 +104,8 @@ impl World {
             findings.push((Side::Prompt, finding(Kind::Extraction)));
         }
         let event = Event {
-            request: RequestId::new(self.at(), [self.count as u8; 10]),
-            at: self.at(),
-            ended: self.at(),
             from: ask.from.parse().ok(),
             who: Some(ask.who.clone()),
-            route: "chat",
             call: Some(Call {
                 format: Format::Chat,
                 model: ask.model.into(),
@@ -119,7 +115,6 @@ impl World {
                 attachments: 0,
             }),
             called: ask.called.clone(),
-            target: None,
             refused: ask.refused.then_some(Code::PromptRefused),
             complete: !ask.refused,
             findings,
@@ -128,10 +123,7 @@ impl World {
                 before: Likeliest::NONE,
                 sketch: Sketch::of(&ask.text, &self.key),
             },
-            input_tokens: None,
-            output_tokens: None,
-            bytes: 0,
-            record: None,
+            ..Event::new(RequestId::new(self.at(), [self.count as u8; 10]), self.at(), "chat")
         };
         self.monitor.saw(&event)
     }

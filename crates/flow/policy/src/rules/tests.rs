@@ -1,16 +1,6 @@
 use super::*;
 use countersign_core::Reproduced;
 
-const CHANNELS: [Channel; 7] = [
-    Channel::System,
-    Channel::User,
-    Channel::Assistant,
-    Channel::ToolResult,
-    Channel::ToolArguments,
-    Channel::Reasoning,
-    Channel::Other,
-];
-
 fn finding(kind: Kind, rule: &'static str, channel: Channel, confidence: f32) -> Finding {
     Finding { kind, rule, channel, leaf: 0, span: 0..1, confidence, digest: [0; 8], reproduced: None }
 }
@@ -74,7 +64,7 @@ fn the_standard_table_does_what_its_own_table_says() {
 fn the_standard_table_leaves_no_finding_without_a_line() {
     let rules = Rules::standard();
     for kind in Kind::ALL {
-        for channel in CHANNELS {
+        for channel in Channel::ALL {
             for (side, confidence) in
                 [(Side::Prompt, 0.0), (Side::Answer, 0.0), (Side::Prompt, 1.0), (Side::Answer, 1.0)]
             {
