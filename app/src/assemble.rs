@@ -26,12 +26,12 @@ use tracing::instrument::WithSubscriber;
 
 use crate::{
     admin::{Admin, Front},
+    archive::Archive,
     beside, clock,
     cluster::Cluster,
     cmd::Failure,
     config::{self, Config, Key, Signing, Told},
     console::Console,
-    archive::Archive,
     export::{Export, To},
     feed::Feed,
     force::Force,

@@ -25,8 +25,8 @@ use crate::{
     term,
 };
 
-mod hold;
 mod copy;
+mod hold;
 mod prove;
 
 pub(crate) async fn run(command: AuditCommand) -> anyhow::Result<ExitCode> {

@@ -19,10 +19,10 @@ use super::{
 use crate::files;
 
 mod access;
+mod archive;
 mod budgets;
 mod console;
 mod doors;
-mod archive;
 mod evidence;
 mod issuers;
 mod judge;

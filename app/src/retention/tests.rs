@@ -98,7 +98,8 @@ async fn nothing_is_given_up_where_nothing_is_said_or_all_is_young() {
 /// Nor what is not known to be in the archive.
 #[tokio::test]
 async fn nothing_is_given_up_that_the_archive_cannot_be_asked_for() {
-    let nobody = "[audit]\nkeep_days = 400\n[audit.archive]\nbucket = \"e\"\nregion = \"r\"\nendpoint = \"http://127.0.0.1:9\"";
+    let nobody =
+        "[audit]\nkeep_days = 400\n[audit.archive]\nbucket = \"e\"\nregion = \"r\"\nendpoint = \"http://127.0.0.1:9\"";
     let (assembly, _folder) = old(nobody).await;
     assert!(look(&assembly, clock::now()).await.is_err());
     assert_eq!(verified(&assembly).giving, None);

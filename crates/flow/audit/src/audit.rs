@@ -24,7 +24,7 @@ use crate::{
     note::{self, Checkpoint},
     publisher::{CHECKPOINT, EAGER, Edition, Publisher, Signed},
     queue::{Haste, Queue, Settled},
-    record::{self, ANSWER, Opened, PROMPT, Record, Sealed, VERSION, bound_to, clip, micros},
+    record::{self, ANSWER, Micros, Opened, PROMPT, Record, Sealed, VERSION, bound_to, clip, micros},
     spending::{self, Spending, Tally},
     tiles::{Tile, Tiles, WIDTH},
     values,
@@ -134,7 +134,7 @@ impl Audit {
         keys: Keys,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, AuditError> {
-        let Ready { journal, tiles, signed, settled, partial } = Ready::make(&*dir, &keys, &*clock)?;
+        let Ready { journal, tiles, signed, settled, partial, at } = Ready::make(&*dir, &keys, &*clock)?;
         let signer = keys.ring.signer(&keys.origin)?;
         let queue = Arc::new(Queue::new());
         let publisher = Arc::new(Publisher::new(tiles, signed, settled));
@@ -146,6 +146,7 @@ impl Audit {
             queue: queue.clone(),
             publisher: publisher.clone(),
             clock,
+            now: at,
             healthy: healthy.clone(),
             tally: tally.clone(),
             kept: Vec::new(),
@@ -414,6 +415,8 @@ pub(crate) struct Ready {
     pub(crate) settled: u64,
     /// Paths of the checkpoint's tiles that are not full.
     pub(crate) partial: Vec<String>,
+    /// When it was opened.
+    pub(crate) at: Micros,
 }
 
 impl Ready {
@@ -478,7 +481,7 @@ impl Ready {
         }
         let signed = publish(&mut tiles).map_err(AuditError::Directory)?;
         remove_stale(dir, &partial).map_err(AuditError::Directory)?;
-        Ok(Self { journal, tiles, signed, settled, partial })
+        Ok(Self { journal, tiles, signed, settled, partial, at })
     }
 }
 

@@ -1,8 +1,11 @@
 //! The thread that writes the journal, and what it does when it cannot.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use countersign_core::{Clock, Code, Refusal};
@@ -13,7 +16,7 @@ use crate::{
     journal::{Failure, Item, Journal},
     publisher::Publisher,
     queue::{Haste, Queue, Taken},
-    record::{Gap, Record, micros},
+    record::{Gap, Micros, Record, micros},
     spending::Tally,
 };
 
@@ -23,6 +26,8 @@ pub(crate) struct Writer {
     pub(crate) queue: Arc<Queue>,
     pub(crate) publisher: Arc<Publisher>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// When it last asked the clock.
+    pub(crate) now: Micros,
     pub(crate) healthy: Arc<AtomicBool>,
     pub(crate) tally: Arc<Tally>,
     /// Outcomes that could not be written and must not be lost.
@@ -48,7 +53,7 @@ impl Writer {
     }
 
     fn write(&mut self, taken: &mut Taken) {
-        let now = micros(self.clock.now());
+        let now = self.now();
         let gap = self.gap.as_ref().and_then(|gap| {
             let gap = Gap { until: now, ..gap.clone() };
             item(&Record::Gap(gap), Vec::new()).ok()
@@ -85,6 +90,13 @@ impl Writer {
         }
     }
 
+    /// The present time, or where the clock fails that of the last time it did not: a log does not end with its clock.
+    fn now(&mut self) -> Micros {
+        let asked = catch_unwind(AssertUnwindSafe(|| micros(self.clock.now())));
+        self.now = asked.unwrap_or(self.now);
+        self.now
+    }
+
     /// Refuses whoever waits, and keeps what nobody waits for as far as there is room.
     fn failed(&mut self, failure: &Failure, taken: &mut Taken) {
         let cause = match failure {
@@ -92,7 +104,7 @@ impl Writer {
             Failure::Poisoned(cause) => format!("the audit log's disk failed; it must be opened again: {cause}"),
         };
         self.queue.done(taken, Err(Refusal::new(Code::AuditFailed, cause.clone())));
-        let now = micros(self.clock.now());
+        let now = self.now();
         let gap = self.gap.get_or_insert(Gap { since: now, until: now, refused: 0, outcomes: 0, cause });
         let mut bytes: usize = self.kept.iter().map(Item::len).sum();
         for (haste, item) in taken.items.drain(..) {

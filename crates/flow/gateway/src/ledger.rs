@@ -10,8 +10,8 @@ use countersign_audit::{
     record::{Answered, Judged},
 };
 use countersign_core::{
-    Call, Charge, Code, ConversationName, Document, Event, Finding, Format, Glimpse, Onlooker, Principal, Refusal, RequestId,
-    Side, Timestamp,
+    Call, Charge, Code, ConversationName, Document, Event, Finding, Format, Glimpse, Onlooker, Principal, Refusal,
+    RequestId, Side, Timestamp,
     charge::Ending,
     life::{Dispatched, Intended, Peer, Released},
     principal::Method,

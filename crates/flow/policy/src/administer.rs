@@ -107,8 +107,8 @@ impl Administer {
     #[must_use]
     pub const fn reads(self) -> bool {
         use Administer::{
-            ListGrants, ListHolds, ListKeys, ListRequests, ListRestraints, ListRevocations, ListRuns, Observe, OpenConsole,
-            ReadAudit, ReadPolicy, ReadSignals, ReadStatistics, ReadTraffic, ReportUnused, Scan,
+            ListGrants, ListHolds, ListKeys, ListRequests, ListRestraints, ListRevocations, ListRuns, Observe,
+            OpenConsole, ReadAudit, ReadPolicy, ReadSignals, ReadStatistics, ReadTraffic, ReportUnused, Scan,
         };
         matches!(
             self,

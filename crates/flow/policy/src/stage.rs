@@ -79,7 +79,15 @@ impl Stage {
     pub fn new(permit: Stamp<stage::Permit>, reserve: Stamp<stage::Reserve>, settings: Settings) -> Self {
         let standings = Arc::new(Standings::default());
         let loaded = ArcSwap::from_pointee(Loaded::new(settings, Arc::clone(&standings)));
-        Self { permit, reserve, loaded, standings, limiter: Limiter::new(), till: Arc::new(Purse::default()), aside: Aside::default() }
+        Self {
+            permit,
+            reserve,
+            loaded,
+            standings,
+            limiter: Limiter::new(),
+            till: Arc::new(Purse::default()),
+            aside: Aside::default(),
+        }
     }
 
     /// Has the figures of budgets kept by `till`, instead of from nothing in this process.
