@@ -49,7 +49,7 @@ fn an_account_near_the_edge_is_near_it_after_the_process_was_killed() {
     let before = risk(&gateway, &root, "mallory", 2);
     assert!(before > 0 && before < 50, "{before}");
     let metric = "countersign_watch_unkept_requests 0\n";
-    let _ = until("what is known to be kept", || {
+    until("what is known to be kept", || {
         let metrics = gateway.get("/metrics", &root);
         assert_eq!(metrics.status, 200, "{}", metrics.text());
         Some(()).filter(|()| metrics.text().contains(metric))

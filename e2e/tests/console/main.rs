@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use countersign_testkit::{Browser, Deployment, Plan, Reply, Upstream, chat_answer, until};
-use serde_json::{Value, json};
+use serde_json::json;
 
 const POLICY: &str = r#"
 @id("all") permit (principal, action in [Countersign::Action::"ask", Countersign::Action::"receive"], resource);

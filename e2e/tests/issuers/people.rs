@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use countersign_testkit::{Answer, Browser, Deployment, Plan, request, until};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::upstream;
 use crate::server::{GATEWAY, Issuers, RESOURCE};

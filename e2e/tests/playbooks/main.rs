@@ -7,7 +7,7 @@ mod mail;
 mod rsyslog;
 mod told;
 
-use countersign_testkit::{Deployment, Home, Plan, Reply, Upstream, chat_answer, chat_ask, request, until};
+use countersign_testkit::{Deployment, Home, Plan, Reply, Upstream, chat_answer, chat_ask, until};
 use serde_json::{Value, json};
 
 const CANARY: &str = "osprey-vellum-4417-kestrel";
