@@ -30,6 +30,8 @@ use crate::{
 
 /// Where browsers come in.
 pub(super) const SIGN_IN: &str = "/console/session";
+/// Where they go to an identity provider from.
+pub(super) const GO: &str = "/console/sign-in";
 
 /// Beside the pages.
 pub(crate) const DOOR: &[Route] = &[
@@ -46,7 +48,7 @@ pub(crate) const DOOR: &[Route] = &[
     },
     Route {
         method: Method::POST,
-        path: "/console/sign-in",
+        path: GO,
         permit: Permit::Open,
         name: "goSignIn",
         what: "Where a browser goes to sign in at the identity provider; a cookie for its way back. For the console's own pages.",

@@ -107,8 +107,8 @@ fn refusals(route: &Route) -> Vec<u16> {
         Code::Internal,
         Code::AuditFailed,
     ];
-    // Whoever signs in at the console brings a credential too.
-    if matches!(route.permit, Permit::Action(_)) || route.path == console::SIGN_IN {
+    // Whoever signs in at the console brings a credential too, and who is on the way there comes from the console's own page.
+    if matches!(route.permit, Permit::Action(_)) || [console::SIGN_IN, console::GO].contains(&route.path) {
         codes.extend([Code::BadCredential, Code::NotPermitted]);
     }
     // What is not configured is not there, nor is the value of what is no stand-in.
