@@ -2,7 +2,12 @@
 //!
 //! Some thousand each time; `COUNTERSIGN_EDITS` asks for more (`cargo xtask bench edits`). The same edits every time.
 
-use std::{collections::BTreeSet, ops::Range};
+use std::{
+    collections::BTreeSet,
+    ops::Range,
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+};
 
 use countersign_seal::Verifier;
 
@@ -20,14 +25,28 @@ use crate::{
 #[expect(clippy::print_stderr, reason = "what was tried is the result, where somebody asks for more")]
 fn every_random_edit_is_found_and_located() {
     let edits = std::env::var("COUNTERSIGN_EDITS").map_or(EDITS, |edits| edits.parse().unwrap());
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let (next, made) = (AtomicU64::new(0), AtomicU64::new(0));
+    let parts: Vec<_> = thread::scope(|scope| {
+        let all: Vec<_> = (0..cores).map(|_| scope.spawn(|| edited(&next, &made, edits))).collect();
+        all.into_iter().map(|part| part.join().expect("edits that are all found")).collect()
+    });
+    for (kind, (name, _)) in KINDS.iter().enumerate() {
+        let done: u64 = parts.iter().map(|part| part[kind]).sum();
+        eprintln!("{done:>8} {name}: all found and located");
+        assert!(done > 0, "{name} was never tried");
+    }
+}
+
+/// Makes one edit after the other of a log of its own, until so many are made by all; how many it made, by kind.
+fn edited(next: &AtomicU64, made: &AtomicU64, edits: u64) -> Vec<u64> {
     let log = Log::new();
-    let mut done = vec![0_u64; KINDS.len()];
-    let mut number = 0;
-    while done.iter().sum::<u64>() < edits {
+    let mut done = vec![0; KINDS.len()];
+    while made.load(Ordering::Relaxed) < edits {
+        let number = next.fetch_add(1, Ordering::Relaxed);
         let mut dice = Dice(number);
         let kind = dice.below(KINDS.len());
         let (name, make) = KINDS[kind];
-        number += 1;
         let Edit { files, named } = make(&log, &mut dice);
         let changed: Vec<_> = files.into_iter().filter(|(path, to)| log.file(path) != to.as_deref()).collect();
         if changed.is_empty() {
@@ -43,12 +62,10 @@ fn every_random_edit_is_found_and_located() {
         let before: Vec<_> = changed.into_iter().map(|(path, _)| (log.file(&path).map(<[u8]>::to_vec), path)).collect();
         log.put(&before.into_iter().map(|(bytes, path)| (path, bytes)).collect::<Vec<_>>());
         done[kind] += 1;
+        made.fetch_add(1, Ordering::Relaxed);
     }
     assert!(log.verify().is_whole(), "the log was not put back");
-    for ((name, _), done) in KINDS.iter().zip(&done) {
-        eprintln!("{done:>8} {name}: all found and located");
-        assert!(*done > 0, "{name} was never tried");
-    }
+    done
 }
 
 /// What an edit makes of some files (none for one that is gone), and what has to be said of it.
@@ -202,6 +219,16 @@ impl Log {
         places.filter(|(_, p)| p.bytes.start < range.end && range.start < p.bytes.end).map(|(r, _)| r).collect()
     }
 
+    /// The records that are touched when `range` is cut out of a file: where a cut a little further on or back leaves the same bytes,
+    /// nobody can tell which it was, and the one that touches the fewest counts.
+    fn least_touched(&self, file: usize, range: &Range<usize>) -> BTreeSet<u64> {
+        let bytes = &self.files[file].1;
+        let back = (1..=range.start).take_while(|n| bytes[range.start - n] == bytes[range.end - n]).count();
+        let on = (0..bytes.len() - range.end).take_while(|n| bytes[range.start + n] == bytes[range.end + n]).count();
+        let alike = (range.start - back..=range.start + on).map(|start| start..start + range.len());
+        alike.map(|range| self.touched(file, &range)).min_by_key(BTreeSet::len).unwrap_or_default()
+    }
+
     /// A file of the journal, written anew.
     fn rewritten(&self, file: usize, bytes: Vec<u8>, named: Named) -> Edit {
         Edit { files: vec![(self.files[file].0.clone(), Some(bytes))], named }
@@ -329,8 +356,9 @@ const KINDS: &[Kind] = &[
         let file = log.segment(dice);
         let mut bytes = log.files[file].1.clone();
         let range = dice.range(bytes.len(), 3000);
-        bytes.drain(range.clone());
-        log.rewritten(file, bytes, Named::Exactly(log.touched(file, &range)))
+        let touched = log.least_touched(file, &range);
+        bytes.drain(range);
+        log.rewritten(file, bytes, Named::Exactly(touched))
     }),
     ("journal: a file cut short", |log, dice| {
         let file = log.segment(dice);
