@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use countersign_testkit::{Asked, Deployment, Plan, Reply, Upstream, request};
+use countersign_testkit::{Asked, Deployment, Plan, Reply, Upstream, request, until};
 use serde_json::{Value, json};
 
 const CARD: &str = "4111 1111 1111 1111";
@@ -293,9 +293,12 @@ fn what_a_conversations_stand_in_stands_for_is_revealed_by_role_and_forgotten_wi
     assert!(!gateway.home.run(&command).status.success());
     assert_eq!(reveal(&root, &second, &two), revealed);
     assert_ne!(say(&gateway, &staff, "c-1").1, first, "nobody can make it again");
+    // What the command did is put on record by the gateway, soon.
+    let reveals = |records: &str| records.matches("\"action\":\"reveal\"").count();
+    until("every reveal to be on record", || (reveals(&gateway.home.must(&["audit", "export"])) >= 4).then_some(()));
     let (_, home) = gateway.stop();
     let records = home.must(&["audit", "export"]);
-    assert_eq!(records.matches("\"action\":\"reveal\"").count(), 4, "{records}");
+    assert_eq!(reveals(&records), 4, "{records}");
     assert!(!holds_a_value(&records) && leaks(home.scratch()).is_empty());
     assert!(home.must(&["audit", "verify"]).contains("of somebody who was forgotten"));
 
