@@ -219,14 +219,12 @@ impl Log {
         places.filter(|(_, p)| p.bytes.start < range.end && range.start < p.bytes.end).map(|(r, _)| r).collect()
     }
 
-    /// The records that are touched when `range` is cut out of a file: where a cut a little further on or back leaves the same bytes,
-    /// nobody can tell which it was, and the one that touches the fewest counts.
+    /// The records that are touched when `range` is cut out of a file: of cuts that leave the same bytes, the one that touches the fewest
+    /// counts.
     fn least_touched(&self, file: usize, range: &Range<usize>) -> BTreeSet<u64> {
-        let bytes = &self.files[file].1;
-        let back = (1..=range.start).take_while(|n| bytes[range.start - n] == bytes[range.end - n]).count();
-        let on = (0..bytes.len() - range.end).take_while(|n| bytes[range.start + n] == bytes[range.end + n]).count();
-        let alike = (range.start - back..=range.start + on).map(|start| start..start + range.len());
-        alike.map(|range| self.touched(file, &range)).min_by_key(BTreeSet::len).unwrap_or_default()
+        let starts = alike(&self.files[file].1, range);
+        let cuts = starts.map(|start| start..start + range.len());
+        cuts.map(|range| self.touched(file, &range)).min_by_key(BTreeSet::len).unwrap_or_default()
     }
 
     /// A file of the journal, written anew.
@@ -285,6 +283,13 @@ async fn join<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
     })
     .await;
     futures.into_iter().filter_map(|(_, done)| done).collect()
+}
+
+/// Where else a part as long as `range` may begin, so that what is left without it is the same: nobody can tell which of them it was.
+fn alike(bytes: &[u8], range: &Range<usize>) -> Range<usize> {
+    let back = (1..=range.start).take_while(|n| bytes[range.start - n] == bytes[range.end - n]).count();
+    let on = (0..bytes.len() - range.end).take_while(|n| bytes[range.start + n] == bytes[range.end + n]).count();
+    range.start - back..range.start + on + 1
 }
 
 /// The same numbers for the same edit (SplitMix64).
@@ -392,9 +397,11 @@ const KINDS: &[Kind] = &[
     ("journal: bytes put in", |log, dice| {
         let file = log.segment(dice);
         let mut bytes = log.files[file].1.clone();
-        let at = dice.below(bytes.len());
-        bytes.splice(at..at, dice.bytes(500));
-        let touched = log.touched(file, &(at.saturating_sub(1)..at + 1));
+        let (at, put) = (dice.below(bytes.len()), dice.bytes(500));
+        let range = at..at + put.len();
+        bytes.splice(at..at, put);
+        let places = alike(&bytes, &range);
+        let touched = log.touched(file, &(places.start.saturating_sub(1)..places.end));
         log.rewritten(file, bytes, Named::Within(*touched.first().unwrap()..touched.last().unwrap() + 1))
     }),
     ("journal: bytes put between two records", |log, dice| {
