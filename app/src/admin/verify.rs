@@ -77,7 +77,7 @@ async fn verify(ask: &Ask<'_>) -> Result<Reply, Refusal> {
         Refusal::new(Code::Internal, "the audit log cannot be verified")
     })?;
     let whole = report.is_whole();
-    let damage = report.damage.into_iter().take(SHOWN);
+    let damage = report.damage.iter().take(SHOWN).cloned();
     Reply::json(
         200,
         &Verified {
@@ -85,7 +85,7 @@ async fn verify(ask: &Ask<'_>) -> Result<Reply, Refusal> {
             held: report.held,
             signed: report.checkpoint.map_or(0, |checkpoint| checkpoint.size),
             forgotten: report.forgotten,
-            damages: report.damages,
+            damages: report.damage.count(),
             damage: damage.map(|one| Damage { record: one.record, what: one.what, file: one.file }).collect(),
             took_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
         },

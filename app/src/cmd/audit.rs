@@ -260,7 +260,7 @@ fn conclude(report: &Report) -> anyhow::Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    for damage in &report.damage {
+    for damage in report.damage.iter() {
         let record = damage.record.map_or_else(|| "-".to_owned(), |r| r.to_string());
         term::say(format_args!("record {record}: {} ({})", damage.what, damage.file));
     }

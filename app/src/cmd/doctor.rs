@@ -257,9 +257,11 @@ fn log(state: &State, findings: &mut Findings) {
 fn verified(state: &State, findings: &mut Findings) {
     match audit::verify_own(state, None, None) {
         Ok(report) if report.is_whole() => findings.good("audit", whole(&report)),
-        Ok(report) => {
-            findings.wrong("audit", format!("{} things are damaged", report.damages), "run `countersign audit verify`")
-        }
+        Ok(report) => findings.wrong(
+            "audit",
+            format!("{} things are damaged", report.damage.count()),
+            "run `countersign audit verify`",
+        ),
         Err(e) => findings.wrong("audit", format!("{e:#}"), "run `countersign audit verify`"),
     }
 }

@@ -4,6 +4,7 @@
 
 pub mod archive;
 mod audit;
+pub mod damage;
 mod dir;
 mod find;
 mod frame;

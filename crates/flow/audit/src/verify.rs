@@ -15,6 +15,7 @@ use countersign_seal::{DataKeys, SealError, Verifier};
 use crate::{
     Checkpoint, Dir,
     audit::PURPOSE,
+    damage::Damages,
     frame::{Frame, HEADER},
     journal::{segment_start, segments},
     keep::{GIVEN_UP, Range, covers},
@@ -66,41 +67,21 @@ pub struct Report {
     pub giving: Option<(u64, GivenUp)>,
     /// Bytes of a batch that a crash cut short at the end; the next start cuts them off and puts that on record.
     pub torn: u64,
-    /// Everything that is wrong, by record and then by file; at most 1,000 of them.
-    pub damage: Vec<Damage>,
-    /// How much is wrong in all.
-    pub damages: u64,
-}
-
-/// One thing that is wrong.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Damage {
-    /// Index of the first record concerned, where it can be told.
-    pub record: Option<u64>,
-    /// The file.
-    pub file: String,
-    /// What is wrong.
-    pub what: String,
+    /// Everything that is wrong, by record and then by file.
+    pub damage: Damages,
 }
 
 impl Report {
     /// Whether nothing is wrong.
     #[must_use]
     pub const fn is_whole(&self) -> bool {
-        self.damages == 0
+        self.damage.count() == 0
     }
 
     /// The first damaged record, where one can be told.
     #[must_use]
     pub fn first(&self) -> Option<u64> {
-        self.damage.iter().filter_map(|d| d.record).min()
-    }
-
-    fn wrong(&mut self, record: Option<u64>, file: &str, what: impl Into<String>) {
-        self.damages += 1;
-        if self.damage.len() < MAX_DAMAGE {
-            self.damage.push(Damage { record, file: file.to_owned(), what: what.into() });
-        }
+        self.damage.first_record()
     }
 }
 
@@ -111,26 +92,26 @@ pub fn verify(dir: &dyn Dir, against: &Against<'_>) -> Report {
     // Read first, so that it is not newer than the checkpoint.
     let witnessed = dir.read(WITNESSED).ok();
     let moment = Moment::of(dir).unwrap_or_else(|cause| {
-        report.wrong(None, "", format!("the directory cannot be read: {cause}"));
+        report.damage.add(None, "", format!("the directory cannot be read: {cause}"));
         Moment::default()
     });
     for file in &moment.files {
         let known = [CHECKPOINT, WITNESSED, GIVEN_UP].contains(&file.as_str());
         if !known && segment_start(file).is_none() && Tile::parse(file).is_none() {
-            report.wrong(None, file, "it is no part of a log");
+            report.damage.add(None, file, "it is no part of a log");
         }
     }
     match &moment.note {
         Ok(note) => match Checkpoint::open(note, against.origin, against.keys) {
             Ok(checkpoint) => report.checkpoint = Some(checkpoint),
-            Err(bad) => report.wrong(None, CHECKPOINT, bad.to_string()),
+            Err(bad) => report.damage.add(None, CHECKPOINT, bad.to_string()),
         },
-        Err(cause) => report.wrong(None, CHECKPOINT, format!("it cannot be read: {cause}")),
+        Err(cause) => report.damage.add(None, CHECKPOINT, format!("it cannot be read: {cause}")),
     }
     let witnessed = witnessed.and_then(|note| match Checkpoint::open(&note, against.origin, against.keys) {
         Ok(checkpoint) => Some(checkpoint),
         Err(bad) => {
-            report.wrong(None, WITNESSED, bad.to_string());
+            report.damage.add(None, WITNESSED, bad.to_string());
             None
         }
     });
@@ -150,7 +131,7 @@ pub fn verify(dir: &dyn Dir, against: &Against<'_>) -> Report {
             report.held_after = copies.journal.iter().skip(*first as usize).flatten().count() as u64 - gone - bad_here;
         }
     }
-    report.damage.sort_by(|a, b| (a.record.unwrap_or(u64::MAX), &a.file).cmp(&(b.record.unwrap_or(u64::MAX), &b.file)));
+    report.damage.sort();
     report
 }
 
@@ -169,11 +150,11 @@ fn giving(dir: &dyn Dir, against: &Against<'_>, report: &mut Report) -> Option<C
             Some(checkpoint)
         }
         Ok(_) => {
-            report.wrong(None, GIVEN_UP, "it proves another record");
+            report.damage.add(None, GIVEN_UP, "it proves another record");
             None
         }
         Err(what) => {
-            report.wrong(None, GIVEN_UP, what);
+            report.damage.add(None, GIVEN_UP, what);
             None
         }
     }
@@ -227,7 +208,7 @@ fn read_journal<'a>(
 ) -> Bundles<'a> {
     let mut bundles = Bundles::new(dir);
     copies.segments = segments(dir).unwrap_or_else(|cause| {
-        report.wrong(None, "journal", cause.to_string());
+        report.damage.add(None, "journal", cause.to_string());
         Vec::new()
     });
     let size = report.checkpoint.as_ref().map_or(0, |c| c.size);
@@ -238,16 +219,16 @@ fn read_journal<'a>(
     let mut is_end_named = false;
     for (i, (start, path)) in copies.segments.clone().iter().enumerate() {
         if *start > known.saturating_add(seen) {
-            report.wrong(Some(*start), path, "no record leads to its number");
+            report.damage.add(Some(*start), path, "no record leads to its number");
             continue;
         }
         if *start > next {
             absent(next..*start, path, report, copies, bad);
         } else if *start < next {
-            report.wrong(Some(*start), path, "it begins before the file before it ends");
+            report.damage.add(Some(*start), path, "it begins before the file before it ends");
         }
         if let Err(cause) = dir.read_into(path, &mut bytes) {
-            report.wrong(Some(*start), path, format!("it cannot be read: {cause}"));
+            report.damage.add(Some(*start), path, format!("it cannot be read: {cause}"));
             bytes.clear();
         }
         let most = (bytes.len() / HEADER) as u64;
@@ -263,7 +244,7 @@ fn read_journal<'a>(
                     seen += 1;
                     bundles.see(frame.index, frame.entry);
                     if let Err(what) = contents(&frame, against, report).and_then(|()| batch.takes(&frame)) {
-                        report.wrong(Some(frame.index), path, what);
+                        report.damage.add(Some(frame.index), path, what);
                         bad.insert(frame.index);
                     }
                     let at = frame.index as usize;
@@ -273,11 +254,11 @@ fn read_journal<'a>(
                     }
                 }
                 Step::Stray(frame) => {
-                    report.wrong(Some(frame.index), path, "it is out of its order");
+                    report.damage.add(Some(frame.index), path, "it is out of its order");
                     bad.insert(frame.index);
                 }
                 Step::Missing { from, to: Some(to), .. } if from == to => {
-                    report.wrong(Some(from), path, "before it stands what is no record");
+                    report.damage.add(Some(from), path, "before it stands what is no record");
                 }
                 Step::Missing { from, to: Some(to), what, .. } => missing(from..to, path, &what, report, bad),
                 Step::Missing { from, to: None, what, bytes } => {
@@ -285,7 +266,7 @@ fn read_journal<'a>(
                     match copies.segments.get(i + 1) {
                         None if from >= size => report.torn = bytes as u64,
                         Some((end, _)) if from >= *end => {
-                            report.wrong(Some(from), path, "before it stands what is no record");
+                            report.damage.add(Some(from), path, "before it stands what is no record");
                         }
                         Some((end, _)) => missing(from..*end, path, &what, report, bad),
                         None => {
@@ -339,12 +320,12 @@ fn absent(range: std::ops::Range<u64>, file: &str, report: &mut Report, copies: 
 }
 
 fn missing(range: std::ops::Range<u64>, file: &str, what: &str, report: &mut Report, bad: &mut BTreeSet<u64>) {
-    for record in range.clone().take(MAX_DAMAGE) {
-        report.wrong(Some(record), file, what);
+    for record in range.clone().take(Damages::MOST) {
+        report.damage.add(Some(record), file, what);
         bad.insert(record);
     }
-    let more = range.end.saturating_sub(range.start).saturating_sub(MAX_DAMAGE as u64);
-    report.damages = report.damages.saturating_add(more);
+    let more = range.end.saturating_sub(range.start).saturating_sub(Damages::MOST as u64);
+    report.damage.count_more(more);
 }
 
 /// Whether an entry can be read, and the text beside it is the one that it speaks of.
@@ -385,7 +366,7 @@ fn read_tiles(dir: &dyn Dir, moment: &Moment, bundles: &Bundles<'_>, report: &mu
         };
         let first = tile.number.saturating_mul(WIDTH);
         let Some(hashes) = hashes.filter(|h| h.len() as u64 == tile.width) else {
-            report.wrong(Some(first), file, format!("it does not hold {} whole parts", tile.width));
+            report.damage.add(Some(first), file, format!("it does not hold {} whole parts", tile.width));
             continue;
         };
         for (record, hash) in (first..).zip(hashes) {
@@ -407,7 +388,7 @@ fn read_tiles(dir: &dyn Dir, moment: &Moment, bundles: &Bundles<'_>, report: &mu
             let first = (number * WIDTH).max(*from);
             if copies.journal.get(first as usize).copied().flatten().is_none() {
                 let tile = Tile { holds: Holds::Hashes(0), number, width: WIDTH };
-                report.wrong(Some(first), &tile.path(), "the hashes of records that were given up are not there");
+                report.damage.add(Some(first), &tile.path(), "the hashes of records that were given up are not there");
             }
         }
     }
@@ -447,14 +428,14 @@ fn judge(
     }
     if let (Some(checkpoint), false) = (&checkpoint, proved) {
         let what = format!("no copy of the records leads to the root that was signed over {} records", checkpoint.size);
-        report.wrong(None, CHECKPOINT, what);
+        report.damage.add(None, CHECKPOINT, what);
     }
     let Some(levels) = truth else { return false };
     let truth = levels.leaves();
     for (record, hash) in (0_u64..).zip(truth) {
         let journal = copies.journal.get(record as usize).copied().flatten();
         if journal.is_some_and(|j| j != *hash) {
-            report.wrong(Some(record), copies.segment(record), "the record is not the one that was signed");
+            report.damage.add(Some(record), copies.segment(record), "the record is not the one that was signed");
             bad.insert(record);
         }
     }
@@ -467,7 +448,7 @@ fn judge(
                 (_, Holds::Entries) => "its copy of the record is not the one that was signed",
                 (_, Holds::Hashes(_)) => "its hash of the record is not the one that was signed",
             };
-            report.wrong(Some(*record), file, what);
+            report.damage.add(Some(*record), file, what);
         }
     }
     upper(dir, moment, &levels, report);
@@ -506,7 +487,7 @@ fn upper(dir: &dyn Dir, moment: &Moment, levels: &Levels, report: &mut Report) {
             continue;
         }
         if moment.files.binary_search(&path).is_err() {
-            report.wrong(Some(first), &path, "it is not there");
+            report.damage.add(Some(first), &path, "it is not there");
         }
     }
 }
@@ -514,7 +495,7 @@ fn upper(dir: &dyn Dir, moment: &Moment, levels: &Levels, report: &mut Report) {
 fn compare(bytes: &[u8], file: &str, tile: Tile, hashes: &[Hash], leaves_each: u64, report: &mut Report) {
     let first = tile.number.saturating_mul(WIDTH);
     let Some(held) = read_hashes(bytes).filter(|h| h.len() as u64 == tile.width) else {
-        return report.wrong(
+        return report.damage.add(
             Some(first.saturating_mul(leaves_each)),
             file,
             format!("it does not hold {} whole parts", tile.width),
@@ -524,7 +505,7 @@ fn compare(bytes: &[u8], file: &str, tile: Tile, hashes: &[Hash], leaves_each: u
         // A tile may run ahead of the checkpoint, when a crash came between the two.
         if hashes.get(i as usize).is_some_and(|right| right != hash) {
             let (from, to) = (i.saturating_mul(leaves_each), (i + 1).saturating_mul(leaves_each));
-            report.wrong(Some(from), file, format!("its hash over records {from} to {} is not theirs", to - 1));
+            report.damage.add(Some(from), file, format!("its hash over records {from} to {} is not theirs", to - 1));
         }
     }
 }
@@ -534,11 +515,11 @@ fn remember(file: &str, remembered: &Checkpoint, levels: &Levels, report: &mut R
     match usize::try_from(remembered.size).ok().and_then(|size| levels.root(size)) {
         None => {
             let what = format!("the log was cut: the remembered checkpoint speaks for {} records", remembered.size);
-            report.wrong(Some(levels.leaves().len() as u64), file, what);
+            report.damage.add(Some(levels.leaves().len() as u64), file, what);
         }
         Some(root) if root != remembered.root => {
             let what = format!("the first {} records are not those of the remembered checkpoint", remembered.size);
-            report.wrong(None, file, what);
+            report.damage.add(None, file, what);
         }
         Some(_) => {}
     }
@@ -556,8 +537,6 @@ fn most(journal: Option<Hash>, others: &[(String, Holds, Hash)]) -> Option<Hash>
         _ => journal,
     }
 }
-
-const MAX_DAMAGE: usize = 1_000;
 
 #[cfg(test)]
 mod tests;

@@ -11,11 +11,11 @@ use countersign_seal::Verifier;
 use super::{COPIED, given, tree::Tree};
 use crate::{
     Checkpoint, Dir,
+    damage::Damages,
     keep::{Range, covers},
     merkle::{Frontier, Hash, leaf_hash, root_of},
     publisher::CHECKPOINT,
     tiles::{Holds, Tile, WIDTH, read_bundle, read_hashes},
-    verify::Damage,
 };
 
 /// What a copy is held against.
@@ -43,30 +43,21 @@ pub struct Report {
     pub anchors: u64,
     /// How many records the log has, where it is at hand and its checkpoint can be believed.
     pub log: Option<u64>,
-    /// Everything that is wrong; at most 1,000 of them.
-    pub damage: Vec<Damage>,
-    /// How much is wrong in all.
-    pub damages: u64,
+    /// Everything that is wrong.
+    pub damage: Damages,
 }
 
 impl Report {
     /// Whether nothing is wrong.
     #[must_use]
     pub const fn is_whole(&self) -> bool {
-        self.damages == 0
+        self.damage.count() == 0
     }
 
     /// The first record that is wrong, where one can be told.
     #[must_use]
     pub fn first(&self) -> Option<u64> {
-        self.damage.iter().filter_map(|damage| damage.record).min()
-    }
-
-    fn wrong(&mut self, record: Option<u64>, file: &str, what: impl Into<String>) {
-        self.damages += 1;
-        if self.damage.len() < MOST {
-            self.damage.push(Damage { record, file: file.to_owned(), what: what.into() });
-        }
+        self.damage.first_record()
     }
 }
 
@@ -78,13 +69,13 @@ pub fn check(copy: &dyn Dir, against: &Against<'_>) -> Report {
     let checkpoint = copy.read(COPIED).map_err(|cause| cause.to_string()).and_then(|note| opened(&note));
     match checkpoint {
         Ok(checkpoint) => report.checkpoint = Some(checkpoint),
-        Err(what) => report.wrong(None, COPIED, what),
+        Err(what) => report.damage.add(None, COPIED, what),
     }
     let mut anchors: BTreeMap<u64, Vec<(&str, Checkpoint)>> = BTreeMap::new();
     for (name, note) in against.anchors {
         match opened(note) {
             Ok(anchor) => anchors.entry(anchor.size).or_default().push((name, anchor)),
-            Err(what) => report.wrong(None, name, what),
+            Err(what) => report.damage.add(None, name, what),
         }
     }
     let mut log = against.log.and_then(|dir| log(dir, against, &mut report));
@@ -102,9 +93,9 @@ pub fn check(copy: &dyn Dir, against: &Against<'_>) -> Report {
             Some(_) => "the copy is damaged before what it speaks of".to_owned(),
             None => "there is no copy to hold it against".to_owned(),
         };
-        report.wrong(None, name, what);
+        report.damage.add(None, name, what);
     }
-    report.damage.sort_by(|a, b| (a.record.unwrap_or(u64::MAX), &a.file).cmp(&(b.record.unwrap_or(u64::MAX), &b.file)));
+    report.damage.sort();
     report
 }
 
@@ -125,7 +116,7 @@ fn log<'a>(dir: &'a dyn Dir, against: &Against<'_>, report: &mut Report) -> Opti
             Err(what) => last = what,
         }
     }
-    report.wrong(None, LOG, last);
+    report.damage.add(None, LOG, last);
     None
 }
 
@@ -138,11 +129,11 @@ fn beside<'a>(
     let Some(log) = log else { return };
     if let Some(copied) = report.checkpoint.as_ref().filter(|copied| copied.size > log.size()) {
         let what = format!("it has {} records and its copy {}: the log was cut", log.size(), copied.size);
-        report.wrong(Some(log.size()), LOG, what);
+        report.damage.add(Some(log.size()), LOG, what);
     }
     for (name, anchor) in anchors {
         if let Err(bad) = log.contains(anchor) {
-            report.wrong(None, LOG, format!("it is not the log of `{name}`: {bad}"));
+            report.damage.add(None, LOG, format!("it is not the log of `{name}`: {bad}"));
         }
     }
 }
@@ -188,7 +179,7 @@ impl Stretch {
             if let Err(what) = hashes
                 && !(self.is_lacking && *file == self.bundle.file)
             {
-                report.wrong(Some(self.first), file, what);
+                report.damage.add(Some(self.first), file, what);
             }
         }
         let (tile, bundle) = match (self.tile.hashes, self.bundle.hashes) {
@@ -202,7 +193,7 @@ impl Stretch {
             };
             for (record, _) in (self.first..).zip(right.iter().zip(wrong)).filter(|(_, (right, wrong))| right != wrong)
             {
-                report.wrong(Some(record), file, "it has another record than the tree");
+                report.damage.add(Some(record), file, "it has another record than the tree");
             }
             return Some(right.clone());
         }
@@ -253,7 +244,7 @@ fn read(
     }
     levels.end(report);
     if frontier.root() != checkpoint.root {
-        report.wrong(None, COPIED, "the signed root does not speak for what the copy holds");
+        report.damage.add(None, COPIED, "the signed root does not speak for what the copy holds");
     }
 }
 
@@ -264,7 +255,11 @@ fn reached(frontier: &Frontier, anchors: &mut BTreeMap<u64, Vec<(&str, Checkpoin
             report.anchors += 1;
             report.anchored = Some(anchor);
         } else {
-            report.wrong(None, name, format!("the copy's first {} records are not those it speaks of", anchor.size));
+            report.damage.add(
+                None,
+                name,
+                format!("the copy's first {} records are not those it speaks of", anchor.size),
+            );
         }
     }
 }
@@ -280,11 +275,11 @@ fn same(log: &mut Option<Tree<'_>>, number: u64, hashes: &[Hash], report: &mut R
     match tree.hashes(0, number, width) {
         Ok(own) => {
             for (record, _) in (first..).zip(own.iter().zip(hashes)).filter(|(_, (own, copied))| own != copied) {
-                report.wrong(Some(record), LOG, "it has another record here than its copy");
+                report.damage.add(Some(record), LOG, "it has another record here than its copy");
             }
         }
         Err(bad) => {
-            report.wrong(Some(first), LOG, bad.to_string());
+            report.damage.add(Some(first), LOG, bad.to_string());
             *log = None;
         }
     }
@@ -339,7 +334,7 @@ impl Levels<'_> {
         let tile = Tile { holds: Holds::Hashes(level), number, width };
         if self.load(tile).as_deref() != Some(hashes) {
             let first = number.checked_shl(8 * (u32::from(level) + 1));
-            report.wrong(first, &tile.path(), "it is not what the tiles below it say, or not there");
+            report.damage.add(first, &tile.path(), "it is not what the tiles below it say, or not there");
         }
     }
 
@@ -361,4 +356,3 @@ const LOG: &str = "the log";
 /// So many tiles, and the bundles under them, are read at the same time.
 const AT_ONCE: usize = 8;
 const PATIENCE: usize = 4;
-const MOST: usize = 1000;

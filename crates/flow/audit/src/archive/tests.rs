@@ -170,7 +170,7 @@ fn a_copy_rewritten_with_the_key_is_found_by_an_anchor_and_beside_the_log() {
     assert_eq!(report.damage.first().unwrap().file, anchor(&anchored));
     let report = checked(&copy, &[], Some(&log));
     assert_eq!(report.first(), Some(400));
-    assert_eq!(report.damages, 500);
+    assert_eq!(report.damage.count(), 500);
     // And the other way round: the log was rewritten, the copy stands.
     let copy = log.copied();
     let report = checked(&copy, &[anchored], Some(&other));
@@ -231,7 +231,7 @@ fn an_anchor_nobody_known_signed_is_no_anchor() {
     let anchors = [(anchor(&log.checkpoint()), note), ("anchor/rubbish".to_owned(), b"rubbish".to_vec())];
     let against = Against { origin: ORIGIN, keys: &verifiers(), anchors: &anchors, log: None };
     let report = check(&log.copied(), &against);
-    assert_eq!((report.anchors, report.damages), (0, 2));
+    assert_eq!((report.anchors, report.damage.count()), (0, 2));
 }
 
 /// What the log gave up before it was copied is not missing; what it gave up afterwards stays in the copy.
@@ -255,7 +255,7 @@ fn what_was_given_up_on_record_is_not_damage() {
     assert!(report.is_whole(), "{:?}", report.damage);
     assert_eq!(report.lacking, 2);
     late.remove(GIVEN_UP).unwrap();
-    assert_eq!(checked(&late, &[], Some(&log)).damages, 2);
+    assert_eq!(checked(&late, &[], Some(&log)).damage.count(), 2);
     late.put(&[(GIVEN_UP.to_owned(), proof)]).unwrap();
     late.remove("tile/entries/002").unwrap();
     assert_eq!(checked(&late, &[], Some(&log)).first(), Some(512));

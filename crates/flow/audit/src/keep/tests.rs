@@ -135,7 +135,7 @@ fn what_is_gone_without_a_record_is_damage() {
     let proof = dir.read(GIVEN_UP).unwrap();
     dir.remove(GIVEN_UP).unwrap();
     let report = verify(&dir);
-    assert_eq!((report.first(), report.damages), (Some(0), 3 * EACH + 3), "and three bundles");
+    assert_eq!((report.first(), report.damage.count()), (Some(0), 3 * EACH + 3), "and three bundles");
     dir.put(&[(GIVEN_UP.to_owned(), proof)]).unwrap();
     assert!(verify(&dir).is_whole());
 }

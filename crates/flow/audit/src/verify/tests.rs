@@ -183,7 +183,12 @@ fn what_stands_between_records_is_named() {
         changed[record].splice(0..0, b"\0\0between\0\0".iter().copied());
         put(&dir, &changed);
         let report = verify(&dir);
-        assert_eq!((report.damages, report.first(), report.held), (1, Some(record as u64), 11), "{:?}", report.damage);
+        assert_eq!(
+            (report.damage.count(), report.first(), report.held),
+            (1, Some(record as u64), 11),
+            "{:?}",
+            report.damage
+        );
     }
 }
 
@@ -201,7 +206,7 @@ fn a_record_that_claims_another_batch_is_named() {
             changed[record] = other;
             put(&dir, &changed);
             let report = verify(&dir);
-            assert_eq!((report.damages, report.first()), (1, Some(frame.index)), "{:?}", report.damage);
+            assert_eq!((report.damage.count(), report.first()), (1, Some(frame.index)), "{:?}", report.damage);
         }
     }
 }
